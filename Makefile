@@ -1,0 +1,80 @@
+# Every target does its own set-up; Python (3.11 or newer, with its venv module) and make are all it needs.
+# The environment lives in .venv and is made anew when requirements.lock or pyproject.toml has changed.
+
+# The first of these that is new enough is taken; name one to decide: make PYTHON=/path/to/python3 test
+PYTHON ?= python3 python3.13 python3.12 python3.11
+# Passed on to the program that a target starts: make run ARGS='--port 9000', make test ARGS='-k seat'
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check lint format bench soak lock build clean
+
+help: ## show these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## the whole service on this machine, with sample events (ARGS go to `booking dev`)
+	@$(BIN)/booking dev $(ARGS)
+
+test: $(READY) ## unit and integration tests (ARGS go to pytest)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: lint test ## the gate: lint and test
+
+lint: $(READY) ## style, types and the arrows between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## reservations per second against a PostgreSQL of its own
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(READY) ## the long versions of the tests
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m '' --timeout 3600 $(ARGS)
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' \
+		--group dev --output-file requirements.lock pyproject.toml
+
+build: $(READY) ## wheel and source distribution into dist/
+	$(BIN)/python -m hatchling build
+
+clean: ## remove everything that the other targets made, but not the data of `make run`
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# uv comes from the lock as well: its lines are cut out for pip, which checks the hashes like uv does later.
+$(READY): requirements.lock pyproject.toml
+	@set -eu; \
+	rm -f $@; \
+	if ! $(BIN)/python -c '' 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		chosen=''; found=''; \
+		for python in $(PYTHON); do \
+			"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+			found="$$python"; \
+			if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen="$$python"; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo 'Python 3.11 or newer is needed; tried: $(PYTHON). Name yours: make PYTHON=/path/to/python3' >&2; exit 1; \
+		elif [ -z "$$chosen" ]; then \
+			echo "$$found cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+		fi; \
+		echo "Making $(VENV) with $$("$$chosen" --version) ..."; \
+		"$$chosen" -m venv --clear $(VENV); \
+	fi; \
+	echo 'Installing the packages of requirements.lock ...'; \
+	awk '/^[a-zA-Z0-9]/ { keep = /^uv==/ } keep' requirements.lock > $(VENV)/uv.lock; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
+	touch $@
