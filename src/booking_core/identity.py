@@ -1,0 +1,57 @@
+"""Identifiers that carry their own address (ADR 0006).
+
+Every event has a *slot*, a stable 12-bit hash of its id. A booking's id and its ticket reference carry the slot of
+their event, so that either is found from itself alone, on one PostgreSQL or on many.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+SLOTS: Final = 4096
+_SLOT_BITS: Final = 12
+_TICKET_BITS: Final = 128
+# Crockford's base 32: no I, L, O or U, so that a reference survives being read aloud or typed from paper.
+_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TICKET_LENGTH: Final = (_SLOT_BITS + _TICKET_BITS) // 5
+
+
+def slot_of_event(event_id: UUID) -> int:
+    """The slot of a ticketed event: 0 <= slot < SLOTS, the same in every process and every release."""
+    return int.from_bytes(hashlib.sha256(event_id.bytes).digest()[:2], "big") >> 4
+
+
+def slot_of_booking(booking_id: UUID) -> int:
+    """The slot a booking id carries. Any UUID has one; for an id that we never made it simply finds nothing."""
+    return (booking_id.int >> 64) & (SLOTS - 1)
+
+
+def new_id(now: datetime) -> UUID:
+    """A UUIDv7: unique, and ordered by `now` to the millisecond."""
+    return _uuid7(now, secrets.randbits(_SLOT_BITS))
+
+
+def new_booking_id(now: datetime, event_id: UUID) -> UUID:
+    """A UUIDv7 whose 12 bits `rand_a` carry the slot of the event; 62 random bits make it unique."""
+    return _uuid7(now, slot_of_event(event_id))
+
+
+def new_ticket_reference(slot: int) -> str:
+    """28 characters: the slot and 128 random bits. Opaque to everyone else, and unguessable (FR-10)."""
+    value = (slot << _TICKET_BITS) | secrets.randbits(_TICKET_BITS)
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range((_TICKET_LENGTH - 1) * 5, -1, -5))
+
+
+def slot_of_ticket(reference: str) -> int | None:
+    """The slot that a ticket reference carries; None if the text cannot be one of ours."""
+    if len(reference) != _TICKET_LENGTH or any(letter not in _ALPHABET for letter in reference):
+        return None
+    leading = "".join(format(_ALPHABET.index(letter), "05b") for letter in reference[:3])
+    return int(leading[:_SLOT_BITS], 2)
+
+
+def _uuid7(now: datetime, rand_a: int) -> UUID:
+    milliseconds = int(now.timestamp() * 1000) & (2**48 - 1)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | secrets.randbits(62))

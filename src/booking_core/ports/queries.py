@@ -1,0 +1,139 @@
+"""Reading without changing: no locks, no writes, each answer of one moment of the database's clock."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from attrs import field, frozen
+
+from booking_core.booking import Booking
+from booking_core.history import HistoryEntry
+from booking_core.lifecycle import Status
+from booking_core.ports.repositories import Closure
+from booking_core.values import Seat, SeatStatus, TicketedEvent
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Page:
+    """Which part of a list: pages count from 1."""
+
+    number: int = 1
+    limit: int = 10
+
+    @property
+    def offset(self) -> int:
+        """How many entries come before it."""
+        return (self.number - 1) * self.limit
+
+
+@frozen(kw_only=True)
+class Paged(Generic[T]):
+    """One page of a list, and how many entries the whole list has."""
+
+    items: Sequence[T]
+    total: int
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """A booking as it is at `now`: effective status, an overdue hold shown as CANCELLED/EXPIRED."""
+
+    booking: Booking
+    now: datetime
+
+
+@frozen(kw_only=True)
+class EventMirror:
+    """An event as our database knows it, and how fresh that is.
+
+    `age_seconds` is None for events that do not age (loaded from a file). `complete`: all its seats are known.
+    """
+
+    event: TicketedEvent
+    closed: bool
+    complete: bool
+    age_seconds: float | None
+
+
+@frozen(kw_only=True)
+class SeatOnMap:
+    """A seat and what everybody may know of it."""
+
+    seat: Seat
+    status: SeatStatus
+
+
+@frozen(kw_only=True)
+class Statistics:
+    """The state of the whole, for operators. Effective status; ages in seconds, None where there is nothing."""
+
+    by_status: Mapping[Status, int]
+    ending_soon: int
+    overdue: int
+    oldest_overdue_seconds: float | None
+    outbox: int
+    oldest_outbox_seconds: float | None
+    unanswered_refunds: int
+    oldest_unanswered_refund_seconds: float | None
+    open_closures: int
+
+
+@frozen(kw_only=True)
+class CancellationPreview:
+    """What cancelling an event would do (or what is left to do): refunds as (sum, count) by currency."""
+
+    bookings: int
+    seats: int
+    refunds: Mapping[str, tuple[Decimal, int]] = field(factory=dict)
+
+
+class Queries(Protocol):
+    """Reads. Every booking handed out is the caller's own copy, settled for the moment of reading."""
+
+    def now(self) -> datetime:
+        """The database's clock, in UTC."""
+        ...
+
+    def booking(self, booking_id: UUID) -> Snapshot | None:
+        """One booking, payments included; None if there is none."""
+        ...
+
+    def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
+        """The user's bookings, newest first (by creation, then id); filter and total by effective status."""
+        ...
+
+    def history(self, booking_id: UUID) -> Sequence[HistoryEntry]:
+        """Everything that happened to it, in order; empty if there is no such booking."""
+        ...
+
+    def event(self, event_id: UUID) -> EventMirror | None:
+        """One known event."""
+        ...
+
+    def events(self, page: Page) -> Paged[EventMirror]:
+        """Known events, by start and then id."""
+        ...
+
+    def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
+        """All seats of the event, by row, number and id; empty if there are none. An overdue hold is AVAILABLE."""
+        ...
+
+    def open_closures(self) -> Sequence[Closure]:
+        """Events closed here whose bookings may not all be cancelled yet, oldest first."""
+        ...
+
+    def closure(self, event_id: UUID) -> Closure | None:
+        """How the event was closed here; None if it was not."""
+        ...
+
+    def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
+        """What is live of this event now, and the payments that cancelling it would refund."""
+        ...
+
+    def statistics(self) -> Statistics:
+        """Counts and ages of everything an operator watches."""
+        ...

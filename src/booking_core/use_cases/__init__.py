@@ -1,0 +1,40 @@
+"""The use cases: one function per command or question. Each opens its own unit of work and keeps nothing."""
+
+from booking_core.use_cases.cancel import cancel
+from booking_core.use_cases.cancel_event import CancelledEvent, cancel_event, close_event, finish_closure
+from booking_core.use_cases.expire import expire
+from booking_core.use_cases.look import (
+    SeatMap,
+    get_booking,
+    get_event,
+    list_bookings,
+    list_events,
+    list_seats,
+    show_booking,
+)
+from booking_core.use_cases.pay import answer_refund, confirm_payment, fail_payment, start_payment
+from booking_core.use_cases.reserve import EarlierAnswer, Once, reserve, reserve_once
+
+__all__ = [
+    "CancelledEvent",
+    "EarlierAnswer",
+    "Once",
+    "SeatMap",
+    "answer_refund",
+    "cancel",
+    "cancel_event",
+    "close_event",
+    "confirm_payment",
+    "expire",
+    "fail_payment",
+    "finish_closure",
+    "get_booking",
+    "get_event",
+    "list_bookings",
+    "list_events",
+    "list_seats",
+    "reserve",
+    "reserve_once",
+    "show_booking",
+    "start_payment",
+]

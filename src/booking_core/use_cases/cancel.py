@@ -1,0 +1,27 @@
+"""A customer gives a booking back (US-03)."""
+
+from booking_core.booking import Booking
+from booking_core.commands import CancelBooking
+from booking_core.errors import BookingNotFound
+from booking_core.ports.store import Store, UnitOfWork
+from booking_core.running import in_unit_of_work
+
+
+def cancel(command: CancelBooking, *, store: Store) -> Booking:
+    """The booking, CANCELLED; its seats are free at once, and BR-04 says whether the money goes back.
+
+    Again for a booking its customer has cancelled: the same answer, nothing changes. Raises BookingNotFound (also for
+    somebody else's), PaymentInProgress, BookingNotCancellable, ServiceBusy.
+    """
+
+    def work(uow: UnitOfWork) -> Booking:
+        locked = uow.bookings.lock(command.booking_id)
+        if locked is None or locked.booking.user_id != command.user_id:
+            raise BookingNotFound()
+        # An event that is gone from our database has, for all we can promise, started.
+        locked.booking.cancel(locked.now, locked.event_starts_at or locked.now, command.cause)
+        uow.bookings.save(locked.booking)
+        uow.commit()
+        return locked.booking
+
+    return in_unit_of_work(store, work)

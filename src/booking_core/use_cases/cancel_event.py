@@ -1,0 +1,177 @@
+"""An administrator cancels an event (spec 6.4): close it, wait out the reservations in flight, end its bookings.
+
+The closure is committed first. Then every seat is locked once and let go: a reservation that held it has ended, and a
+later one reads the closure after its seat locks. So when no live booking is found any more, none will come, and the
+transaction that finds none writes `event.cancelled`. A kill anywhere leaves work that the next call finishes.
+"""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Final, TypeVar
+from uuid import UUID
+
+from attrs import define, field
+
+from booking_core.commands import CancelEvent
+from booking_core.errors import EventNotFound, ServiceBusy
+from booking_core.events import EventCancelled, RefundRequested
+from booking_core.identity import new_id
+from booking_core.mirror import CatalogMirror
+from booking_core.ports.repositories import Closure
+from booking_core.ports.store import Store, UnitOfWork
+from booking_core.running import in_unit_of_work
+from booking_core.values import ActorKind, Cause
+
+T = TypeVar("T")
+_BOOKINGS: Final = 200
+_SEATS: Final = 500
+_PATIENCE_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.05
+
+
+@define(kw_only=True)
+class CancelledEvent:
+    """What this call did: bookings ended, seats released, and refunds asked for as (sum, count) by currency."""
+
+    event_id: UUID
+    bookings: int = 0
+    seats: int = 0
+    refunds: dict[str, tuple[Decimal, int]] = field(factory=dict)
+
+    def count_refund(self, refund: RefundRequested) -> None:
+        """Add one refund."""
+        amount, count = self.refunds.get(refund.refund.currency, (Decimal(0), 0))
+        self.refunds[refund.refund.currency] = (amount + refund.refund.amount, count + 1)
+
+
+def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | None = None) -> Closure:
+    """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
+
+    def work(uow: UnitOfWork) -> Closure | None:
+        closure = uow.events.close(
+            Closure(
+                event_id=command.event_id,
+                reason=command.reason,
+                cancelled_at=store.queries.now(),
+                administrator=command.administrator,
+                correlation_id=command.correlation_id,
+                finished=False,
+            )
+        )
+        uow.commit()
+        return closure
+
+    closure = in_unit_of_work(store, work)
+    if closure is None and mirror is not None:
+        mirror.bring_in(command.event_id)
+        closure = in_unit_of_work(store, work)
+    if closure is None:
+        raise EventNotFound()
+    return closure
+
+
+def finish_closure(
+    closure: Closure,
+    *,
+    store: Store,
+    progress: Callable[[CancelledEvent], None] = lambda done: None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> CancelledEvent:
+    """End every live booking of a closed event, in chunks, and say `event.cancelled` once at the end.
+
+    `progress` hears the running total after each chunk; `go_on` is asked before each. Raises ServiceBusy if somebody
+    holds a lock for a minute: call it again.
+    """
+    done = CancelledEvent(event_id=closure.event_id)
+    if closure.finished:
+        return done
+    if not _drain(closure.event_id, store, go_on):
+        return done
+    while go_on():
+        chunk = _patiently(lambda: in_unit_of_work(store, lambda uow: _cancel_chunk(uow, closure)))
+        if chunk is None:
+            break
+        done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
+        for currency, (amount, count) in chunk.refunds.items():
+            before = done.refunds.get(currency, (Decimal(0), 0))
+            done.refunds[currency] = (before[0] + amount, before[1] + count)
+        progress(done)
+    return done
+
+
+def cancel_event(
+    command: CancelEvent,
+    *,
+    store: Store,
+    mirror: CatalogMirror | None = None,
+    progress: Callable[[CancelledEvent], None] = lambda done: None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> CancelledEvent:
+    """Close the event and finish its closure. A second call changes nothing. Raises EventNotFound, ServiceBusy."""
+    closure = close_event(command, store=store, mirror=mirror)
+    return finish_closure(closure, store=store, progress=progress, go_on=go_on)
+
+
+def _drain(event_id: UUID, store: Store, go_on: Callable[[], bool]) -> bool:
+    """Lock every seat once and let it go; False if it was told to stop before the last one."""
+
+    def step(after: UUID | None) -> UUID | None:
+        with store.unit_of_work() as uow:
+            return uow.events.drain(event_id, after, _SEATS)
+
+    after: UUID | None = None
+    while go_on():
+        after = _patiently(partial(step, after))
+        if after is None:
+            return True
+    return False
+
+
+def _cancel_chunk(uow: UnitOfWork, closure: Closure) -> CancelledEvent | None:
+    """End some bookings; None if there was none left, and then `event.cancelled` is written."""
+    cause = Cause(actor=ActorKind.ADMINISTRATOR, actor_id=closure.administrator, correlation_id=closure.correlation_id)
+    locked = uow.bookings.lock_live(closure.event_id, _BOOKINGS)
+    if not locked:
+        _say_cancelled(uow, closure)
+        uow.commit()
+        return None
+    chunk = CancelledEvent(event_id=closure.event_id)
+    for each in locked:
+        if each.booking.cancel_for_event(each.now, cause):
+            chunk.bookings += 1
+            chunk.seats += len(each.booking.seats)
+        for event in each.booking.new_events:
+            if isinstance(event, RefundRequested):
+                chunk.count_refund(event)
+        uow.bookings.save(each.booking)
+    uow.commit()
+    return chunk
+
+
+def _say_cancelled(uow: UnitOfWork, closure: Closure) -> None:
+    uow.events.finish(
+        EventCancelled(
+            message_id=new_id(closure.cancelled_at),
+            timestamp=closure.cancelled_at,
+            correlation_id=closure.correlation_id,
+            sequence=1,
+            event_id=closure.event_id,
+            reason=closure.reason,
+            cancelled_at=closure.cancelled_at,
+            affected_bookings=uow.events.affected_bookings(closure.event_id),
+        )
+    )
+
+
+def _patiently(step: Callable[[], T]) -> T:
+    """Run a step again while somebody holds its locks, for a minute at most."""
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return step()
+        except ServiceBusy:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,131 @@
+"""Values of the domain: money, seats, ticketed events. Frozen, compared by content."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import Attribute, field, frozen
+
+from booking_core.errors import InvalidValue
+
+# ISO 4217 minor units; every other currency has two decimals.
+_DECIMALS: Final = (
+    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
+    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+    | dict.fromkeys("CLF UYW".split(), 4)
+)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+MAX_AMOUNT: Final = Decimal(10) ** 12
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimals amounts of this currency have (ISO 4217)."""
+    return _DECIMALS.get(currency, 2)
+
+
+def rounded_up_to(amount: Decimal, currency: str) -> Decimal:
+    """The same amount written with at least the currency's decimals; never loses a digit."""
+    exponent = -decimals_of(currency)
+    written = amount.as_tuple().exponent
+    return amount.quantize(Decimal(1).scaleb(exponent)) if isinstance(written, int) and written > exponent else amount
+
+
+def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        raise InvalidValue(attribute.name, "must be three capital letters (ISO 4217)")
+
+
+def _is_amount(_: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
+    if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value < MAX_AMOUNT:
+        raise InvalidValue(attribute.name, "must be a finite amount from 0 to below 10^12")
+
+
+def is_aware(_: Any, attribute: "Attribute[datetime]", value: Any) -> None:
+    """Validator: the time says its zone."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidValue(attribute.name, "must be a time with its zone")
+
+
+@frozen(kw_only=True)
+class Money:
+    """An amount of one currency: finite, not negative, below 10^12, exact. Raises InvalidValue otherwise."""
+
+    amount: Decimal = field(validator=_is_amount)
+    currency: str = field(validator=_is_currency)
+
+    @property
+    def written(self) -> Decimal:
+        """The amount with the currency's decimals, as it is shown and sent."""
+        return rounded_up_to(self.amount, self.currency)
+
+
+class SaleStatus(Enum):
+    """Whether the Catalog lets an event be sold."""
+
+    ON_SALE = "ON_SALE"
+    CANCELLED = "CANCELLED"
+    DRAFT = "DRAFT"
+
+
+@frozen(kw_only=True)
+class TicketedEvent:
+    """What people buy seats for, as the Catalog describes it."""
+
+    event_id: UUID
+    name: str
+    starts_at: datetime = field(validator=is_aware)
+    status: SaleStatus
+    currency: str = field(validator=_is_currency)
+
+
+@frozen(kw_only=True)
+class Seat:
+    """One place of one event. `price` is in the event's currency and fits its decimals."""
+
+    seat_id: UUID
+    row: str
+    number: int
+    price: Decimal = field(validator=_is_amount)
+
+
+class SeatStatus(Enum):
+    """What everybody may know of a seat; never who holds it."""
+
+    AVAILABLE = "AVAILABLE"
+    HELD = "HELD"
+    SOLD = "SOLD"
+
+
+@frozen(kw_only=True)
+class Terms:
+    """How long a customer has to pay (BR-02), and how long a payment in progress may take (spec 6.2)."""
+
+    payment_window: timedelta = timedelta(seconds=600)
+    processing_timeout: timedelta = timedelta(seconds=300)
+
+
+class ActorKind(Enum):
+    """Who caused a change."""
+
+    CUSTOMER = "CUSTOMER"
+    PAYMENT_EVENT = "PAYMENT_EVENT"
+    SWEEPER = "SWEEPER"
+    ADMINISTRATOR = "ADMINISTRATOR"
+
+
+@frozen(kw_only=True)
+class Cause:
+    """Why something changes: who did it (`actor_id`: user, event id of the payment, …) and under which correlation."""
+
+    actor: ActorKind
+    actor_id: str
+    correlation_id: str
+
+
+def total_of(seats: Iterable[Seat]) -> Decimal:
+    """The sum of the seats' prices (FR-04), exact."""
+    return sum((seat.price for seat in seats), Decimal(0))
