@@ -41,7 +41,9 @@ class ReservationScene:
     """When the Catalog last told us of the event; None if it came from a file and does not age."""
     wanted: tuple[UUID, ...] = ()
     seats: Mapping[UUID, Seat]
-    """Those of the wanted seats that are known."""
+    """Those of the wanted seats that are known, with their prices under the lock."""
+    known: frozenset[UUID] | None = None
+    """The ids of those that are known, where nothing was locked because a seat is taken; None: those of `seats`."""
     taken: frozenset[UUID] = frozenset()
     """Those with a live claim that is committed and not overdue."""
     overdue: tuple["Booking", ...] = ()
@@ -54,4 +56,5 @@ class ReservationScene:
     @property
     def missing(self) -> list[UUID]:
         """The wanted seats that are not known, in the order of the request."""
-        return [seat_id for seat_id in self.wanted if seat_id not in self.seats]
+        known = self.seats.keys() if self.known is None else self.known
+        return [seat_id for seat_id in self.wanted if seat_id not in known]

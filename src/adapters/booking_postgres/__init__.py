@@ -1,0 +1,1 @@
+"""The ports of booking_core over PostgreSQL: SQLAlchemy Core and psycopg."""

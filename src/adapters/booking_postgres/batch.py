@@ -1,0 +1,55 @@
+"""Statements that travel together: one round trip for a whole list (design, section 8).
+
+SQLAlchemy's results do not work inside a psycopg pipeline, so this takes the psycopg connection under SQLAlchemy's.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from attrs import frozen
+
+Row = tuple[Any, ...]
+Rows = list[Row]
+
+
+@frozen
+class Statement:
+    """SQL with psycopg's named parameters, and their values. `name` is for those who ask which one failed."""
+
+    sql: str
+    values: Mapping[str, Any]
+    name: str = ""
+
+
+class StatementFailed(Exception):
+    """The driver's error, and which statement of the batch it belongs to."""
+
+    def __init__(self, name: str, error: psycopg.Error) -> None:
+        super().__init__(name)
+        self.name, self.error = name, error
+
+
+def run(connection: psycopg.Connection[Row], statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
+    """The rows of every statement, in order; each statement sees what the ones before it did and waited for.
+
+    With `commit` the transaction is committed in the same round trip, and not if any statement fails. Raises
+    StatementFailed for the first that failed; those after it were not run.
+    """
+    cursors: list[psycopg.Cursor[Row]] = []
+    try:
+        with connection.pipeline():
+            for statement in statements:
+                cursors.append(connection.execute(statement.sql, statement.values))
+            if commit:
+                connection.commit()
+    except psycopg.Error as error:
+        raise StatementFailed(_first_without_result(statements, cursors), error) from error
+    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+def _first_without_result(statements: Sequence[Statement], cursors: Sequence[psycopg.Cursor[Row]]) -> str:
+    for statement, cursor in zip(statements, cursors, strict=False):
+        if cursor.pgresult is None:
+            return statement.name
+    return "commit"

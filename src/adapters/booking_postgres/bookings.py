@@ -1,0 +1,143 @@
+"""Bookings in PostgreSQL. The order of locks: idempotency key, user, bookings by id, seats by id."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from attrs import define, field
+from psycopg.errors import UniqueViolation
+
+from booking_core.booking import Booking
+from booking_core.errors import SeatAlreadyReserved, TransactionConflict
+from booking_core.events import rfc3339
+from booking_core.idempotency import IdempotencyKey
+from booking_core.identity import slot_of_booking, slot_of_event
+from booking_core.ports import LockedBooking, Sweep
+from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.values import SaleStatus, Seat, TicketedEvent
+from booking_postgres import hot_path, writes
+from booking_postgres.batch import Row, Statement, StatementFailed
+from booking_postgres.inbound import answer_of, keep_answer, translate_key_wait
+from booking_postgres.rows import BOOKING_COLUMNS, booking_of
+from booking_postgres.sweep import sweep_statement
+
+if TYPE_CHECKING:
+    from booking_postgres.unit_of_work import PostgresUnitOfWork
+
+_LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
+# Its waits are over when the next statement begins, so that one sees everything as it is under the lock.
+_LOAD: Final = f"""
+    SELECT {BOOKING_COLUMNS}, clock_timestamp(), e.starts_at
+    FROM booking.bookings b LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id
+    WHERE b.slot = %(slot)s AND b.booking_id = ANY(%(booking_ids)s) ORDER BY b.booking_id
+"""  # noqa: S608
+_LOCK_LIVE: Final = """
+    SELECT booking_id FROM booking.bookings
+    WHERE slot = %(slot)s AND booking_id IN (
+        SELECT DISTINCT booking_id FROM booking.claims
+        WHERE slot = %(slot)s AND event_id = %(event_id)s AND ended_at IS NULL ORDER BY booking_id LIMIT %(limit)s)
+    ORDER BY booking_id FOR UPDATE
+"""
+_NOW: Final = "SELECT clock_timestamp()"
+
+
+@define(eq=False)
+class PostgresBookings:
+    """See `booking_core.ports.BookingRepository`."""
+
+    uow: "PostgresUnitOfWork"
+    _locked: dict[UUID, int] = field(factory=dict, init=False)
+    _saved: list[Booking] = field(factory=list, init=False)
+    _added: Booking | None = field(default=None, init=False)
+
+    def lock_seats(self, request: SeatRequest) -> ReservationScene:
+        results = self.uow.run(hot_path.lock_and_load(request))
+        found = hot_path.loaded(request, results)
+        answer = None
+        if request.idempotency is not None and not found.key_is_ours:
+            answer = answer_of(self.uow, request.idempotency, found.earlier)
+        if answer is None and not found.taken and not found.is_settled:
+            raise TransactionConflict()
+        overdue = () if answer is not None or found.taken else self._load_overdue(request, found)
+        return ReservationScene(
+            now=found.now,
+            event=_event_of(request.event_id, found.event),
+            closed=bool(found.event[6]),
+            refreshed_at=found.event[5] if found.event[4] else None,
+            wanted=request.seat_ids,
+            seats={row[0]: Seat(seat_id=row[0], row=row[1], number=row[2], price=row[3]) for row in found.seats},
+            known=found.known,
+            taken=found.taken,
+            overdue=overdue,
+            pending=found.pending,
+            earlier_answer=answer,
+        )
+
+    def lock(self, booking_id: UUID) -> LockedBooking | None:
+        values = {"slot": slot_of_booking(booking_id), "booking_id": booking_id, "booking_ids": [booking_id]}
+        _, loaded = self.uow.run([Statement(_LOCK, values, "lock booking"), Statement(_LOAD, values, "load booking")])
+        return self._locked_of(loaded[0]) if loaded else None
+
+    def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
+        slot = slot_of_event(event_id)
+        [ids] = self.uow.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
+        return [self._locked_of(row) for row in self._load(slot, [row[0] for row in ids])]
+
+    def add(self, booking: Booking, idempotency: IdempotencyKey | None = None, answer: str | None = None) -> None:
+        self._added = booking
+        self.uow.pending.append(hot_path.insert_booking(booking))
+        if idempotency is not None and answer is not None:
+            self.uow.pending.append(keep_answer(idempotency, answer))
+
+    def save(self, booking: Booking) -> None:
+        if booking.booking_id not in self._locked:
+            values = {"slot": slot_of_booking(booking.booking_id), "booking_id": booking.booking_id}
+            [found] = self.uow.run([Statement(_LOCK, values, "lock booking")])
+            self._locked[booking.booking_id] = found[0][0] if found else 0
+        if self._locked[booking.booking_id] != booking.loaded_revision:
+            raise TransactionConflict()
+        if booking.new_history:
+            self._locked[booking.booking_id] = booking.revision
+            self._saved.append(booking)
+            self.uow.pending += writes.of_changed_booking(booking)
+
+    def expire_overdue(self, limit: int) -> Sweep:
+        [[[now]]] = self.uow.run([Statement(_NOW, {})])
+        [[counts]] = self.uow.run([sweep_statement(now, limit, rfc3339(now))])
+        return Sweep(expired=counts[0], seats_released=counts[1])
+
+    def flush(self) -> None:
+        """The last writes of this unit of work."""
+        self.uow.pending += writes.of_affected_events(self._saved)
+
+    def translate(self, failure: StatementFailed) -> None:
+        """Raise what a failed statement means for bookings; return if it means nothing special."""
+        translate_key_wait(failure)
+        if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
+            raise SeatAlreadyReserved.of(self._added.seat_ids) from failure.error
+
+    def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
+        if not booking_ids:
+            return []
+        [loaded] = self.uow.run([Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load")])
+        return loaded
+
+    def _load_overdue(self, request: SeatRequest, found: hot_path.LockAndLoad) -> tuple[Booking, ...]:
+        rows = self._load(slot_of_event(request.event_id), sorted(found.overdue))
+        return tuple(self._locked_of(row).booking for row in rows)
+
+    def _locked_of(self, row: Row) -> LockedBooking:
+        booking = booking_of(row)
+        self._locked[booking.booking_id] = booking.revision
+        now: datetime = row[-2]
+        return LockedBooking(booking=booking, now=now, event_starts_at=row[-1])
+
+
+def _event_of(event_id: UUID, row: Row) -> TicketedEvent | None:
+    name, starts_at, status, currency = row[:4]
+    if name is None:
+        return None
+    return TicketedEvent(
+        event_id=event_id, name=name, starts_at=starts_at, status=SaleStatus(status), currency=currency
+    )

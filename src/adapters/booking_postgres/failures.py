@@ -1,0 +1,58 @@
+"""Driver exceptions end here: what leaves the adapter are the domain's typed errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from booking_core.errors import ServiceBusy, TransactionConflict
+
+_RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected)
+# What a transaction-pooling proxy without prepared statements answers, and what a migration under our feet does.
+_PREPARED_GONE = (pg.InvalidSqlStatementName, pg.DuplicatePreparedStatement, pg.FeatureNotSupported)
+_WAITED_LONG_ENOUGH = (pg.LockNotAvailable, pg.QueryCanceled)
+
+
+class LockWaitTooLong(ServiceBusy):
+    """Somebody else held the lock for the whole bounded wait."""
+
+
+class ConnectionLost(ServiceBusy):
+    """The database cannot be reached, or went away."""
+
+
+class PreparedStatementGone(TransactionConflict):
+    """The server does not have the statement that we prepared: run again without."""
+
+
+def translate(error: BaseException) -> Exception | None:
+    """The domain's error for a driver's; None if it is none that is expected."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(cause, _RUN_AGAIN):
+        return TransactionConflict()
+    if isinstance(cause, _PREPARED_GONE):
+        return PreparedStatementGone()
+    if isinstance(cause, _WAITED_LONG_ENOUGH):
+        return LockWaitTooLong()
+    if isinstance(cause, pg.UniqueViolation):
+        return TransactionConflict()
+    if isinstance(cause, PoolTimeout):
+        return ServiceBusy("All database connections are in use, please try again")
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | DisconnectionError):
+        return ConnectionLost()
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises the domain's error for a driver's; everything unexpected passes."""
+    try:
+        yield
+    except (psycopg.Error, DBAPIError, PoolTimeout, DisconnectionError) as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error

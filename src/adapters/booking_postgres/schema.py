@@ -1,0 +1,82 @@
+"""The schema in the database: bringing it up to date, and telling whether it is (ADR 0010).
+
+Revisions are numbers that grow by one, so that "older" and "newer" can be told apart: a service runs on a schema that
+is current or newer, for during an upgrade the old version still serves.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+SCHEMA: Final = "booking"
+VERSION_TABLE: Final = "schema_version"
+_TURN: Final = "migration_turn"
+_ATTEMPTS: Final = 5
+
+
+def newest_revision() -> str:
+    """The revision that this version of the code needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None  # noqa: S101 - the first migration ships with the code
+    return head
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of the schema in the database; None if there is none."""
+    if not inspect(connection).has_table(VERSION_TABLE, schema=SCHEMA):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")).scalar()  # noqa: S608
+    return None if found is None else str(found)
+
+
+def trouble_with(revision: str | None) -> str | None:
+    """None if the code can work with a schema of that revision; else what is wrong and what to run."""
+    needed = newest_revision()
+    if revision is None:
+        return f"the database has no schema, version {needed} is needed: run `booking migrate`"
+    if int(revision) < int(needed):
+        return f"the database schema has version {revision}, version {needed} is needed: run `booking migrate`"
+    return None
+
+
+def migrate(engine: Engine) -> list[str]:
+    """Bring the schema up to date in one transaction; returns the revisions applied, oldest first.
+
+    Whoever comes second waits for the first and finds nothing to do. The turn is a lock on a table, which also holds
+    where advisory locks are per node.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            with engine.begin() as connection:
+                return _migrate(connection)
+        except (IntegrityError, ProgrammingError):
+            # Two CREATE ... IF NOT EXISTS at once: one of them fails although the thing then exists.
+            if attempt == _ATTEMPTS - 1:
+                raise
+    return []
+
+
+def _migrate(connection: Connection) -> list[str]:
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    connection.execute(text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_TURN} (nothing smallint)"))
+    connection.execute(text(f"LOCK TABLE {SCHEMA}.{_TURN} IN ACCESS EXCLUSIVE MODE"))
+    before = revision_of(connection)
+    if trouble_with(before) is None:
+        return []
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    return sorted(each for each in known if before is None or int(each) > int(before))
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,136 @@
+"""The store over PostgreSQL: a pool of its own, or one connection that the caller owns."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import define, field
+from sqlalchemy import Connection, Engine, text
+
+from booking_core.errors import BookingError
+from booking_core.ports import Outbox, Queries, UnitOfWork
+from booking_postgres import schema
+from booking_postgres.failures import translated
+from booking_postgres.outbox import PostgresOutbox
+from booking_postgres.queries import PostgresQueries
+from booking_postgres.reading import Reader
+from booking_postgres.transaction import CallersTransaction, OwnTransaction
+from booking_postgres.unit_of_work import PostgresUnitOfWork
+
+_DEFAULT_HOURS: Final = 24.0
+_PRUNE: Final = (
+    """
+    DELETE FROM booking.idempotency_keys k USING (
+        SELECT user_id, operation, key FROM booking.idempotency_keys
+        WHERE created_at < CAST(:now AS timestamptz) - make_interval(secs => :key_age) LIMIT :limit) old
+    WHERE k.user_id = old.user_id AND k.operation = old.operation AND k.key = old.key
+    """,
+    """
+    DELETE FROM booking.inbox i USING (
+        SELECT slot, message_id FROM booking.inbox
+        WHERE received_at < CAST(:now AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
+    WHERE i.slot = old.slot AND i.message_id = old.message_id
+    """,
+    """
+    DELETE FROM booking.holds h USING (
+        SELECT user_id, booking_id FROM booking.holds
+        WHERE deadline < CAST(:now AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
+    WHERE h.user_id = old.user_id AND h.booking_id = old.booking_id
+    """,
+)
+
+
+@define(eq=False)
+class PostgresStore:
+    """See `booking_core.ports.Store`. Opens no more connections than its engine's pool holds."""
+
+    engine: Engine
+    idempotency_hours: float = _DEFAULT_HOURS
+    retries: int = field(default=3, init=False)
+    _reader: Reader = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._reader = Reader.of_pool(self.engine)
+
+    @property
+    def queries(self) -> Queries:
+        return PostgresQueries(self._reader)
+
+    @property
+    def outbox(self) -> Outbox:
+        return PostgresOutbox(self._reader)
+
+    def unit_of_work(self) -> UnitOfWork:
+        return PostgresUnitOfWork(OwnTransaction(self.engine), self.idempotency_hours)
+
+    def on(self, connection: Connection) -> "JoinedStore":
+        """The same store inside the caller's transaction: nothing is committed, rolled back or closed by us.
+
+        A use case on it raises WrongIsolationLevel unless the connection is at READ COMMITTED. A refusal leaves the
+        caller's transaction usable, with none of our writes in it. Retrying after TransactionConflict is the caller's.
+        """
+        return JoinedStore(connection, self.idempotency_hours)
+
+    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
+        return _prune(self._reader, idempotency_hours, retention_days, limit)
+
+    def migrate(self) -> Sequence[str]:
+        with translated():
+            return schema.migrate(self.engine)
+
+    def trouble(self) -> str | None:
+        try:
+            with self._reader.open() as connection:
+                return schema.trouble_with(schema.revision_of(connection))
+        except BookingError:
+            return "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@define(eq=False)
+class JoinedStore:
+    """A store in a transaction that the caller owns, on the caller's connection. Used by one thread at a time."""
+
+    connection: Connection
+    idempotency_hours: float = _DEFAULT_HOURS
+    retries: int = field(default=0, init=False)
+    _reader: Reader = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._reader = Reader(connection=self.connection)
+
+    @property
+    def queries(self) -> Queries:
+        return PostgresQueries(self._reader)
+
+    @property
+    def outbox(self) -> Outbox:
+        return PostgresOutbox(self._reader)
+
+    def unit_of_work(self) -> UnitOfWork:
+        return PostgresUnitOfWork(CallersTransaction(self.connection), self.idempotency_hours)
+
+    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
+        return _prune(self._reader, idempotency_hours, retention_days, limit)
+
+    def migrate(self) -> Sequence[str]:
+        """Refused: migrations need a connection and a transaction of their own."""
+        raise NotImplementedError("migrate with PostgresStore: it needs a transaction of its own")
+
+    def trouble(self) -> str | None:
+        return schema.trouble_with(schema.revision_of(self.connection))
+
+    def close(self) -> None:
+        """Does nothing: the connection is the caller's."""
+
+
+def _prune(reader: Reader, idempotency_hours: float, retention_days: float, limit: int) -> int:
+    with reader.open() as connection:
+        values = {
+            "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+            "key_age": idempotency_hours * 3600,
+            "age": retention_days * 86400,
+            "limit": limit,
+        }
+        return sum(connection.execute(text(statement), values).rowcount for statement in _PRUNE)

@@ -1,0 +1,64 @@
+"""The contract suites: what an adapter of our ports must keep, as tests that its author runs.
+
+They are plain classes with asserts and import no test framework. Each test method takes one argument, a harness made
+for that test alone (`harness.py` says what it must do). Under pytest, a third store needs these lines, and no more:
+
+    import pytest
+
+    pytest.register_assert_rewrite("booking_core.contracts")
+    from booking_core.contracts import STORE_CONTRACTS
+
+    @pytest.fixture
+    def store_harness():
+        harness = MyStoreHarness()  # an empty store, its clock, its outbox
+        yield harness
+        harness.close()
+
+    globals().update({f"Test{suite.__name__}": suite for suite in STORE_CONTRACTS})
+
+An event bus is tried the same way: EVENT_BUS_CONTRACTS, and a fixture called `event_bus_harness`. Any other runner may
+make an instance of each class, and call each method whose name starts with `test_` with a fresh harness. Asserts must
+be on (no `python -O`). The suites use several threads, wait out bounded lock waits, and leave no thread behind.
+"""
+
+from typing import Final
+
+from booking_core.contracts.aliasing import AliasingContract
+from booking_core.contracts.claims import ClaimsContract
+from booking_core.contracts.closures import ClosuresContract
+from booking_core.contracts.concurrency import ConcurrencyContract
+from booking_core.contracts.duplicates import IdempotencyContract, InboxContract
+from booking_core.contracts.event_bus import EventBusContract
+from booking_core.contracts.events import EventsContract
+from booking_core.contracts.expiry import ExpiryContract
+from booking_core.contracts.harness import EventBusHarness, StoreHarness
+from booking_core.contracts.isolation import IsolationContract, StaleRevisionContract
+from booking_core.contracts.outbox import OutboxContract
+from booking_core.contracts.payments import PaymentsContract
+from booking_core.contracts.queries import QueriesContract
+from booking_core.contracts.reservations import ReservationsContract
+from booking_core.contracts.statistics import StatisticsContract
+
+STORE_CONTRACTS: Final[tuple[type, ...]] = (
+    AliasingContract,
+    ClaimsContract,
+    ClosuresContract,
+    ConcurrencyContract,
+    EventsContract,
+    ExpiryContract,
+    IdempotencyContract,
+    InboxContract,
+    IsolationContract,
+    OutboxContract,
+    PaymentsContract,
+    QueriesContract,
+    ReservationsContract,
+    StaleRevisionContract,
+    StatisticsContract,
+)
+"""Every suite of the store; their tests take `store_harness`."""
+
+EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (EventBusContract,)
+"""Every suite of the event bus; their tests take `event_bus_harness`."""
+
+__all__ = ["EVENT_BUS_CONTRACTS", "STORE_CONTRACTS", "EventBusHarness", "StoreHarness"]

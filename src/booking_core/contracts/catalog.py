@@ -1,0 +1,120 @@
+"""What every Catalog adapter must keep. Each test takes a factory; under pytest, a fixture called `catalog_of`:
+
+@pytest.fixture
+def catalog_of():
+    with ExitStack() as made:
+        yield lambda known: made.enter_context(closing(MyCatalog(...)))  # knows these events and seats, no others
+
+class TestMyCatalog(CatalogContract): ...
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from booking_core.ports.catalog import Catalog
+from booking_core.values import SaleStatus, Seat, TicketedEvent
+
+Known = Mapping[TicketedEvent, Sequence[Seat]]
+"""All that a Catalog knows: its events, each with its seats."""
+
+CatalogFactory = Callable[[Known], Catalog]
+"""Makes a Catalog that knows exactly this; whoever brings it closes what it made."""
+
+
+def _id(number: int) -> UUID:
+    return UUID(int=0xABCDEF00_0000_4000_8000_000000000000 + number)
+
+
+def _event(number: int, status: SaleStatus = SaleStatus.ON_SALE, currency: str = "USD") -> TicketedEvent:
+    return TicketedEvent(
+        event_id=_id(number),
+        name=f"Événement {number} 🎭",
+        starts_at=datetime(2031, 5, 6, 19, 30, 15, 250_000, tzinfo=UTC),
+        status=status,
+        currency=currency,
+    )
+
+
+def _seats(first: int, prices: Sequence[str]) -> list[Seat]:
+    return [
+        Seat(seat_id=_id(first + place), row="Ä", number=place, price=Decimal(price))
+        for place, price in enumerate(prices)
+    ]
+
+
+_HALL: Final = _event(1)
+_HALL_SEATS: Final = _seats(1000, ["0.10", "75.00", "999999999999.99", "0.00", *["12.34"] * 246])
+_YEN: Final = _event(2, currency="JPY")
+_YEN_SEATS: Final = _seats(2000, ["7500", "0"])
+_DINAR: Final = _event(3, SaleStatus.CANCELLED, "KWD")
+_DINAR_SEATS: Final = _seats(3000, ["1.125"])
+_EMPTY: Final = _event(4, SaleStatus.DRAFT)
+_UNKNOWN: Final = _event(5)
+_KNOWN: Final[Known] = {_HALL: _HALL_SEATS, _YEN: _YEN_SEATS, _DINAR: _DINAR_SEATS, _EMPTY: []}
+
+
+class CatalogContract:
+    """Promises of booking_core.ports.catalog.Catalog that need no misbehaving Catalog."""
+
+    def test_events_are_given_as_they_are(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        for event in _KNOWN:
+            assert catalog.event(event.event_id) == event
+
+    def test_an_unknown_event_is_none(self, catalog_of: CatalogFactory) -> None:
+        assert catalog_of(_KNOWN).event(_UNKNOWN.event_id) is None
+
+    def test_all_seats_are_given_when_none_is_named(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        for event, seats in _KNOWN.items():
+            assert _sorted(catalog.seats(event)) == seats
+
+    def test_prices_are_exact_and_have_no_more_decimals_than_the_currency(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        assert [seat.price for seat in _sorted(catalog.seats(_YEN))] == [Decimal(7500), Decimal(0)]
+        assert [seat.price for seat in _sorted(catalog.seats(_DINAR))] == [Decimal("1.125")]
+
+    def test_only_the_named_seats_are_given_and_unknown_ones_are_left_out(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        wanted = [_HALL_SEATS[3].seat_id, _id(999_999), _YEN_SEATS[0].seat_id, _HALL_SEATS[0].seat_id]
+        assert _sorted(catalog.seats(_HALL, wanted)) == [_HALL_SEATS[0], _HALL_SEATS[3]]
+
+    def test_a_seat_named_twice_is_given_once(self, catalog_of: CatalogFactory) -> None:
+        wanted = [_HALL_SEATS[1].seat_id] * 3
+        assert _sorted(catalog_of(_KNOWN).seats(_HALL, wanted)) == [_HALL_SEATS[1]]
+
+    def test_no_seats_named_gives_no_seats(self, catalog_of: CatalogFactory) -> None:
+        assert list(catalog_of(_KNOWN).seats(_HALL, []) or ()) == []
+
+    def test_hundreds_of_seats_can_be_named(self, catalog_of: CatalogFactory) -> None:
+        wanted = {seat.seat_id for seat in _HALL_SEATS}
+        assert _sorted(catalog_of(_KNOWN).seats(_HALL, wanted)) == _HALL_SEATS
+
+    def test_seats_of_an_unknown_event_are_none(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        assert catalog.seats(_UNKNOWN) is None
+        assert catalog.seats(_UNKNOWN, [_HALL_SEATS[0].seat_id]) is None
+
+    def test_many_threads_may_ask_at_once(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+
+        def ask(turn: int) -> bool:
+            event = list(_KNOWN)[turn % len(_KNOWN)]
+            return catalog.event(event.event_id) == event and _sorted(catalog.seats(event)) == _KNOWN[event]
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(ask, range(64)))
+
+    def test_it_may_be_closed_twice_and_before_its_first_question(self, catalog_of: CatalogFactory) -> None:
+        catalog = catalog_of(_KNOWN)
+        catalog.close()
+        catalog.close()
+
+
+def _sorted(seats: Sequence[Seat] | None) -> list[Seat]:
+    assert seats is not None
+    return sorted(seats, key=lambda seat: seat.seat_id)
