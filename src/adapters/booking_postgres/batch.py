@@ -15,11 +15,15 @@ Rows = list[Row]
 
 @frozen
 class Statement:
-    """SQL with psycopg's named parameters, and their values. `name` is for those who ask which one failed."""
+    """SQL with psycopg's named parameters, and their values.
+
+    `name` is for those who ask which one failed; `sets_bounds`: it bounds the waits of its transaction by itself.
+    """
 
     sql: str
     values: Mapping[str, Any]
     name: str = ""
+    sets_bounds: bool = False
 
 
 class StatementFailed(Exception):

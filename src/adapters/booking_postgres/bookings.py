@@ -15,7 +15,6 @@ from booking_core.idempotency import IdempotencyKey
 from booking_core.identity import slot_of_booking, slot_of_event
 from booking_core.ports import LockedBooking, Sweep
 from booking_core.reservation import ReservationScene, SeatRequest
-from booking_core.values import SaleStatus, Seat, TicketedEvent
 from booking_postgres import hot_path, writes
 from booking_postgres.batch import Row, Statement, StatementFailed
 from booking_postgres.inbound import answer_of, keep_answer, translate_key_wait
@@ -52,27 +51,16 @@ class PostgresBookings:
     _added: Booking | None = field(default=None, init=False)
 
     def lock_seats(self, request: SeatRequest) -> ReservationScene:
-        results = self.uow.run(hot_path.lock_and_load(request))
-        found = hot_path.loaded(request, results)
+        found = hot_path.loaded(self.uow.run(hot_path.lock_and_load(request, self.uow.transaction.bounds)))
         answer = None
         if request.idempotency is not None and not found.key_is_ours:
             answer = answer_of(self.uow, request.idempotency, found.earlier)
-        if answer is None and not found.taken and not found.is_settled:
+        if answer is not None or found.taken:
+            return found.scene(request, (), answer)
+        if not found.is_settled:
             raise TransactionConflict()
-        overdue = () if answer is not None or found.taken else self._load_overdue(request, found)
-        return ReservationScene(
-            now=found.now,
-            event=_event_of(request.event_id, found.event),
-            closed=bool(found.event[6]),
-            refreshed_at=found.event[5] if found.event[4] else None,
-            wanted=request.seat_ids,
-            seats={row[0]: Seat(seat_id=row[0], row=row[1], number=row[2], price=row[3]) for row in found.seats},
-            known=found.known,
-            taken=found.taken,
-            overdue=overdue,
-            pending=found.pending,
-            earlier_answer=answer,
-        )
+        rows = self._load(slot_of_event(request.event_id), found.overdue)
+        return found.scene(request, tuple(self._locked_of(row).booking for row in rows), None)
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
         values = {"slot": slot_of_booking(booking_id), "booking_id": booking_id, "booking_ids": [booking_id]}
@@ -123,21 +111,8 @@ class PostgresBookings:
         [loaded] = self.uow.run([Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load")])
         return loaded
 
-    def _load_overdue(self, request: SeatRequest, found: hot_path.LockAndLoad) -> tuple[Booking, ...]:
-        rows = self._load(slot_of_event(request.event_id), sorted(found.overdue))
-        return tuple(self._locked_of(row).booking for row in rows)
-
     def _locked_of(self, row: Row) -> LockedBooking:
         booking = booking_of(row)
         self._locked[booking.booking_id] = booking.revision
         now: datetime = row[-2]
         return LockedBooking(booking=booking, now=now, event_starts_at=row[-1])
-
-
-def _event_of(event_id: UUID, row: Row) -> TicketedEvent | None:
-    name, starts_at, status, currency = row[:4]
-    if name is None:
-        return None
-    return TicketedEvent(
-        event_id=event_id, name=name, starts_at=starts_at, status=SaleStatus(status), currency=currency
-    )

@@ -1,15 +1,14 @@
 """The statements of a reservation, in one small room so that their form can change here alone (ADR 0002).
 
-Two round trips. The first locks and loads: idempotency key, user, overdue holders of the wanted seats, seats, each in
-a statement of its own in this order, and last the facts, in a statement that began after the last wait was over. The
-domain decides. The second writes everything and commits.
+Two round trips. The first locks and loads, in the function of migration 0002: idempotency key, user, overdue holders
+of the wanted seats, seats, in this order, and then the facts, each in a statement that began after the last wait was
+over. The domain decides. The second writes everything and commits.
 
 If a wanted seat has a live claim that is committed, nothing is locked and nobody waits: the answer is known. Locks
 that were skipped for a claim that was gone a moment later show up as such, and the whole is run again.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -18,19 +17,12 @@ from attrs import frozen
 
 from booking_core.booking import Booking
 from booking_core.identity import slot_of_booking, slot_of_event
-from booking_core.reservation import SeatRequest
+from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.values import SaleStatus, Seat, TicketedEvent
 from booking_core.wire import to_json
 from booking_postgres.batch import Row, Rows, Statement
 
 CLAIM_KEY: Final = "claim idempotency key"
-
-_LIVE: Final = """
-    slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND ended_at IS NULL
-"""
-_NONE_TAKEN: Final = f"""
-    NOT EXISTS (SELECT 1 FROM booking.claims
-                WHERE {_LIVE} AND (held_until IS NULL OR held_until > clock_timestamp()))
-"""  # noqa: S608
 
 _CLAIM_KEY: Final = """
     INSERT INTO booking.idempotency_keys (user_id, operation, key, fingerprint, created_at)
@@ -42,100 +34,93 @@ _READ_KEY: Final = """
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
 """
 
-# Writing the row as it is locks it, and makes it where there is none, in one statement.
-_LOCK_USER: Final = f"""
-    INSERT INTO booking.customers (user_id) SELECT %(user_id)s WHERE {_NONE_TAKEN}
-    ON CONFLICT (user_id) DO UPDATE SET user_id = EXCLUDED.user_id RETURNING true
+_LOCK_AND_LOAD: Final = """
+    SELECT * FROM booking.lock_and_load_1(
+        %(slot)s::smallint, %(event_id)s, %(seat_ids)s, %(user_id)s, %(bounds)s::text[])
 """
-
-# Found by a read without locks, locked in order; whether they still hold the seats is seen in the facts.
-_LOCK_OVERDUE: Final = f"""
-    SELECT booking_id FROM booking.bookings
-    WHERE slot = %(slot)s AND {_NONE_TAKEN} AND booking_id IN (
-        SELECT booking_id FROM booking.claims WHERE {_LIVE} AND held_until <= clock_timestamp())
-    ORDER BY booking_id FOR UPDATE
-"""  # noqa: S608
-
-_LOCK_SEATS: Final = f"""
-    SELECT seat_id, row_name, number, price FROM booking.seats
-    WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND NOT withdrawn
-      AND {_NONE_TAKEN}
-    ORDER BY seat_id FOR UPDATE
-"""  # noqa: S608
-
-# The clock is read once, in the statement after the last lock: never before a wait was over.
-_FACTS: Final = f"""
-    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
-    SELECT now, e.name, e.starts_at, e.sale_status, e.currency, e.ages, e.refreshed_at, e.closed_at IS NOT NULL,
-        (SELECT count(*) FROM booking.holds WHERE user_id = %(user_id)s AND deadline > now),
-        (SELECT array_agg(seat_id) FROM booking.seats
-         WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND NOT withdrawn),
-        (SELECT array_agg(seat_id) FROM booking.claims WHERE {_LIVE} AND (held_until IS NULL OR held_until > now)),
-        (SELECT array_agg(DISTINCT booking_id) FROM booking.claims WHERE {_LIVE} AND held_until <= now)
-    FROM clock LEFT JOIN booking.events e ON e.slot = %(slot)s AND e.event_id = %(event_id)s
-"""  # noqa: S608
-
-LIVE_CLAIMS: Final = f"SELECT seat_id FROM booking.claims WHERE {_LIVE}"  # noqa: S608
 
 
 @frozen(kw_only=True)
 class LockAndLoad:
-    """What the first round trip brought back, still as rows."""
+    """What the first round trip brought back: the facts under the locks, and the state of the idempotency key."""
 
     key_is_ours: bool
     earlier: Row | None
-    user_locked: bool
-    overdue_locked: frozenset[UUID]
-    seats: Rows
-    now: datetime
-    event: Row
-    pending: int
-    known: frozenset[UUID]
-    taken: frozenset[UUID]
-    overdue: frozenset[UUID]
+    facts: Row
+
+    @property
+    def known(self) -> frozenset[UUID]:
+        """The ids of the wanted seats that exist."""
+        return frozenset(self.facts[9] or ())
+
+    @property
+    def taken(self) -> frozenset[UUID]:
+        """Those with a live claim that is not overdue."""
+        return frozenset(self.facts[13] or ())
+
+    @property
+    def overdue(self) -> list[UUID]:
+        """The bookings that hold wanted seats and are overdue, sorted."""
+        return self.facts[14] or []
 
     @property
     def is_settled(self) -> bool:
         """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
-        return self.user_locked and self.overdue <= self.overdue_locked and {row[0] for row in self.seats} == self.known
+        return bool(self.facts[15])
+
+    def scene(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> ReservationScene:
+        """The facts in the domain's words."""
+        now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.facts[:9]
+        event = None
+        if name is not None:
+            event = TicketedEvent(
+                event_id=request.event_id,
+                name=name,
+                starts_at=starts_at,
+                status=SaleStatus(status),
+                currency=currency,
+            )
+        return ReservationScene(
+            now=now,
+            event=event,
+            closed=bool(closed),
+            refreshed_at=refreshed_at if ages else None,
+            wanted=request.seat_ids,
+            seats=self._seats(),
+            known=self.known,
+            taken=self.taken,
+            overdue=overdue,
+            pending=pending,
+            earlier_answer=answer,
+        )
+
+    def _seats(self) -> dict[UUID, Seat]:
+        if not self.facts[10]:
+            return {}
+        return {
+            seat_id: Seat(seat_id=seat_id, row=row, number=number, price=price)
+            for seat_id, row, number, price in zip(*self.facts[9:13], strict=True)
+        }
 
 
-def lock_and_load(request: SeatRequest) -> list[Statement]:
+def lock_and_load(request: SeatRequest, bounds: Sequence[str] | None) -> list[Statement]:
     """The statements of the first round trip."""
     values: dict[str, Any] = {
         "slot": slot_of_event(request.event_id),
         "event_id": request.event_id,
         "seat_ids": list(request.seat_ids),
         "user_id": request.user_id,
+        "bounds": bounds,
     }
-    statements = [
-        Statement(_LOCK_USER, values, "lock user"),
-        Statement(_LOCK_OVERDUE, values, "lock overdue bookings"),
-        Statement(_LOCK_SEATS, values, "lock seats"),
-        Statement(_FACTS, values, "facts"),
-    ]
-    if request.idempotency is None:
-        return statements
-    return [*claim_key(request.idempotency), *statements]
+    load = Statement(_LOCK_AND_LOAD, values, "lock and load", sets_bounds=True)
+    return [load] if request.idempotency is None else [*claim_key(request.idempotency), load]
 
 
-def loaded(request: SeatRequest, results: Sequence[Rows]) -> LockAndLoad:
+def loaded(results: Sequence[Rows]) -> LockAndLoad:
     """What `lock_and_load` brought back."""
-    key_rows = results[:-4]
-    user, overdue_locked, seats, facts = results[-4:]
-    fact = facts[0]
+    claimed, found = results[:2] if len(results) > 1 else ([], [])
     return LockAndLoad(
-        key_is_ours=bool(key_rows and key_rows[0]),
-        earlier=key_rows[1][0] if key_rows and not key_rows[0] and key_rows[1] else None,
-        user_locked=bool(user),
-        overdue_locked=frozenset(row[0] for row in overdue_locked),
-        seats=seats,
-        now=fact[0],
-        event=fact[1:8],
-        pending=fact[8],
-        known=frozenset(fact[9] or ()),
-        taken=frozenset(fact[10] or ()),
-        overdue=frozenset(fact[11] or ()),
+        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, facts=results[-1][0]
     )
 
 

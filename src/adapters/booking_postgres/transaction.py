@@ -14,12 +14,13 @@ from booking_postgres.failures import ConnectionLost, PreparedStatementGone, tra
 
 _READ_COMMITTED: Final = "read committed"
 
-# Bounds, never rules: nothing that is right rests on them (Citus' workers ignore them, for one). The last one lets
-# the server end a transaction whose process was stopped while it held seats.
-_BOUNDS: Final = Statement(
+# Bounds, never rules: nothing that is right rests on them (Citus' workers ignore them, for one). Lock wait, statement,
+# and a transaction whose process was stopped while it held seats: then the server ends it.
+_BOUNDS: Final = ("1000ms", "10s", "10s")
+_SET_BOUNDS: Final = Statement(
     "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
     " set_config('idle_in_transaction_session_timeout', %(idle)s, true)",
-    {"lock": "1000ms", "statement": "10s", "idle": "10s"},
+    dict(zip(("lock", "statement", "idle"), _BOUNDS, strict=True)),
     "bounds",
 )
 
@@ -32,6 +33,11 @@ class OwnTransaction:
     _connection: Connection | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
+    @property
+    def bounds(self) -> Sequence[str] | None:
+        """For a first statement that sets the bounds by itself."""
+        return list(_BOUNDS)
+
     def begin(self) -> None:
         """Take a connection. Raises ServiceBusy if there is none in time."""
         with translated():
@@ -43,7 +49,8 @@ class OwnTransaction:
         A connection that turns out dead before anything was locked or written is TransactionConflict: run again.
         """
         first, self._begun = not self._begun, True
-        batch = [_BOUNDS, *statements] if first else list(statements)
+        bounding = first and not any(statement.sets_bounds for statement in statements[:1])
+        batch = [_SET_BOUNDS, *statements] if bounding else list(statements)
         try:
             results = run(self._driver(), batch, commit=commit)
         except StatementFailed as failure:
@@ -55,7 +62,7 @@ class OwnTransaction:
             if isinstance(error, ConnectionLost) and first:
                 raise TransactionConflict() from failure.error
             raise
-        return results[1:] if first else results
+        return results[1:] if bounding else results
 
     def end(self) -> None:
         """Roll back what was not committed and give the connection back."""
@@ -85,6 +92,11 @@ class CallersTransaction:
 
     connection: Connection
     _open: bool = field(default=False, init=False)
+
+    @property
+    def bounds(self) -> Sequence[str] | None:
+        """None: how long the caller's transaction waits is the caller's."""
+        return None
 
     def begin(self) -> None:
         """Open the savepoint. Raises WrongIsolationLevel unless the connection is at READ COMMITTED."""
