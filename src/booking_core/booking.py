@@ -1,8 +1,8 @@
 """The Booking aggregate: the seats one customer holds or owns at one event, and the payments for them.
 
 State changes only through its verbs. Each takes `now` (the database's clock, read under the booking's lock) and the
-cause, looks its outcome up in the one table of `lifecycle`, and records what happened: events for the outbox and
-entries for the history. Verbs that are not `expire` first settle an overdue hold.
+cause, first settles an overdue hold, looks its outcome up in the one table of `lifecycle`, and records what happened:
+events for the outbox and entries for the history.
 """
 
 from datetime import datetime
@@ -75,6 +75,7 @@ class Booking(Recorder):
     ) -> Self:
         """A new PENDING booking over `seats` with `booking.created` (US-01, FR-04, FR-05, FR-06)."""
         expires_at = now + terms.payment_window
+        seats = tuple(sorted(seats, key=lambda seat: seat.seat_id))
         booking = cls(
             booking_id=new_booking_id(now, event.event_id),
             event_id=event.event_id,
@@ -148,9 +149,9 @@ class Booking(Recorder):
 
     def start_payment(self, payment_id: str, now: datetime, terms: Terms, cause: Cause) -> None:
         """PAYMENT_PROCESSING: PENDING becomes PROCESSING with a deadline of its own; a repeat changes nothing."""
+        self.expire(now, cause)
         if self._has_taken(payment_id):
             return
-        self.expire(now, cause)
         outcome = self._outcome(Trigger.PAYMENT_PROCESSING)
         if not isinstance(outcome, Moves):
             return
@@ -166,9 +167,9 @@ class Booking(Recorder):
 
         Money that cannot be honoured leaves the booking as it is and is never dropped: exactly one refund request.
         """
+        self.expire(now, cause)
         if self._has_taken(payment_id):
             return
-        self.expire(now, cause)
         payment = self.payments.setdefault(
             payment_id, Payment(payment_id=payment_id, status=PaymentStatus.TAKEN, recorded_at=now)
         )
@@ -194,9 +195,9 @@ class Booking(Recorder):
 
     def fail_payment(self, payment_id: str, reason: str, now: datetime, cause: Cause) -> None:
         """PAYMENT_FAILED: a hold ends and its seats are free (FR-12, FR-13); after a success it changes nothing."""
+        self.expire(now, cause)
         if self._has_taken(payment_id):
             return
-        self.expire(now, cause)
         outcome = self._outcome(Trigger.PAYMENT_FAILED)
         if not isinstance(outcome, Moves) or outcome.reason is None:
             return
@@ -211,11 +212,15 @@ class Booking(Recorder):
 
     def answer_refund(self, payment_id: str, status: RefundStatus, reason: str, now: datetime, cause: Cause) -> bool:
         """REFUND_ANSWERED: what became of a refund. False if no refund was asked for, or its answer was final."""
+        self.expire(now, cause)
         payment = self.payments.get(payment_id)
-        if payment is None or payment.refund_status in (None, RefundStatus.COMPLETED, status):
+        if payment is None or status is RefundStatus.REQUESTED:
+            return False
+        if payment.refund_status in (None, RefundStatus.COMPLETED, status):
             return False
         payment.refund_status, payment.refund_answered_at = status, now
-        self._note(Trigger.REFUND_ANSWERED, self.status, now, cause, payment_id, reason or status.value)
+        note = f"{status.value}: {reason}" if reason else status.value
+        self._note(Trigger.REFUND_ANSWERED, self.status, now, cause, payment_id, note)
         return True
 
     # -- cancelling ----------------------------------------------------------------------------------------------

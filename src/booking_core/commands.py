@@ -11,18 +11,33 @@ from booking_core.payments import RefundStatus
 from booking_core.values import ActorKind, Cause, Money
 
 MAX_TEXT = 255
+# A reason is for people and is cut, for the message it explains must not fail for its length.
+MAX_REASON = 1000
 
 
 def _is_text(_: Any, attribute: "Attribute[str]", value: Any) -> None:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
         raise InvalidValue(attribute.name, f"must be a text of 1 to {MAX_TEXT} characters")
-    if not is_storable(value):
-        raise InvalidValue(attribute.name, "must not hold NUL or unpaired surrogates")
+    _is_storable(_, attribute, value)
 
 
 def is_storable(text: str) -> bool:
     """True if every store and every wire can carry the text: no NUL, no unpaired surrogate."""
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+def _is_storable(_: Any, attribute: "Attribute[str]", value: str) -> None:
+    if not is_storable(value):
+        raise InvalidValue(attribute.name, "must not hold NUL or unpaired surrogates")
+
+
+def _is_answer(_: Any, attribute: "Attribute[RefundStatus]", value: RefundStatus) -> None:
+    if value not in (RefundStatus.COMPLETED, RefundStatus.FAILED):
+        raise InvalidValue(attribute.name, "must be COMPLETED or FAILED")
 
 
 def _are_seats(_: Any, attribute: "Attribute[tuple[UUID, ...]]", value: tuple[UUID, ...]) -> None:
@@ -105,15 +120,15 @@ class ConfirmPayment(PaymentMessage):
 class FailPayment(PaymentMessage):
     """`payment.failed` (FR-12)."""
 
-    reason: str = ""
+    reason: str = field(default="", converter=_shortened, validator=_is_storable)
 
 
 @frozen(kw_only=True)
 class AnswerRefund(PaymentMessage):
     """`refund.completed` or `refund.failed`."""
 
-    status: RefundStatus
-    reason: str = ""
+    status: RefundStatus = field(validator=_is_answer)
+    reason: str = field(default="", converter=_shortened, validator=_is_storable)
 
 
 PaymentCommand = StartPayment | ConfirmPayment | FailPayment | AnswerRefund

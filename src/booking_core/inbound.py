@@ -27,7 +27,6 @@ from booking_core.errors import InvalidValue, MalformedMessage
 from booking_core.payments import RefundStatus
 
 MAX_BYTES: Final = 1_000_000
-MAX_REASON: Final = 1000
 _OURS: Final = ("payment.", "refund.")
 _VERSION: Final = re.compile(r"1\.[0-9]{1,9}", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -134,13 +133,13 @@ def _uuid(fields: Mapping[str, Any], name: str) -> UUID:
 
 
 def _reason(fields: Mapping[str, Any]) -> str:
-    """For people only: absent, null and empty are the same, and what is too long is cut."""
+    """For people only: absent, null and empty are the same. What is too long is cut by the command."""
     value = fields.get("reason")
     if value is None:
         return ""
     if type(value) is not str or not is_storable(value):
         raise MalformedMessage("reason must be a text without NUL or unpaired surrogates")
-    return value if len(value) <= MAX_REASON else value[: MAX_REASON - 1] + "…"
+    return value
 
 
 def _amount(fields: Mapping[str, Any]) -> Decimal:

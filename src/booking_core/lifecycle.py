@@ -1,6 +1,7 @@
 """The lifecycle of a booking: its statuses, what may happen to it, and the one table that says what follows.
 
-The table is total: every status has an outcome for every trigger. `docs/lifecycle.md` is generated from it.
+The table is total: every status has an outcome for every trigger but two. RESERVE makes a booking out of nothing, and
+REFUND_ANSWERED touches only a payment. `docs/lifecycle.md` is generated from it.
 A hold past its deadline is settled by TIME before any other trigger is looked up (design, "Deadline").
 """
 
@@ -92,49 +93,51 @@ _FAILS: Final = Moves(Status.CANCELLED, CancellationReason.PAYMENT_FAILED)
 _EXPIRES: Final = Moves(Status.CANCELLED, CancellationReason.EXPIRED)
 _EVENT_ENDS_IT: Final = Moves(Status.CANCELLED, CancellationReason.EVENT_CANCELLED)
 
+_TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
+    Status.PENDING: {
+        Trigger.PAYMENT_PROCESSING: Moves(Status.PROCESSING),
+        Trigger.PAYMENT_SUCCESS: _CONFIRMS,
+        Trigger.PAYMENT_FAILED: _FAILS,
+        Trigger.CUSTOMER_CANCELS: Moves(Status.CANCELLED, CancellationReason.USER_CANCELLED),
+        Trigger.TIME: _EXPIRES,
+        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+    },
+    Status.PROCESSING: {
+        Trigger.PAYMENT_PROCESSING: _NOTHING,
+        Trigger.PAYMENT_SUCCESS: _CONFIRMS,
+        Trigger.PAYMENT_FAILED: _FAILS,
+        Trigger.CUSTOMER_CANCELS: Refuses("PAYMENT_IN_PROGRESS"),
+        Trigger.TIME: _EXPIRES,
+        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+    },
+    Status.CONFIRMED: {
+        Trigger.PAYMENT_PROCESSING: _NOTHING,
+        Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.DUPLICATE_PAYMENT),
+        Trigger.PAYMENT_FAILED: _NOTHING,
+        Trigger.CUSTOMER_CANCELS: Moves(
+            Status.CANCELLED,
+            CancellationReason.USER_CANCELLED,
+            otherwise=Refuses("BOOKING_NOT_CANCELLABLE"),
+            unless="the event has started",
+        ),
+        Trigger.TIME: _NOTHING,
+        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+    },
+    Status.CANCELLED: {
+        Trigger.PAYMENT_PROCESSING: _NOTHING,
+        Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.LATE_PAYMENT),
+        Trigger.PAYMENT_FAILED: _NOTHING,
+        Trigger.CUSTOMER_CANCELS: Refuses("BOOKING_NOT_CANCELLABLE"),
+        Trigger.TIME: _NOTHING,
+        Trigger.EVENT_CANCELLED: _NOTHING,
+    },
+}
+
 TRANSITIONS: Final[Mapping[Status, Mapping[Trigger, Outcome]]] = MappingProxyType(
-    {
-        Status.PENDING: {
-            Trigger.PAYMENT_PROCESSING: Moves(Status.PROCESSING),
-            Trigger.PAYMENT_SUCCESS: _CONFIRMS,
-            Trigger.PAYMENT_FAILED: _FAILS,
-            Trigger.CUSTOMER_CANCELS: Moves(Status.CANCELLED, CancellationReason.USER_CANCELLED),
-            Trigger.TIME: _EXPIRES,
-            Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
-        },
-        Status.PROCESSING: {
-            Trigger.PAYMENT_PROCESSING: _NOTHING,
-            Trigger.PAYMENT_SUCCESS: _CONFIRMS,
-            Trigger.PAYMENT_FAILED: _FAILS,
-            Trigger.CUSTOMER_CANCELS: Refuses("PAYMENT_IN_PROGRESS"),
-            Trigger.TIME: _EXPIRES,
-            Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
-        },
-        Status.CONFIRMED: {
-            Trigger.PAYMENT_PROCESSING: _NOTHING,
-            Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.DUPLICATE_PAYMENT),
-            Trigger.PAYMENT_FAILED: _NOTHING,
-            Trigger.CUSTOMER_CANCELS: Moves(
-                Status.CANCELLED,
-                CancellationReason.USER_CANCELLED,
-                otherwise=Refuses("BOOKING_NOT_CANCELLABLE"),
-                unless="the event has started",
-            ),
-            Trigger.TIME: _NOTHING,
-            Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
-        },
-        Status.CANCELLED: {
-            Trigger.PAYMENT_PROCESSING: _NOTHING,
-            Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.LATE_PAYMENT),
-            Trigger.PAYMENT_FAILED: _NOTHING,
-            Trigger.CUSTOMER_CANCELS: Refuses("BOOKING_NOT_CANCELLABLE"),
-            Trigger.TIME: _NOTHING,
-            Trigger.EVENT_CANCELLED: _NOTHING,
-        },
-    }
+    {status: MappingProxyType(row) for status, row in _TABLE.items()}
 )
-"""What each trigger does in each status. RESERVE makes a PENDING booking out of nothing; REFUND_ANSWERED touches
-only the payment; a customer who cancels twice is answered with the booking (see `Booking.cancel`)."""
+"""What each trigger does in each status. A customer who cancels twice is answered with the booking
+(see `Booking.cancel`)."""
 
 ON_HOLD: Final = frozenset({Status.PENDING, Status.PROCESSING})
 """The statuses that time can end."""

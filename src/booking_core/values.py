@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import Enum
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,10 @@ _DECIMALS: Final = (
 )
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 MAX_AMOUNT: Final = Decimal(10) ** 12
+# More than any price has before and after the point.
+_EXACT_DIGITS: Final = 100
+# Ten seats of the dearest price are an amount still.
+MAX_PRICE: Final = Decimal(10) ** 11
 
 
 def decimals_of(currency: str) -> int:
@@ -27,11 +31,12 @@ def decimals_of(currency: str) -> int:
     return _DECIMALS.get(currency, 2)
 
 
-def rounded_up_to(amount: Decimal, currency: str) -> Decimal:
-    """The same amount written with at least the currency's decimals; never loses a digit."""
+def written_in(amount: Decimal, currency: str) -> Decimal:
+    """The amount with the currency's decimals (`150.00`, JPY `500`); a digit that counts is never lost."""
     exponent = -decimals_of(currency)
-    written = amount.as_tuple().exponent
-    return amount.quantize(Decimal(1).scaleb(exponent)) if isinstance(written, int) and written > exponent else amount
+    plain = abs(amount).normalize()
+    written = plain.as_tuple().exponent
+    return plain.quantize(Decimal(1).scaleb(exponent)) if isinstance(written, int) and written >= exponent else plain
 
 
 def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
@@ -42,6 +47,12 @@ def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
 def _is_amount(_: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value < MAX_AMOUNT:
         raise InvalidValue(attribute.name, "must be a finite amount from 0 to below 10^12")
+
+
+def _is_price(instance: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
+    _is_amount(instance, attribute, value)
+    if value >= MAX_PRICE:
+        raise InvalidValue(attribute.name, "must be below 10^11")
 
 
 def is_aware(_: Any, attribute: "Attribute[datetime]", value: Any) -> None:
@@ -60,7 +71,7 @@ class Money:
     @property
     def written(self) -> Decimal:
         """The amount with the currency's decimals, as it is shown and sent."""
-        return rounded_up_to(self.amount, self.currency)
+        return written_in(self.amount, self.currency)
 
 
 class SaleStatus(Enum):
@@ -89,7 +100,7 @@ class Seat:
     seat_id: UUID
     row: str
     number: int
-    price: Decimal = field(validator=_is_amount)
+    price: Decimal = field(validator=_is_price)
 
 
 class SeatStatus(Enum):
@@ -128,4 +139,5 @@ class Cause:
 
 def total_of(seats: Iterable[Seat]) -> Decimal:
     """The sum of the seats' prices (FR-04), exact."""
-    return sum((seat.price for seat in seats), Decimal(0))
+    with localcontext(prec=_EXACT_DIGITS):
+        return sum((seat.price for seat in seats), Decimal(0))

@@ -96,14 +96,18 @@ class PostgresBookings:
         return Sweep(expired=counts[0], seats_released=counts[1])
 
     def flush(self) -> None:
-        """The last writes of this unit of work."""
+        """Write what is counted over all bookings saved so far."""
         self.uow.pending += writes.of_affected_events(self._saved)
+        self._saved = []
 
     def translate(self, failure: StatementFailed) -> None:
         """Raise what a failed statement means for bookings; return if it means nothing special."""
         translate_key_wait(failure)
         if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
-            raise SeatAlreadyReserved.of(self._added.seat_ids) from failure.error
+            self.uow.transaction.undo()
+            [rows] = self.uow.transaction.run([hot_path.live_claims(self._added.event_id, self._added.seat_ids)])
+            if rows:
+                raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
 
     def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
         if not booking_ids:

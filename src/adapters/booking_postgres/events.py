@@ -124,6 +124,7 @@ class PostgresEvents:
         return rows[-1][0] if rows else None
 
     def affected_bookings(self, event_id: UUID) -> int:
+        self.uow.flush()
         [rows] = self.uow.run([Statement(_AFFECTED, _key(event_id), "affected")])
         return int(rows[0][0]) if rows else 0
 

@@ -34,6 +34,10 @@ _READ_KEY: Final = """
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
 """
 
+_LIVE_CLAIMS: Final = """
+    SELECT seat_id FROM booking.claims
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND ended_at IS NULL
+"""
 _LOCK_AND_LOAD: Final = """
     SELECT * FROM booking.lock_and_load_1(
         %(slot)s::smallint, %(event_id)s, %(seat_ids)s, %(user_id)s, %(bounds)s::text[])
@@ -128,6 +132,12 @@ def claim_key(key: Any) -> list[Statement]:
     """Two statements: take the key, and read what stands under it."""
     values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
     return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
+
+
+def live_claims(event_id: UUID, seat_ids: Sequence[UUID]) -> Statement:
+    """Which of the seats have a live claim."""
+    values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
+    return Statement(_LIVE_CLAIMS, values, "live claims")
 
 
 def insert_booking(booking: Booking) -> Statement:

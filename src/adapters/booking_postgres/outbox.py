@@ -16,7 +16,7 @@ _UNPUBLISHED: Final = text("""
         SELECT slot, key FROM booking.outbox WHERE published_at IS NULL ORDER BY recorded_at LIMIT :limit)
     SELECT o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body
     FROM booking.outbox o JOIN (SELECT DISTINCT slot, key FROM due) d ON d.slot = o.slot AND d.key = o.key
-    WHERE o.published_at IS NULL ORDER BY o.key, o.sequence
+    WHERE o.published_at IS NULL ORDER BY o.key, o.sequence LIMIT :limit
 """)
 _MARK: Final = text("""
     UPDATE booking.outbox o SET published_at = CAST(:now AS timestamptz)

@@ -64,6 +64,11 @@ class OwnTransaction:
             raise
         return results[1:] if bounding else results
 
+    def undo(self) -> None:
+        """Take back everything after a failed statement, and go on in a new transaction."""
+        with translated():
+            self._driver().rollback()
+
     def end(self) -> None:
         """Roll back what was not committed and give the connection back."""
         connection, self._connection = self._connection, None
@@ -120,6 +125,11 @@ class CallersTransaction:
             self._open = False
             return results[:-1]
         return results
+
+    def undo(self) -> None:
+        """Take back our writes after a failed statement; the savepoint stays open."""
+        with translated():
+            driver_of(self.connection).execute(_ROLL_BACK)
 
     def end(self) -> None:
         """Take our writes back unless they were committed."""

@@ -63,6 +63,10 @@ class PostgresUnitOfWork:
                 raise failure.error from failure
             raise known from failure.error
 
-    def commit(self) -> None:
+    def flush(self) -> None:
+        """Everything that has been saved so far is seen by the statements after this."""
         self._bookings.flush()
+
+    def commit(self) -> None:
+        self.flush()
         self.run([], commit=True)

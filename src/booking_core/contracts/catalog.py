@@ -83,8 +83,8 @@ class CatalogContract:
         wanted = [_HALL_SEATS[3].seat_id, _id(999_999), _YEN_SEATS[0].seat_id, _HALL_SEATS[0].seat_id]
         assert _sorted(catalog.seats(_HALL, wanted)) == [_HALL_SEATS[0], _HALL_SEATS[3]]
 
-    def test_a_seat_named_twice_is_given_once(self, catalog_of: CatalogFactory) -> None:
-        wanted = [_HALL_SEATS[1].seat_id] * 3
+    def test_a_seat_named_many_times_is_given_once(self, catalog_of: CatalogFactory) -> None:
+        wanted = [_HALL_SEATS[1].seat_id] * 250
         assert _sorted(catalog_of(_KNOWN).seats(_HALL, wanted)) == [_HALL_SEATS[1]]
 
     def test_no_seats_named_gives_no_seats(self, catalog_of: CatalogFactory) -> None:

@@ -1,5 +1,9 @@
 """BR-01: one live claim per seat, whatever the caller believes."""
 
+from uuid import uuid4
+
+from attrs import evolve
+
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.reservations import scene_of
 from booking_core.contracts.scenery import CAUSE, CORRELATION, Scenery, facts, refused
@@ -21,6 +25,17 @@ class ClaimsContract:
 
         assert scene.taken == frozenset(scenery.ids(1, 2))
         assert scene.overdue == ()
+
+    def test_what_does_not_exist_is_told_even_if_another_seat_is_taken(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        scenery.reserve(0, user="grace")
+        stranger = uuid4()
+        wanted = tuple(sorted((*scenery.ids(0, 1), stranger)))
+
+        scene = scene_of(scenery.store, evolve(scenery.request(0), seat_ids=wanted))
+
+        assert scene.missing == [stranger]
+        assert scene.taken == frozenset(scenery.ids(0))
 
     def test_ones_own_seats_are_taken_too(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)

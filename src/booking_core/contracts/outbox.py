@@ -1,7 +1,7 @@
 """The outbox: order per key, nothing passed over, nothing twice once it is marked."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -117,7 +117,8 @@ class OutboxContract:
         def relay() -> list[OutboxRecord]:
             return [record for _ in range(50) for record in self._publish_some(scenery.store, 3)]
 
-        outcomes = at_once([*(partial(live, place) for place in range(8)), relay])
+        jobs: list[Callable[[], list[OutboxRecord]]] = [*(partial(live, place) for place in range(8)), relay]
+        outcomes = at_once(jobs)
         taken = [record for outcome in outcomes if isinstance(outcome, list) for record in outcome]
         taken += self._publish_all(scenery.store, 3)
 

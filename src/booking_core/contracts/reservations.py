@@ -117,7 +117,7 @@ class ReservationsContract:
         assert facts(scenery.stored(made)) == facts(made)
 
     def test_every_amount_keeps_its_digits(self, store_harness: StoreHarness) -> None:
-        for price, currency in (("0", "USD"), ("999999999999", "JPY"), ("99999999999.999", "KWD"), ("0.01", "EUR")):
+        for price, currency in (("0", "USD"), ("99999999999", "JPY"), ("99999999999.999", "KWD"), ("0.01", "EUR")):
             scenery = Scenery.of(store_harness, seats=1, price=price, currency=currency)
 
             made = scenery.reserve(0, user=currency)

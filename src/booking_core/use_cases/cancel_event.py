@@ -7,6 +7,7 @@ transaction that finds none writes `event.cancelled`. A kill anywhere leaves wor
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final, TypeVar
@@ -49,17 +50,17 @@ class CancelledEvent:
 def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | None = None) -> Closure:
     """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
 
+    wanted = Closure(
+        event_id=command.event_id,
+        reason=command.reason,
+        cancelled_at=store.queries.now(),
+        administrator=command.administrator,
+        correlation_id=command.correlation_id,
+        finished=False,
+    )
+
     def work(uow: UnitOfWork) -> Closure | None:
-        closure = uow.events.close(
-            Closure(
-                event_id=command.event_id,
-                reason=command.reason,
-                cancelled_at=store.queries.now(),
-                administrator=command.administrator,
-                correlation_id=command.correlation_id,
-                finished=False,
-            )
-        )
+        closure = uow.events.close(wanted)
         uow.commit()
         return closure
 
@@ -90,7 +91,9 @@ def finish_closure(
     if not _drain(closure.event_id, store, go_on):
         return done
     while go_on():
-        chunk = _patiently(lambda: in_unit_of_work(store, lambda uow: _cancel_chunk(uow, closure)))
+        # Read before the unit of work, which may have the store's only connection.
+        work = partial(_cancel_chunk, closure, store.queries.now())
+        chunk = _patiently(partial(in_unit_of_work, store, work))
         if chunk is None:
             break
         done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
@@ -129,12 +132,12 @@ def _drain(event_id: UUID, store: Store, go_on: Callable[[], bool]) -> bool:
     return False
 
 
-def _cancel_chunk(uow: UnitOfWork, closure: Closure) -> CancelledEvent | None:
+def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> CancelledEvent | None:
     """End some bookings; None if there was none left, and then `event.cancelled` is written."""
     cause = Cause(actor=ActorKind.ADMINISTRATOR, actor_id=closure.administrator, correlation_id=closure.correlation_id)
     locked = uow.bookings.lock_live(closure.event_id, _BOOKINGS)
     if not locked:
-        _say_cancelled(uow, closure)
+        _say_cancelled(uow, closure, now)
         uow.commit()
         return None
     chunk = CancelledEvent(event_id=closure.event_id)
@@ -150,11 +153,11 @@ def _cancel_chunk(uow: UnitOfWork, closure: Closure) -> CancelledEvent | None:
     return chunk
 
 
-def _say_cancelled(uow: UnitOfWork, closure: Closure) -> None:
+def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     uow.events.finish(
         EventCancelled(
-            message_id=new_id(closure.cancelled_at),
-            timestamp=closure.cancelled_at,
+            message_id=new_id(now),
+            timestamp=now,
             correlation_id=closure.correlation_id,
             sequence=1,
             event_id=closure.event_id,

@@ -1,8 +1,9 @@
 """Reserve seats (US-01): the hot path, and the only one that locks a user."""
 
 from collections.abc import Callable
+from functools import partial
 
-from attrs import frozen
+from attrs import define, frozen
 
 from booking_core.booking import Booking
 from booking_core.commands import Reserve
@@ -68,34 +69,40 @@ def _reserve(
 ) -> Booking | EarlierAnswer:
     if refusal := br_03_seat_limit(len(command.seat_ids)):
         raise refusal
-    attempt = _Attempt(command, store, mirror, terms, once)
+    attempt = partial(_Attempt, command, store, mirror, terms, once)
     try:
-        return attempt.run(may_ask=True)
+        return attempt(may_ask=True).run()
     except _CatalogNeeded as needed:
         assert mirror is not None  # noqa: S101 - only a mirror can need the Catalog
         mirror.bring_in(command.event_id, needed.scene.missing)
-        return attempt.run(may_ask=False)
+        return attempt(may_ask=False).run()
 
 
-@frozen
+@define(eq=False)
 class _Attempt:
     command: Reserve
     store: Store
     mirror: CatalogMirror | None
     terms: Terms
     once: Once | None
+    may_ask: bool
+    _made: Booking | None = None
+    _stale: bool = False
 
-    def run(self, *, may_ask: bool) -> Booking | EarlierAnswer:
-        made: list[Booking] = []
+    def run(self) -> Booking | EarlierAnswer:
         try:
-            return in_unit_of_work(self.store, lambda uow: self._work(uow, may_ask, made), repeatable=False)
+            return in_unit_of_work(self.store, self._work, repeatable=False)
         except CommitOutcomeUnknown:
             # The reply to COMMIT was lost: the booking is there, or it never will be ours to show (then: 503).
-            if made and self.store.queries.booking(made[-1].booking_id) is not None:
-                return made[-1]
+            if self._made is not None and self.store.queries.booking(self._made.booking_id) is not None:
+                return self._made
             raise
+        finally:
+            # After the unit of work, whatever came of it: a refresh may need its connection, and may lift a refusal.
+            if self._stale and self.mirror is not None:
+                self.mirror.refresh_later(self.command.event_id)
 
-    def _work(self, uow: UnitOfWork, may_ask: bool, made: list[Booking]) -> Booking | EarlierAnswer:
+    def _work(self, uow: UnitOfWork) -> Booking | EarlierAnswer:
         command, once = self.command, self.once
         request = SeatRequest(
             user_id=command.user_id,
@@ -107,14 +114,12 @@ class _Attempt:
         if scene.earlier_answer is not None:
             return EarlierAnswer(text=scene.earlier_answer)
         if self.mirror is not None:
-            if may_ask and self.mirror.lacks(request, scene):
+            if self.may_ask and self.mirror.lacks(request, scene):
                 raise _CatalogNeeded(scene)
-            if self.mirror.is_stale(scene):
-                self.mirror.refresh_later(command.event_id)
+            self._stale = self.mirror.is_stale(scene)
         if refusal := refusal_of(scene):
             raise refusal
-        booking = self._decide(uow, scene)
-        made.append(booking)
+        self._made = booking = self._decide(uow, scene)
         uow.bookings.add(booking, once.key if once else None, once.render(booking) if once else None)
         uow.commit()
         return booking

@@ -1,0 +1,110 @@
+"""The event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
+
+from collections.abc import Sequence
+from threading import Condition
+from typing import Final
+
+from booking_core.errors import BusUnavailable
+from booking_core.ports import Delivery, Message
+from booking_memory.topics import Group, Topic
+
+_MOST_PER_POLL: Final = 500
+
+
+class MemorySubscription:
+    """`Subscription`: one member of a group. When members come or go, each starts from what was committed."""
+
+    def __init__(self, topic: Topic, group: Group, changed: Condition) -> None:
+        self._topic, self._group, self._changed = topic, group, changed
+        self._positions: dict[int, int] = {}
+        self._generation = -1
+        self.is_open = True
+        with changed:
+            group.join(self)
+            changed.notify_all()
+
+    def poll(self, timeout: float) -> Sequence[Delivery]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self.is_open or self._has_more(), timeout)
+            self._refuse_if_closed()
+            return self._take()
+
+    def commit(self) -> None:
+        with self._changed:
+            self._refuse_if_closed()
+            if self._generation == self._group.generation:
+                for partition, position in self._positions.items():
+                    self._group.committed[partition] = position
+            elif self._has_uncommitted():
+                # Some of the partitions may be another member's by now, who has started from the last commit.
+                raise BusUnavailable("The group has changed since the messages were polled; they arrive again")
+
+    def rewind(self) -> None:
+        with self._changed:
+            self._generation, self._positions = -1, {}
+
+    def close(self) -> None:
+        with self._changed:
+            if self.is_open:
+                self.is_open = False
+                self._group.leave(self)
+                self._changed.notify_all()
+
+    def _refuse_if_closed(self) -> None:
+        if not self.is_open:
+            raise BusUnavailable("The subscription is closed")
+
+    def _has_more(self) -> bool:
+        if self._generation != self._group.generation:
+            self._generation = self._group.generation
+            self._positions = {number: self._group.committed[number] for number in self._group.partitions_of(self)}
+        return any(position < len(self._topic.partitions[number]) for number, position in self._positions.items())
+
+    def _has_uncommitted(self) -> bool:
+        return any(position > self._group.committed[number] for number, position in self._positions.items())
+
+    def _take(self) -> list[Delivery]:
+        taken: list[Delivery] = []
+        for number, position in self._positions.items():
+            chunk = self._topic.partitions[number][position : position + _MOST_PER_POLL - len(taken)]
+            self._positions[number] = position + len(chunk)
+            taken += chunk
+        return taken
+
+
+class MemoryEventBus:
+    """`EventBus` within one process. Messages are kept for as long as the bus is; waiting costs no time of the CPU."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._topics: dict[str, Topic] = {}
+        self._subscriptions: list[MemorySubscription] = []
+        self._is_open = True
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        with self._changed:
+            self._refuse_if_closed()
+            for message in messages:
+                self._topic(topic).append(message)
+            self._changed.notify_all()
+
+    def subscribe(self, topic: str, group: str) -> MemorySubscription:
+        with self._changed:
+            self._refuse_if_closed()
+            known = self._topic(topic)
+            subscription = MemorySubscription(known, known.group(group), self._changed)
+            self._subscriptions = [*(each for each in self._subscriptions if each.is_open), subscription]
+            return subscription
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_open = False
+            for subscription in self._subscriptions:
+                subscription.close()
+
+    def _refuse_if_closed(self) -> None:
+        if not self._is_open:
+            raise BusUnavailable("The bus is closed")
+
+    def _topic(self, name: str) -> Topic:
+        return self._topics.setdefault(name, Topic(name))

@@ -1,0 +1,90 @@
+"""Events, seats and closures within one transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from attrs import evolve
+
+from booking_core.errors import EventNotFound
+from booking_core.events import EventCancelled
+from booking_core.lifecycle import CancellationReason
+from booking_core.ports import Closure
+from booking_core.values import Seat, TicketedEvent
+from booking_memory.locks import event_lock, seat_lock
+from booking_memory.tables import EventRow, SeatRow
+from booking_memory.transaction import Transaction
+
+
+class MemoryEvents:
+    """`EventRepository` within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
+        self._transaction.locks.take(event_lock(event.event_id))
+        with self._transaction.looking() as now:
+            events = self._transaction.tables.events
+            before = events.get(event.event_id)
+            was_complete = before is not None and before.complete
+            events[event.event_id] = EventRow(
+                event=event, ages=ages, complete=complete or was_complete, refreshed_at=now
+            )
+
+    def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
+        with self._transaction.looking():
+            if event_id not in self._transaction.tables.events:
+                raise EventNotFound
+        given = {seat.seat_id: SeatRow(seat=seat) for seat in seats}
+        return sum(self._put_seat(event_id, given[seat_id]) for seat_id in sorted(given))
+
+    def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
+        with self._transaction.looking():
+            rows = self._transaction.tables.seats_of_event(event_id)
+        keep = set(known)
+        gone = [evolve(row, withdrawn=True) for row in rows if row.seat.seat_id not in keep]
+        return sum(self._put_seat(event_id, row) for row in gone)
+
+    def close(self, closure: Closure) -> Closure | None:
+        self._transaction.locks.take(event_lock(closure.event_id))
+        with self._transaction.looking() as now:
+            tables = self._transaction.tables
+            if closure.event_id not in tables.events:
+                return None
+            return tables.closures.setdefault(closure.event_id, evolve(closure, cancelled_at=now, finished=False))
+
+    def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
+        with self._transaction.looking():
+            seat_ids = [row.seat.seat_id for row in self._transaction.tables.seats_of_event(event_id)]
+        chunk = [seat_id for seat_id in seat_ids if after is None or seat_id > after][:limit]
+        for seat_id in chunk:
+            self._transaction.locks.wait_until_free(seat_lock(event_id, seat_id))
+        return chunk[-1] if chunk else None
+
+    def affected_bookings(self, event_id: UUID) -> int:
+        with self._transaction.looking():
+            bookings = self._transaction.tables.bookings_of_event(event_id)
+            return sum(each.cancellation_reason is CancellationReason.EVENT_CANCELLED for each in bookings)
+
+    def finish(self, event: EventCancelled) -> bool:
+        self._transaction.locks.take(event_lock(event.event_id))
+        with self._transaction.looking():
+            closures = self._transaction.tables.closures
+            closure = closures.get(event.event_id)
+            if closure is None or closure.finished:
+                return False
+            closures[event.event_id] = evolve(closure, finished=True)
+            self._transaction.write_event(event)
+            return True
+
+    def _put_seat(self, event_id: UUID, row: SeatRow) -> bool:
+        """Write the row if that changes anything: a seat that stays as it is waits for nobody."""
+        seat = event_id, row.seat.seat_id
+        with self._transaction.looking():
+            unchanged = self._transaction.tables.seats.get(seat) == row
+        if unchanged:
+            return False
+        self._transaction.locks.take(seat_lock(*seat))
+        with self._transaction.looking():
+            self._transaction.tables.seats[seat] = row
+        return True

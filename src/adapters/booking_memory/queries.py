@@ -1,0 +1,120 @@
+"""Reads over what is committed, each of one moment."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import count, takewhile
+from typing import TypeVar
+from uuid import UUID
+
+from booking_core.booking import Booking
+from booking_core.history import HistoryEntry
+from booking_core.lifecycle import Status
+from booking_core.ports import Closure, EventMirror, Page, Paged, SeatOnMap, Snapshot, Statistics
+from booking_core.ports.queries import CancellationPreview
+from booking_core.values import SeatStatus
+from booking_memory.statistics import preview_of, statistics_of
+from booking_memory.tables import EventRow, SeatKey
+from booking_memory.transaction import Database
+
+T = TypeVar("T")
+
+
+class MemoryQueries:
+    """`Queries` over a database; every booking handed out is a copy."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tables = database.tables
+
+    def now(self) -> datetime:
+        return self._database.clock()
+
+    def booking(self, booking_id: UUID) -> Snapshot | None:
+        return self._at_once(lambda now: self._snapshot(booking_id, now))
+
+    def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
+        def read(now: datetime) -> Paged[Booking]:
+            theirs = (each.as_of(now) for each in self._tables.bookings.values() if each.user_id == user_id)
+            wanted = (each for each in theirs if status in (None, each.status))
+            return _page_of(sorted(wanted, key=lambda each: (each.created_at, each.booking_id), reverse=True), page)
+
+        return self._at_once(read)
+
+    def history(self, booking_id: UUID) -> Sequence[HistoryEntry]:
+        def read(_: datetime) -> list[HistoryEntry]:
+            history = self._tables.history
+            numbers = takewhile(lambda number: (booking_id, number) in history, count(1))
+            return [history[booking_id, number] for number in numbers]
+
+        return self._at_once(read)
+
+    def event(self, event_id: UUID) -> EventMirror | None:
+        def read(now: datetime) -> EventMirror | None:
+            row = self._tables.events.get(event_id)
+            return self._mirror(row, now) if row else None
+
+        return self._at_once(read)
+
+    def events(self, page: Page) -> Paged[EventMirror]:
+        def read(now: datetime) -> Paged[EventMirror]:
+            rows = sorted(self._tables.events.values(), key=lambda row: (row.event.starts_at, row.event.event_id))
+            return _page_of([self._mirror(row, now) for row in rows], page)
+
+        return self._at_once(read)
+
+    def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
+        def read(now: datetime) -> list[SeatOnMap]:
+            # A withdrawn seat is shown for as long as somebody has it.
+            shown = [
+                row.seat
+                for row in self._tables.seats_of_event(event_id)
+                if not row.withdrawn or (event_id, row.seat.seat_id) in self._tables.claims
+            ]
+            shown.sort(key=lambda seat: (seat.row, seat.number, seat.seat_id))
+            return [SeatOnMap(seat=seat, status=self._status((event_id, seat.seat_id), now)) for seat in shown]
+
+        return self._at_once(read)
+
+    def open_closures(self) -> Sequence[Closure]:
+        def read(_: datetime) -> list[Closure]:
+            unfinished = [closure for closure in self._tables.closures.values() if not closure.finished]
+            return sorted(unfinished, key=lambda closure: (closure.cancelled_at, closure.event_id))
+
+        return self._at_once(read)
+
+    def closure(self, event_id: UUID) -> Closure | None:
+        return self._at_once(lambda _: self._tables.closures.get(event_id))
+
+    def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
+        return self._at_once(lambda now: preview_of(self._tables, event_id, now))
+
+    def statistics(self) -> Statistics:
+        return self._at_once(lambda now: statistics_of(self._tables, now))
+
+    def _at_once(self, read: Callable[[datetime], T]) -> T:
+        with self._database.mutex:
+            return read(self._database.clock())
+
+    def _snapshot(self, booking_id: UUID, now: datetime) -> Snapshot | None:
+        booking = self._tables.bookings.get(booking_id)
+        return Snapshot(booking=booking.as_of(now), now=now) if booking else None
+
+    def _mirror(self, row: EventRow, now: datetime) -> EventMirror:
+        return EventMirror(
+            event=row.event,
+            closed=row.event.event_id in self._tables.closures,
+            complete=row.complete,
+            age_seconds=(now - row.refreshed_at).total_seconds() if row.ages else None,
+        )
+
+    def _status(self, seat: SeatKey, now: datetime) -> SeatStatus:
+        holder = self._tables.claims.get(seat)
+        booking = self._tables.bookings[holder] if holder else None
+        if booking is None or booking.is_overdue(now):
+            return SeatStatus.AVAILABLE
+        return SeatStatus.SOLD if booking.status is Status.CONFIRMED else SeatStatus.HELD
+
+
+def _page_of(items: Iterable[T], page: Page) -> Paged[T]:
+    everything = list(items)
+    return Paged(items=everything[page.offset : page.offset + page.limit], total=len(everything))

@@ -1,0 +1,96 @@
+"""The store in memory: the same promises as a database, for as long as the process lives."""
+
+from collections.abc import Callable, MutableMapping, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from booking_memory.answers import MemoryIdempotencyKeys, MemoryInbox
+from booking_memory.bookings import MemoryBookings
+from booking_memory.events import MemoryEvents
+from booking_memory.locks import DEFAULT_LOCK_WAIT
+from booking_memory.outbox import MemoryOutbox
+from booking_memory.queries import MemoryQueries
+from booking_memory.transaction import Database, Transaction, utc_now
+
+
+class MemoryUnitOfWork:
+    """`UnitOfWork` over a database. Its locks are let go when it ends, whichever way."""
+
+    idempotency: MemoryIdempotencyKeys
+    inbox: MemoryInbox
+    bookings: MemoryBookings
+    events: MemoryEvents
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Self:
+        self._transaction = Transaction(self._database)
+        self.idempotency = MemoryIdempotencyKeys(self._transaction)
+        self.inbox = MemoryInbox(self._transaction)
+        self.bookings = MemoryBookings(self._transaction, self.idempotency)
+        self.events = MemoryEvents(self._transaction)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._transaction.locks.release_all()
+
+    def commit(self) -> None:
+        self._transaction.locks.refuse_if_ended()
+        try:
+            self._transaction.commit()
+        finally:
+            self._transaction.locks.release_all()
+
+
+class MemoryStore:
+    """`Store` in memory. Every lookup scans what it needs: meant for tests, trials and small services.
+
+    Isolation is READ COMMITTED with row locks, as the ports ask. `clock` is the database's clock; `lock_wait` is how
+    many seconds one wait for one lock may take before ServiceBusy. An answer kept under an idempotency key is given
+    again for `idempotency_hours`, pruned or not.
+    """
+
+    retries = 3
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        lock_wait: float = DEFAULT_LOCK_WAIT,
+        idempotency_hours: float = 24.0,
+    ) -> None:
+        self._database = Database(clock=clock, lock_wait=lock_wait, answers_last=timedelta(hours=idempotency_hours))
+        self.queries = MemoryQueries(self._database)
+        self.outbox = MemoryOutbox(self._database)
+
+    def unit_of_work(self) -> MemoryUnitOfWork:
+        return MemoryUnitOfWork(self._database)
+
+    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
+        with self._database.mutex:
+            tables, now = self._database.tables, self._database.clock()
+            kept = ((key, row.kept_at) for key, row in tables.answers.items())
+            answers = [key for key, at in kept if at < now - timedelta(hours=idempotency_hours)]
+            messages = [key for key, at in tables.inbox.items() if at < now - timedelta(days=retention_days)]
+            return _remove(tables.answers, answers[:limit]) + _remove(tables.inbox, messages[:limit])
+
+    def migrate(self) -> Sequence[str]:
+        """There is no schema to bring up to date."""
+        return ()
+
+    def trouble(self) -> str | None:
+        """There is nothing that could be wrong."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to let go of: what is stored stays for as long as the store is referred to."""
+
+
+def _remove(table: MutableMapping[Any, Any], keys: list[Any]) -> int:
+    for key in keys:
+        del table[key]
+    return len(keys)

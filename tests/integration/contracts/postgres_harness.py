@@ -1,0 +1,53 @@
+"""The PostgreSQL store, given to the contract suites: an empty database, and time that passes by ageing its rows."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from booking_core.ports import OutboxRecord
+from booking_postgres.adapter import create
+from booking_postgres.tables import metadata
+
+_CONNECTIONS = 20
+_EVENTS = "SELECT slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body FROM booking.outbox"
+
+
+class PostgresStoreHarness:
+    """A store over the database at `url`, which is brought up to date if it is empty."""
+
+    def __init__(self, url: str) -> None:
+        self.store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": str(_CONNECTIONS)})
+        self.store.migrate()
+        self._engine: Engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+    def advance(self, seconds: float) -> None:
+        with self._engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                moments = [column.name for column in table.c if isinstance(column.type, TIMESTAMP)]
+                ages = ", ".join(
+                    f"{name} = {name} - make_interval(secs => :seconds)" for name in moments if name != "starts_at"
+                )
+                if ages:
+                    connection.execute(text(f"UPDATE {table.fullname} SET {ages}"), {"seconds": seconds})
+
+    def events(self) -> Sequence[OutboxRecord]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(text(f"{_EVENTS} ORDER BY recorded_at, key, sequence")).all()
+        return [
+            OutboxRecord(
+                slot=row.slot,
+                key=row.key,
+                sequence=row.sequence,
+                message_id=row.message_id,
+                event_type=row.event_type,
+                correlation_id=row.correlation_id,
+                recorded_at=row.recorded_at,
+                body=row.body.encode(),
+            )
+            for row in rows
+        ]
+
+    def close(self) -> None:
+        self._engine.dispose()
+        self.store.close()

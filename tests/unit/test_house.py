@@ -1,0 +1,50 @@
+"""The lists in pyproject.toml name every package on the shelves, and the domain keeps to attrs."""
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE_ROOTS = ("src", "src/adapters", "src/entrypoints")
+
+
+def packages() -> list[Path]:
+    inits = [init for root in SOURCE_ROOTS for init in (ROOT / root).glob("*/__init__.py")]
+    return sorted(init.parent for init in inits)
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_wheel_has_every_package(pyproject: dict[str, Any]) -> None:
+    listed = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+    assert sorted(listed) == sorted(str(package.relative_to(ROOT)) for package in packages())
+
+
+def test_the_import_arrows_cover_every_package(pyproject: dict[str, Any]) -> None:
+    names = {package.name for package in packages()}
+    arrows = pyproject["tool"]["importlinter"]
+    layers, protected = arrows["contracts"][0]["layers"], arrows["contracts"][1]["protected_modules"]
+
+    assert set(arrows["root_packages"]) == names
+    assert {name for layer in layers for name in layer.replace("|", " ").replace(":", " ").split()} == names
+    assert set(protected) == {package.name for package in packages() if package.parent.name == "adapters"}
+
+
+def test_every_package_is_typed_and_named_for_us() -> None:
+    assert [package.name for package in packages() if not (package / "py.typed").is_file()] == []
+    assert [package.name for package in packages() if not package.name.startswith("booking_")] == []
+
+
+def test_the_domain_imports_attrs_and_the_standard_library_alone() -> None:
+    graph = grimp.build_graph("booking_core", include_external_packages=True, cache_dir=None)
+    outside = {name for name in graph.modules if graph.is_module_squashed(name)}
+
+    assert outside - sys.stdlib_module_names <= {"attr", "attrs"}
