@@ -1,0 +1,1 @@
+"""The catalog port of booking_core over the Catalog Service's REST interface."""

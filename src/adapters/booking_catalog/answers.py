@@ -1,0 +1,142 @@
+"""Answers of the Catalog, believed only as far as they make sense.
+
+Every function raises CatalogAnswerInvalid with one printable line that names what is wrong and where. Fields we do not
+know are ignored. No number passes through a binary float: 0.1 stays 0.1.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct, UnsetType
+
+from booking_catalog.printable import printable
+from booking_core.errors import InvalidValue
+from booking_core.ports.catalog import CatalogAnswerInvalid
+from booking_core.values import MAX_AMOUNT, SaleStatus, Seat, TicketedEvent, decimals_of
+
+_T = TypeVar("_T")
+_Text = Annotated[str, Meta(max_length=255)]
+_Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+# Wide enough for an amount below MAX_AMOUNT in any currency; a digit that would be lost is an error.
+_EXACT: Final = Context(prec=20, traps=[Inexact, InvalidOperation])
+
+
+class _Envelope(Struct):
+    success: bool
+    data: Raw | UnsetType = msgspec.UNSET
+
+
+class _EventAnswer(Struct, rename="camel"):
+    event_id: UUID
+    name: _Text
+    starts_at: Annotated[datetime, Meta(tz=True)]
+    status: SaleStatus
+    currency: str
+
+
+class _SeatAnswer(Struct, rename="camel"):
+    seat_id: UUID
+    row: _Text
+    number: _Number
+    price: Any  # msgspec's Decimal would take "75.00" as well; a price is a JSON number
+
+
+def event_of(body: bytes, event_id: UUID) -> TicketedEvent:
+    """The event in an answer to a question about `event_id`. Its start is given in UTC."""
+    answer = _decoded(_event_decoder, _data_of(body), "$.data")
+    if answer.event_id != event_id:
+        _refuse(f"eventId is {answer.event_id}, but {event_id} was asked for")
+    try:
+        return TicketedEvent(
+            event_id=event_id,
+            name=_stored(answer.name, "$.data.name"),
+            starts_at=answer.starts_at.astimezone(UTC),
+            status=answer.status,
+            currency=answer.currency,
+        )
+    except InvalidValue as error:
+        _refuse(f"{error.field} {error.problem}, not {answer.currency!r}")
+    except OverflowError:
+        _refuse(f"startsAt {answer.starts_at} is outside the calendar in UTC")
+
+
+def seats_of(body: bytes, currency: str) -> Sequence[Seat]:
+    """All seats of an answer, in its order, none twice; prices have the decimals of `currency`."""
+    seats: dict[UUID, Seat] = {}
+    answers = _decoded(_seats_decoder, _data_of(body), "$.data")
+    for place, answer in enumerate(answers):
+        where = f"$.data[{place}]"
+        if answer.seat_id in seats:
+            _refuse(f"seatId {answer.seat_id} is there twice, the second time at {where}")
+        seats[answer.seat_id] = Seat(
+            seat_id=answer.seat_id,
+            row=_stored(answer.row, f"{where}.row"),
+            number=answer.number,
+            price=_price(answer.price, currency, f"{where}.price"),
+        )
+    return list(seats.values())
+
+
+def _data_of(body: bytes) -> Raw:
+    envelope = _decoded(_envelope_decoder, body, "$")
+    if not envelope.success:
+        _refuse("success is false")
+    if isinstance(envelope.data, UnsetType):
+        _refuse("data is missing")
+    return envelope.data
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], content: bytes | Raw, where: str) -> _T:
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        _refuse(text.replace("`$", f"`{where}") if "`$" in text else f"{text} - at `{where}`")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        start = bytes(content)[:40].decode("utf-8", "replace")
+        _refuse(f"not JSON: {error} - in `{where}`, which starts with {start!r}")
+    except RecursionError:
+        _refuse(f"nested too deeply - in `{where}`")
+
+
+def _stored(text: str, where: str) -> str:
+    if "\0" in text:
+        _refuse(f"a NUL character - at `{where}`")  # PostgreSQL cannot store one
+    return text
+
+
+def _price(value: Any, currency: str, where: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        _refuse(f"the price is {_json_type(value)}, not a number - at `{where}`")
+    amount = Decimal(value)
+    if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
+        _refuse(f"the price {amount} is not an amount from 0 to below 10^12 - at `{where}`")
+    decimals = decimals_of(currency)
+    try:
+        return abs(amount.quantize(Decimal(1).scaleb(-decimals), context=_EXACT))  # abs: -0 is 0
+    except (Inexact, InvalidOperation):
+        _refuse(f"the price {amount} has more decimals than {currency}, which has {decimals} - at `{where}`")
+
+
+def _json_type(value: object) -> str:
+    return {bool: "a boolean", str: "a string", list: "an array", dict: "an object"}.get(type(value), "null")
+
+
+def _exact(literal: str) -> Decimal:
+    try:
+        return Decimal(literal)
+    except InvalidOperation:  # an exponent beyond what the decimal module can hold
+        return Decimal("NaN")
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise CatalogAnswerInvalid(printable(problem)) from None
+
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+_event_decoder = msgspec.json.Decoder(_EventAnswer)
+_seats_decoder = msgspec.json.Decoder(list[_SeatAnswer], float_hook=_exact)

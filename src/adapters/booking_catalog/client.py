@@ -1,0 +1,123 @@
+"""The Catalog port over the Catalog Service's REST interface."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+import httpx2
+import structlog
+
+from booking_catalog.answers import event_of, seats_of
+from booking_catalog.breaker import CircuitBreaker, CircuitOpen, Unanswered
+from booking_catalog.deadline import Deadline
+from booking_catalog.exchange import Exchange
+from booking_core.errors import CatalogUnavailable, InvalidValue
+from booking_core.ports.catalog import CatalogAnswerInvalid
+from booking_core.values import Seat, TicketedEvent
+
+_log = structlog.get_logger("booking_catalog")
+_SEATS_PER_REQUEST: Final = 100
+_CALL_IN_TIMEOUTS: Final = 2.5
+
+
+class RestCatalog:
+    """Catalog (see booking_core.ports.catalog) over HTTP. Nothing is opened before the first question.
+
+    `timeout_seconds` bounds each wait for the server (connecting, the next bytes); a whole call, with all its attempts
+    and requests, ends after 2.5 times that, also when the server drips bytes for ever. Up to `attempts` tries are made
+    while the network fails, is silent, or the status is 5xx or 429; nonsense and 404 are final at once. After
+    `breaker_threshold` failed tries in a row none is made for `breaker_recovery_seconds`, then a single one as a trial.
+    Nonsense does not count as a failure there: who answers in time is up. Redirects are nonsense.
+
+    Every failed call writes one line to the log, `catalog.answer_invalid` or `catalog.unavailable` with the path and
+    the problem; calls that the open breaker refuses write none, its changes do (`catalog.breaker_changed`).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_seconds: float = 2.0,
+        attempts: int = 3,
+        breaker_threshold: int = 5,
+        breaker_recovery_seconds: float = 10.0,
+    ) -> None:
+        """Raises InvalidValue if `base_url` is not an http or https URL without query and fragment."""
+        for name, value in (
+            ("timeout_seconds", timeout_seconds),
+            ("attempts", attempts),
+            ("breaker_threshold", breaker_threshold),
+        ):
+            if value <= 0:
+                raise InvalidValue(name, "must be positive")
+        self._call_seconds = _CALL_IN_TIMEOUTS * timeout_seconds
+        self._breaker = CircuitBreaker(threshold=breaker_threshold, recovery_seconds=breaker_recovery_seconds)
+        self._exchange = Exchange(
+            _checked(base_url), timeout_seconds=timeout_seconds, attempts=attempts, breaker=self._breaker
+        )
+
+    @property
+    def breaker_state(self) -> str:
+        """`closed`, `open` or `half-open`; an open breaker stays `open` until the next question after its pause."""
+        return self._breaker.state
+
+    def event(self, event_id: UUID) -> TicketedEvent | None:
+        path = f"/api/v1/events/{event_id}"
+        with _failures_reported(path):
+            body = self._exchange.get(path, Deadline(self._call_seconds))
+            return None if body is None else event_of(body, event_id)
+
+    def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
+        """As the port says. An empty `seat_ids` is answered with no seats, without asking."""
+        path = f"/api/v1/events/{event.event_id}/seats"
+        deadline = Deadline(self._call_seconds)
+        with _failures_reported(path):
+            if seat_ids is None:
+                body = self._exchange.get(path, deadline)
+                return None if body is None else seats_of(body, event.currency)
+            found: list[Seat] = []
+            for chunk in _chunks(seat_ids):
+                # The commas stand as they are, as in the contract; UUIDs need no escaping.
+                body = self._exchange.get(f"{path}?seatIds={','.join(map(str, chunk))}", deadline)
+                if body is None:
+                    return None
+                asked = frozenset(chunk)
+                found += (seat for seat in seats_of(body, event.currency) if seat.seat_id in asked)
+            return found
+
+    def close(self) -> None:
+        """Let go of connections, for good: later questions raise CatalogUnavailable. May be called twice."""
+        self._exchange.close()
+
+
+def _chunks(seat_ids: Collection[UUID]) -> Iterator[list[UUID]]:
+    distinct = list(dict.fromkeys(seat_ids))
+    for start in range(0, len(distinct), _SEATS_PER_REQUEST):
+        yield distinct[start : start + _SEATS_PER_REQUEST]
+
+
+@contextmanager
+def _failures_reported(path: str) -> Iterator[None]:
+    try:
+        yield
+    except CatalogAnswerInvalid as error:
+        _log.warning("catalog.answer_invalid", path=path, problem=str(error))
+        raise
+    except Unanswered as error:
+        _log.warning("catalog.unavailable", path=path, problem=str(error))
+        raise CatalogUnavailable from error
+    except CircuitOpen:
+        raise CatalogUnavailable from None
+
+
+def _checked(base_url: str) -> httpx2.URL:
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:
+        url = httpx2.URL("")
+    port_exists = url.port is None or 0 < url.port < 2**16
+    if url.scheme not in ("http", "https") or not url.host or not port_exists or url.query or url.fragment:
+        # The URL itself may hold a password, so it is not repeated.
+        raise InvalidValue("base_url", "must be an http or https URL without query and fragment")
+    return url
