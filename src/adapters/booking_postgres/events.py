@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from attrs import frozen
+from psycopg.errors import ForeignKeyViolation
 
+from booking_core.errors import EventNotFound
 from booking_core.events import EventCancelled
 from booking_core.identity import slot_of_event
 from booking_core.ports import Closure
 from booking_core.values import Seat, TicketedEvent
 from booking_postgres import writes
-from booking_postgres.batch import Row, Statement
+from booking_postgres.batch import Row, Statement, StatementFailed
 
 if TYPE_CHECKING:
     from booking_postgres.unit_of_work import PostgresUnitOfWork
@@ -26,6 +28,7 @@ _PUT: Final = """
         sale_status = EXCLUDED.sale_status, currency = EXCLUDED.currency, ages = EXCLUDED.ages,
         complete = events.complete OR EXCLUDED.complete, refreshed_at = EXCLUDED.refreshed_at
 """
+_PUT_SEAT_NAME: Final = "put seat"
 # The rows that differ are locked in order, so that two refreshes and a reservation cannot wait in a circle.
 _DIFFERENT_SEATS: Final = """
     SELECT g.seat_id, g.row_name, g.number, g.price FROM unnest(
@@ -45,7 +48,8 @@ _PUT_SEAT: Final = """
 _WITHDRAW: Final = """
     UPDATE booking.seats SET withdrawn = true FROM (
         SELECT seat_id FROM booking.seats
-        WHERE slot = %(slot)s AND event_id = %(event_id)s AND NOT withdrawn AND seat_id <> ALL(%(known)s)
+        WHERE slot = %(slot)s AND event_id = %(event_id)s AND NOT withdrawn
+          AND seat_id NOT IN (SELECT unnest(%(known)s::uuid[]))
         ORDER BY seat_id FOR UPDATE) gone
     WHERE seats.slot = %(slot)s AND seats.event_id = %(event_id)s AND seats.seat_id = gone.seat_id RETURNING true
 """
@@ -101,7 +105,7 @@ class PostgresEvents:
             "prices": [seat.price for seat in seats],
         }
         [different] = self.uow.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
-        self.uow.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, "seat") for row in different])
+        self.uow.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
         return len(different)
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
@@ -137,6 +141,12 @@ class PostgresEvents:
     def _now(self) -> Any:
         [[[now]]] = self.uow.run([_NOW])
         return now
+
+
+def translate_unknown_event(failure: StatementFailed) -> None:
+    """Raise EventNotFound if seats were put for an event that is not there."""
+    if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
+        raise EventNotFound() from failure.error
 
 
 def closure_of(row: Row) -> Closure:

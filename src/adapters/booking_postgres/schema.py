@@ -4,26 +4,27 @@ Revisions are numbers that grow by one, so that "older" and "newer" can be told 
 is current or newer, for during an upgrade the old version still serves.
 """
 
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 SCHEMA: Final = "booking"
 VERSION_TABLE: Final = "schema_version"
 _TURN: Final = "migration_turn"
 _ATTEMPTS: Final = 5
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
+@cache
 def newest_revision() -> str:
-    """The revision that this version of the code needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None  # noqa: S101 - the first migration ships with the code
-    return head
+    """The revision that this version of the code needs: the number of the newest migration that ships with it."""
+    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -68,15 +69,22 @@ def _migrate(connection: Connection) -> list[str]:
     before = revision_of(connection)
     if trouble_with(before) is None:
         return []
-    config = _config()
+    config = alembic_config()
     config.attributes["connection"] = connection
+    # Only here: importing alembic takes longer than most commands run.
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     command.upgrade(config, "head")
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     return sorted(each for each in known if before is None or int(each) > int(before))
 
 
-def _config() -> Config:
+def alembic_config() -> "Config":
+    """Where alembic finds the migrations; the connection goes into its `attributes`."""
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

@@ -8,7 +8,7 @@ from attrs import define, field
 from booking_core.ports import BookingRepository, EventRepository, IdempotencyKeys, Inbox
 from booking_postgres.batch import Rows, Statement, StatementFailed
 from booking_postgres.bookings import PostgresBookings
-from booking_postgres.events import PostgresEvents
+from booking_postgres.events import PostgresEvents, translate_unknown_event
 from booking_postgres.failures import translate
 from booking_postgres.inbound import PostgresIdempotencyKeys, PostgresInbox
 from booking_postgres.transaction import Transaction
@@ -58,6 +58,7 @@ class PostgresUnitOfWork:
             return self.transaction.run([*before, *statements], commit=commit)[len(before) :]
         except StatementFailed as failure:
             self._bookings.translate(failure)
+            translate_unknown_event(failure)
             known = translate(failure.error)
             if known is None:
                 raise failure.error from failure

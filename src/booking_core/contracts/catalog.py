@@ -47,7 +47,7 @@ def _seats(first: int, prices: Sequence[str]) -> list[Seat]:
 
 
 _HALL: Final = _event(1)
-_HALL_SEATS: Final = _seats(1000, ["0.10", "75.00", "999999999999.99", "0.00", *["12.34"] * 246])
+_HALL_SEATS: Final = _seats(1000, ["0.10", "75.00", "99999999999.99", "0.00", *["12.34"] * 246])
 _YEN: Final = _event(2, currency="JPY")
 _YEN_SEATS: Final = _seats(2000, ["7500", "0"])
 _DINAR: Final = _event(3, SaleStatus.CANCELLED, "KWD")

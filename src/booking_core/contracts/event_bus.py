@@ -12,7 +12,8 @@ from booking_core.ports import Delivery, EventBus, Message, Subscription
 
 _POLL_SECONDS = 0.2
 _PATIENCE_SECONDS = 60.0
-KEYS = [f"booking-{n}".encode() for n in range(16)]
+# A prime number of keys: dealing messages out in turns must not look like keeping each key together.
+KEYS = [f"booking-{n}".encode() for n in range(17)]
 
 
 def numbered(first: int, last: int) -> list[Message]:

@@ -4,7 +4,16 @@
 
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
-from booking_core.ports.queries import EventMirror, Page, Paged, Queries, SeatOnMap, Snapshot, Statistics
+from booking_core.ports.queries import (
+    CancellationPreview,
+    EventMirror,
+    Page,
+    Paged,
+    Queries,
+    SeatOnMap,
+    Snapshot,
+    Statistics,
+)
 from booking_core.ports.repositories import (
     BookingRepository,
     Closure,
@@ -18,6 +27,7 @@ from booking_core.ports.store import Outbox, OutboxRecord, Store, UnitOfWork
 
 __all__ = [
     "BookingRepository",
+    "CancellationPreview",
     "Catalog",
     "CatalogAnswerInvalid",
     "Closure",

@@ -69,7 +69,11 @@ class SeatOnMap:
 
 @frozen(kw_only=True)
 class Statistics:
-    """The state of the whole, for operators. Effective status; ages in seconds, None where there is nothing."""
+    """The state of the whole, for operators. Effective status; ages in seconds, None where there is nothing.
+
+    `ending_soon`: holds whose deadline is within 60 s. `unanswered_refunds`: asked for more than an hour ago, while the
+    age is that of the oldest one without an answer, however young.
+    """
 
     by_status: Mapping[Status, int]
     ending_soon: int
@@ -119,7 +123,10 @@ class Queries(Protocol):
         ...
 
     def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
-        """All seats of the event, by row, number and id; empty if there are none. An overdue hold is AVAILABLE."""
+        """All seats of the event, by row, number and id; empty if there are none. An overdue hold is AVAILABLE.
+
+        A withdrawn seat is shown for as long as it has a live claim.
+        """
         ...
 
     def open_closures(self) -> Sequence[Closure]:

@@ -81,8 +81,9 @@ class BookingRepository(Protocol):
         ...
 
     def save(self, booking: Booking) -> None:
-        """Write a changed booking at commit, compare-and-set on its revision (else TransactionConflict).
+        """Write a changed booking at commit, compare-and-set on its revision.
 
+        TransactionConflict, here or at commit, if somebody else changed it since it was loaded.
         Claims and the hold follow its status; new events and history are stored. Unchanged: nothing is written.
         """
         ...
@@ -106,7 +107,10 @@ class EventRepository(Protocol):
         ...
 
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
-        """Insert or update seats, sorted by id; writes only rows that changed and returns how many."""
+        """Insert or update seats, sorted by id; writes only rows that changed and returns how many.
+
+        Raises EventNotFound if the event was never put.
+        """
         ...
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
@@ -148,7 +152,10 @@ class Inbox(Protocol):
 
 
 class IdempotencyKeys(Protocol):
-    """Answers kept under callers' keys, for operations other than reserving (which locks its own)."""
+    """Answers kept under callers' keys, for operations other than reserving (which locks its own).
+
+    An answer that is older than the store's hours is not given again, pruned or not.
+    """
 
     def claim(self, key: IdempotencyKey) -> str | None:
         """Lock the key. The earlier answer if there is one, else None: this unit of work is the first.
