@@ -16,12 +16,12 @@ from msgspec import Meta, Raw, Struct, UnsetType
 from booking_catalog.printable import printable
 from booking_core.errors import InvalidValue
 from booking_core.ports.catalog import CatalogAnswerInvalid
-from booking_core.values import MAX_AMOUNT, SaleStatus, Seat, TicketedEvent, decimals_of
+from booking_core.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
 
 _T = TypeVar("_T")
 _Text = Annotated[str, Meta(max_length=255)]
 _Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-# Wide enough for an amount below MAX_AMOUNT in any currency; a digit that would be lost is an error.
+# Wide enough for an amount below MAX_PRICE in any currency; a digit that would be lost is an error.
 _EXACT: Final = Context(prec=20, traps=[Inexact, InvalidOperation])
 
 
@@ -59,7 +59,7 @@ def event_of(body: bytes, event_id: UUID) -> TicketedEvent:
             currency=answer.currency,
         )
     except InvalidValue as error:
-        _refuse(f"{error.field} {error.problem}, not {answer.currency!r}")
+        _refuse(f"{error.field} {error.problem} - at `$.data`")
     except OverflowError:
         _refuse(f"startsAt {answer.starts_at} is outside the calendar in UTC")
 
@@ -72,12 +72,15 @@ def seats_of(body: bytes, currency: str) -> Sequence[Seat]:
         where = f"$.data[{place}]"
         if answer.seat_id in seats:
             _refuse(f"seatId {answer.seat_id} is there twice, the second time at {where}")
-        seats[answer.seat_id] = Seat(
-            seat_id=answer.seat_id,
-            row=_stored(answer.row, f"{where}.row"),
-            number=answer.number,
-            price=_price(answer.price, currency, f"{where}.price"),
-        )
+        try:
+            seats[answer.seat_id] = Seat(
+                seat_id=answer.seat_id,
+                row=_stored(answer.row, f"{where}.row"),
+                number=answer.number,
+                price=_price(answer.price, currency, f"{where}.price"),
+            )
+        except InvalidValue as error:  # a rule of the domain that is stricter than those above
+            _refuse(f"{error.field} {error.problem} - at `{where}`")
     return list(seats.values())
 
 
@@ -113,8 +116,8 @@ def _price(value: Any, currency: str, where: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         _refuse(f"the price is {_json_type(value)}, not a number - at `{where}`")
     amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount < MAX_AMOUNT:
-        _refuse(f"the price {amount} is not an amount from 0 to below 10^12 - at `{where}`")
+    if not amount.is_finite() or not 0 <= amount < MAX_PRICE:
+        _refuse(f"the price {amount} is not from 0 to below {MAX_PRICE} - at `{where}`")
     decimals = decimals_of(currency)
     try:
         return abs(amount.quantize(Decimal(1).scaleb(-decimals), context=_EXACT))  # abs: -0 is 0

@@ -112,9 +112,9 @@ class CallersTransaction:
             if not self.connection.in_transaction():
                 self.connection.begin()
             [[level]], _ = run(driver, [Statement("SHOW transaction_isolation", {}), Statement(_SAVEPOINT, {})])
-        if level[0] != _READ_COMMITTED:
+        if level != _READ_COMMITTED:
             run(driver, [Statement(_RELEASE, {})])
-            raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level[0]}")
+            raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level}")
         self._open = True
 
     def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:

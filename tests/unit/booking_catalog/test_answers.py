@@ -1,0 +1,235 @@
+"""What is believed of an answer, and how a lie is named."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from booking_catalog import answers
+from booking_catalog.answers import event_of, seats_of
+from booking_core.ports.catalog import CatalogAnswerInvalid
+from booking_core.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
+
+ID = UUID("0b8f1c1e-0000-4000-8000-0000000000ab")
+OTHER = UUID("0b8f1c1e-0000-4000-8000-0000000000ac")
+EVENT = {"eventId": str(ID), "name": "N", "startsAt": "2031-01-02T20:00:00+02:00", "status": "DRAFT", "currency": "EUR"}
+SEAT = {"seatId": str(ID), "row": "A", "number": 7, "price": 1.5}
+GONE = object()
+
+
+def answer(data: Any) -> bytes:
+    return json.dumps({"success": True, "data": data}).encode()
+
+
+def changed(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**whole, **changes}.items() if value is not GONE}
+
+
+def priced(literal: str) -> bytes:
+    return answer([{**SEAT, "price": "PRICE"}]).replace(b'"PRICE"', literal.encode())
+
+
+def test_an_event_is_read_and_its_start_given_in_utc() -> None:
+    event = event_of(answer({**EVENT, "unknown": [1.5, {"x": None}]}), ID)
+    assert event == TicketedEvent(
+        event_id=ID,
+        name="N",
+        starts_at=datetime(2031, 1, 2, 18, tzinfo=UTC),
+        status=SaleStatus.DRAFT,
+        currency="EUR",
+    )
+    assert event.starts_at.tzinfo is UTC
+
+
+def test_seats_are_read() -> None:
+    other = {**SEAT, "seatId": str(OTHER), "row": "", "number": 2**31 - 1, "price": 0, "unknown": 1}
+    assert seats_of(answer([SEAT, other]), "EUR") == [
+        Seat(seat_id=ID, row="A", number=7, price=Decimal("1.50")),
+        Seat(seat_id=OTHER, row="", number=2**31 - 1, price=Decimal(0)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("literal", "currency", "price"),
+    [
+        ("0.1", "USD", "0.10"),
+        ("75", "USD", "75.00"),
+        ("75.000", "USD", "75.00"),
+        ("7.5e1", "USD", "75.00"),
+        ("-0.0", "USD", "0.00"),
+        ("0e-99999999", "USD", "0.00"),
+        ("99999999999.99", "USD", "99999999999.99"),
+        ("7500", "JPY", "7500"),
+        ("7500.0", "JPY", "7500"),
+        ("1.125", "KWD", "1.125"),
+    ],
+)
+def test_a_price_is_exact_and_written_with_the_currency_s_decimals(literal: str, currency: str, price: str) -> None:
+    assert str(seats_of(priced(literal), currency)[0].price) == price
+
+
+@pytest.mark.parametrize(
+    ("literal", "problem"),
+    [
+        ("-0.01", "price -0.01 is not from 0"),
+        ("100000000000", "is not from 0 to below 100000000000"),
+        ("1e400", "is not from 0"),
+        ("1e99999999999999999999", "is not from 0"),
+        ("9" * 5000, "out of range"),
+        ("0.001", "more decimals than USD, which has 2"),
+        ("0.1000000000000000000000000000000000001", "more decimals"),
+        ("1e-400", "more decimals"),
+        ("1e-99999999", "more decimals"),
+        ("NaN", "not JSON"),
+        ("Infinity", "not JSON"),
+        ('"75.00"', "is a string, not a number"),
+        ("true", "is a boolean"),
+        ("null", "is null"),
+        ("[1]", "is an array"),
+    ],
+)
+def test_an_impossible_price_is_refused(literal: str, problem: str) -> None:
+    refused(lambda: seats_of(priced(literal), "USD"), problem)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"eventId": str(OTHER)}, f"eventId is {OTHER}, but {ID} was asked for"),
+        ({"eventId": "7"}, "`$.data.eventId`"),
+        ({"eventId": GONE}, "missing required field `eventId`"),
+        ({"name": GONE}, "missing required field `name`"),
+        ({"name": None}, "`$.data.name`"),
+        ({"name": "x" * 256}, "length <= 255 - at `$.data.name`"),
+        ({"name": "a\0b"}, "a NUL character - at `$.data.name`"),
+        ({"name": "\ud800"}, "not JSON"),
+        ({"startsAt": "2031-01-02T20:00:00"}, "timezone"),
+        ({"startsAt": "soon"}, "`$.data.startsAt`"),
+        ({"startsAt": 1924984800}, "`$.data.startsAt`"),
+        ({"startsAt": "0001-01-01T00:00:00+14:00"}, "outside the calendar"),
+        ({"startsAt": "9999-12-31T23:59:59-14:00"}, "outside the calendar"),
+        ({"status": "SOLD_OUT"}, "Invalid enum value 'SOLD_OUT' - at `$.data.status`"),
+        ({"status": "x" * 1000}, "Invalid enum value 'xxx"),
+        ({"status": GONE}, "missing required field `status`"),
+        ({"currency": "usd"}, "three capital letters"),
+        ({"currency": "USD\n"}, "three capital letters"),
+        ({"currency": "US"}, "three capital letters"),
+        ({"currency": 840}, "`$.data.currency`"),
+    ],
+)
+def test_an_impossible_event_is_refused(changes: dict[str, Any], problem: str) -> None:
+    refused(lambda: event_of(answer(changed(EVENT, changes)), ID), problem)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"seatId": str(OTHER)}, f"seatId {OTHER} is there twice, the second time at $.data[1]"),
+        ({"seatId": 5}, "`$.data[1].seatId`"),
+        ({"seatId": GONE}, "missing required field `seatId` - at `$.data[1]`"),
+        ({"row": 5}, "`$.data[1].row`"),
+        ({"row": "x" * 256}, "`$.data[1].row`"),
+        ({"row": "\0"}, "a NUL character - at `$.data[1].row`"),
+        ({"row": GONE}, "missing required field `row`"),
+        ({"number": -1}, "`$.data[1].number`"),
+        ({"number": 2**31}, "`$.data[1].number`"),
+        ({"number": 10**400}, "`$.data[1].number`"),
+        ({"number": True}, "`$.data[1].number`"),
+        ({"number": 1.5}, "`$.data[1].number`"),
+        ({"number": "1"}, "`$.data[1].number`"),
+        ({"price": GONE}, "missing required field `price`"),
+    ],
+)
+def test_an_impossible_seat_is_refused(changes: dict[str, Any], problem: str) -> None:
+    seats = [{**SEAT, "seatId": str(OTHER)}, changed(SEAT, changes)]
+    refused(lambda: seats_of(answer(seats), "EUR"), problem)
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "not JSON"),
+        (b"<html>\n<b>", "not JSON: JSON is malformed: invalid character (byte 0) - in `$`, which starts with '<html>"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"success": true, "data": 1} x', "not JSON"),
+        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b"null", "Expected `object`, got `null` - at `$`"),
+        (b"[]", "Expected `object`, got `array` - at `$`"),
+        (b"{}", "missing required field `success`"),
+        (b'{"success": 1, "data": []}', "`$.success`"),
+        (b'{"success": "true", "data": []}', "`$.success`"),
+        (b'{"success": false, "data": 5}', "success is false"),
+        (b'{"success": true}', "data is missing"),
+        (b'{"success": true, "data": null}', "got `null` - at `$.data`"),
+        (b'{"success": true, "data": "\xff"}', "`$.data`"),
+        (b'{"success": true, "data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"success": true, "x": ' + b'{"a":' * 100_000, "nested too deeply"),
+    ],
+)
+def test_an_impossible_answer_is_refused(body: bytes, problem: str) -> None:
+    refused(lambda: event_of(body, ID), problem)
+    refused(lambda: seats_of(body, "EUR"), problem)
+
+
+def test_text_that_is_no_utf_8_is_refused() -> None:
+    refused(lambda: event_of(answer({**EVENT, "name": "NAME"}).replace(b"NAME", b"\xff"), ID), "not JSON")
+    refused(lambda: seats_of(answer([{**SEAT, "row": "ROW"}]).replace(b"ROW", b"\xed\xa0\x80"), "EUR"), "not JSON")
+
+
+def test_a_seat_that_the_domain_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_PRICE", MAX_PRICE * 10)
+    refused(lambda: seats_of(priced(str(MAX_PRICE)), "EUR"), "price must be below")
+
+
+def refused(ask: Any, problem: str) -> None:
+    with pytest.raises(CatalogAnswerInvalid) as caught:
+        ask()
+    assert problem in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) <= 300
+
+
+@given(amount=st.decimals(0, MAX_PRICE - 1, places=4), currency=st.sampled_from(["JPY", "USD", "KWD", "CLF"]))
+def test_a_price_is_either_exactly_that_or_refused(amount: Decimal, currency: str) -> None:
+    fits = amount == round(amount, decimals_of(currency))
+    try:
+        [seat] = seats_of(priced(str(amount)), currency)
+    except CatalogAnswerInvalid:
+        assert not fits
+    else:
+        assert fits
+        assert seat.price == amount
+        assert seat.price.as_tuple().exponent == -decimals_of(currency)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    event=st.dictionaries(st.sampled_from([*EVENT]), json_values, max_size=3),
+    seats=st.lists(st.dictionaries(st.sampled_from([*SEAT]), json_values, max_size=2), max_size=3),
+)
+def test_no_json_whatever_makes_another_error(event: dict[str, Any], seats: list[dict[str, Any]]) -> None:
+    believed(answer({**EVENT, **event}), answer([{**SEAT, **seat} for seat in seats]))
+
+
+@given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
+@example(b'{"success":true,"data":[{"seatId":"\\ud83d\\udE00","row":"\\uDC00","number":1,"price":1E5}]}')
+def test_no_bytes_whatever_make_another_error(body: bytes) -> None:
+    believed(body, body)
+
+
+def believed(event: bytes, seats: bytes) -> None:
+    for ask in (lambda: event_of(event, ID), lambda: seats_of(seats, "EUR")):
+        with suppress(CatalogAnswerInvalid):
+            ask()
