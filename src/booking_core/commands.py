@@ -1,7 +1,8 @@
 """What callers ask for. Frozen; what cannot be asked raises InvalidValue when it is made."""
 
+import re
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -10,9 +11,10 @@ from booking_core.errors import InvalidValue
 from booking_core.payments import RefundStatus
 from booking_core.values import ActorKind, Cause, Money
 
-MAX_TEXT = 255
+MAX_TEXT: Final = 255
 # A reason is for people and is cut, for the message it explains must not fail for its length.
-MAX_REASON = 1000
+MAX_REASON: Final = 1000
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_text(_: Any, attribute: "Attribute[str]", value: Any) -> None:
@@ -23,7 +25,7 @@ def _is_text(_: Any, attribute: "Attribute[str]", value: Any) -> None:
 
 def is_storable(text: str) -> bool:
     """True if every store and every wire can carry the text: no NUL, no unpaired surrogate."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return _NOT_STORABLE.search(text) is None
 
 
 def _shortened(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The HTTP interface: parses, calls a use case, renders."""

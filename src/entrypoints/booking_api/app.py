@@ -1,0 +1,81 @@
+"""The Flask application: made by `create_app`, over a service and a verifier of tokens. Importing connects nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Request, Response
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import MapAdapter
+
+from booking_api.bookings import add_booking_routes
+from booking_api.cors import Cors
+from booking_api.errors import answer_errors, answer_http_error
+from booking_api.events import add_event_routes
+from booking_api.exchange import Exchange, current_exchange
+from booking_api.finishing import Finisher
+from booking_api.health import add_health_routes
+from booking_api.limits import limit_bodies
+from booking_api.metrics import HttpMetrics
+from booking_api.service import Service
+from booking_api.token_guard import install
+from booking_api.tokens import TokenVerifier
+
+
+class _NoSessions(SessionInterface):
+    """There are no cookies here: one empty session serves all requests, and cannot be written to."""
+
+    def __init__(self) -> None:
+        self._none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        return self._none
+
+
+class BookingApi(Flask):
+    """Flask without what this API does not use: sessions, host matching, redirects to a path that was meant."""
+
+    request_class = Exchange
+    session_interface = _NoSessions()
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Routes depend on method and path alone, so the host, whatever a caller says there, is not looked at."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        # Undecoded: routes and ids are ASCII, and other bytes are unknown either way.
+        path = environ.get("PATH_INFO", "")
+        return MapAdapter(self.url_map, "", "/", "", "http", path, environ["REQUEST_METHOD"])
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none of ours is asynchronous, and Flask would look into each for every request."""
+        return func
+
+
+def create_app(service: Service, verifier: TokenVerifier) -> Flask:
+    """The whole API over `service`, for customers whose tokens `verifier` accepts.
+
+    Connects to nothing and reads no environment. Each call makes an application of its own; its metrics are
+    registered in `service.registry`, which therefore serves one application.
+    """
+    app = BookingApi("booking_api", static_folder=None, template_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    limit_bodies(app)
+    install(app, verifier)
+    answer_errors(app)
+    add_booking_routes(app, service)
+    add_event_routes(app, service)
+    add_health_routes(app, service)
+    cors = Cors(service.cors_origins)
+    _answer_preflights(app, cors)
+    app.after_request(Finisher(cors, HttpMetrics(service.registry), service.pseudonym_key).finish)
+    return app
+
+
+def _answer_preflights(app: Flask, cors: Cors) -> None:
+    """No route knows OPTIONS: a preflight arrives as a method that is not allowed, together with those that are."""
+
+    @app.errorhandler(MethodNotAllowed)
+    def preflight_or_refusal(error: MethodNotAllowed) -> Response:
+        return cors.preflight(current_exchange(), error.valid_methods or ()) or answer_http_error(error)

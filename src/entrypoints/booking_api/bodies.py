@@ -1,0 +1,109 @@
+"""The bodies of requests: JSON objects of exactly the known fields. What cannot be read is an InvalidRequest (400)."""
+
+import re
+from json import JSONDecoder
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from attrs import frozen
+from flask import Request
+from msgspec import DecodeError, Struct, ValidationError
+from msgspec.json import Decoder
+
+from booking_api.invalid import InvalidRequest
+from booking_api.limits import body_of
+from booking_api.path_ids import CANONICAL_LENGTH
+
+T = TypeVar("T", bound=Struct)
+_MOST_OF_A_NAME: Final = 64
+_PLACE: Final = re.compile(r"(?P<problem>.*) - at `\$\.?(?P<field>.*)`", re.DOTALL)
+_NAMED: Final = re.compile(r"Object (?P<problem>missing|contains).* field `(?P<field>.*)`", re.DOTALL)
+
+
+class CreateBooking(Struct, forbid_unknown_fields=True, frozen=True, rename="camel"):
+    """`POST /api/v1/bookings`."""
+
+    event_id: UUID
+    seat_ids: list[UUID]
+
+
+class CancelEventBody(Struct, forbid_unknown_fields=True, frozen=True):
+    """`POST /api/v1/events/{eventId}/cancel`."""
+
+    reason: str
+
+
+@frozen
+class Body(Generic[T]):
+    """A body that was understood: its `fields`, and the `document` as plain JSON, by which two bodies compare."""
+
+    fields: T
+    document: dict[str, Any]
+
+
+_CREATE_BOOKING: Final = Decoder(CreateBooking)
+_CANCEL_EVENT: Final = Decoder(CancelEventBody)
+
+
+def create_booking_in(request: Request) -> Body[CreateBooking]:
+    """What to reserve. Whether seats are named twice, or not at all, is for the command to say."""
+    body = _read(_CREATE_BOOKING, request)
+    # The decoder takes 32 digits without dashes for a UUID too.
+    if len(body.document["eventId"]) != CANONICAL_LENGTH:
+        raise InvalidRequest("eventId", "must be a UUID")
+    for place, text in enumerate(body.document["seatIds"]):
+        if len(text) != CANONICAL_LENGTH:
+            raise InvalidRequest(f"seatIds[{place}]", "must be a UUID")
+    return body
+
+
+def cancel_event_in(request: Request) -> Body[CancelEventBody]:
+    """Why an event is cancelled."""
+    return _read(_CANCEL_EVENT, request)
+
+
+def _read(decoder: Decoder[T], request: Request) -> Body[T]:
+    _check_type(request.environ.get("CONTENT_TYPE"))
+    raw = body_of(request)
+    try:
+        fields = decoder.decode(raw)
+        # The typed decoding has bounded the depth and refused NaN; this one sees a name that is given twice.
+        return Body(fields, _PLAIN.decode(raw.decode()))
+    except ValidationError as error:
+        raise _explained(str(error)) from None
+    except UnicodeDecodeError:
+        raise InvalidRequest("body", "must be in UTF-8") from None
+    except (DecodeError, ValueError) as error:
+        if isinstance(error, InvalidRequest):
+            raise
+        raise InvalidRequest("body", "must be well-formed JSON") from None
+
+
+def _check_type(content_type: str | None) -> None:
+    # A body that does not say what it is will be tried; one that says it is something else is taken at its word.
+    if content_type and content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidRequest("Content-Type", "must be application/json")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise InvalidRequest("body", "must not give a field twice")
+    return document
+
+
+# Made once: `json.loads` makes a decoder for each call that has a hook.
+_PLAIN: Final = JSONDecoder(object_pairs_hook=_each_once)
+
+
+def _explained(problem: str) -> InvalidRequest:
+    """The decoder's complaint in the words of this API."""
+    if named := _NAMED.fullmatch(problem):
+        is_missing = named["problem"] == "missing"
+        return InvalidRequest(
+            named["field"][:_MOST_OF_A_NAME], "is missing" if is_missing else "is not a field of this request"
+        )
+    if not (placed := _PLACE.fullmatch(problem)):
+        return InvalidRequest("body", "must be a JSON object")
+    expected = "a UUID" if "uuid" in placed["problem"].lower() else "a list" if "array" in placed["problem"] else "text"
+    return InvalidRequest(placed["field"], f"must be {expected}")

@@ -1,0 +1,137 @@
+"""Events, their seats, and calling one off."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from booking_core import SaleStatus, TicketedEvent, finish_closure
+from booking_core.ports import Store
+from tests.integration.http.api import BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, error_of
+
+
+def shown(hall: Hall, status: str = "ON_SALE") -> dict[str, Any]:
+    return {
+        "eventId": str(hall.event_id),
+        "name": "A concert",
+        "startsAt": hall.event.starts_at.isoformat().replace("+00:00", "Z"),
+        "status": status,
+        "currency": hall.event.currency,
+    }
+
+
+def test_known_events_are_a_list_by_start(api: Api) -> None:
+    late, soon = api.hall(starts_in=timedelta(days=9)), api.hall(starts_in=timedelta(days=1))
+
+    answers = [api.get(f"{EVENTS}?page={page}&limit=1") for page in (1, 2)]
+
+    assert [data_of(answer) for answer in answers] == [[shown(soon)], [shown(late)]]
+    assert answers[0].json is not None
+    assert answers[0].json["pagination"] == {"page": 1, "limit": 1, "total": 2, "totalPages": 2}
+
+
+@pytest.mark.parametrize("query", ["page=0", "limit=101", "limit=1&limit=2"])
+def test_a_page_that_cannot_be_is_refused(api: Api, query: str) -> None:
+    assert error_of(api.get(f"{EVENTS}?{query}")) == (400, "VALIDATION_FAILED")
+
+
+def test_one_event_is_shown_by_its_id_in_either_case(api: Api) -> None:
+    hall = api.hall(status=SaleStatus.DRAFT, currency="JPY")
+
+    assert data_of(api.get(f"{EVENTS}/{hall.event_id}")) == shown(hall, "DRAFT")
+    assert data_of(api.get(f"{EVENTS}/{str(hall.event_id).upper()}")) == shown(hall, "DRAFT")
+
+
+def test_an_event_of_the_catalog_is_fetched_when_it_is_first_asked_for(api: Api) -> None:
+    hall = api.hall()
+    event = TicketedEvent(
+        event_id=uuid4(), name="New", starts_at=hall.event.starts_at, status=SaleStatus.ON_SALE, currency="USD"
+    )
+
+    class Catalog:
+        def event(self, event_id: UUID) -> TicketedEvent | None:
+            return event if event_id == event.event_id else None
+
+        def seats(self, event: TicketedEvent, seat_ids: Any = None) -> Any:
+            return hall.seats
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    with_catalog = Api(api.store, api.issuer, catalog=Catalog())
+
+    assert data_of(with_catalog.get(f"{EVENTS}/{event.event_id}"))["name"] == "New"
+    assert error_of(with_catalog.get(f"{EVENTS}/{uuid4()}")) == (404, "EVENT_NOT_FOUND")
+
+
+def test_seats_say_what_everybody_may_know(api: Api) -> None:
+    hall = api.hall("75", "75.5", "0", "1000", "9")
+    api.held(hall, 0, user=BOB)
+    api.paid(api.held(hall, 1, user=BOB))
+    api.overdue(hall, 2, user=BOB)
+    processing = api.held(hall, 3, user=BOB)
+    api.processing(processing)
+
+    answer = api.get(f"{EVENTS}/{hall.event_id}/seats")
+
+    assert data_of(answer) == {
+        "eventId": str(hall.event_id),
+        "currency": "USD",
+        "seats": [
+            {
+                "seatId": str(seat.seat_id),
+                "row": "A",
+                "number": seat.number,
+                "price": float(seat.price),
+                "status": status,
+            }
+            for seat, status in zip(hall.seats, ["HELD", "SOLD", "AVAILABLE", "HELD", "AVAILABLE"], strict=True)
+        ],
+    }
+    assert b'"price":75.50,' in answer.data
+    assert BOB.encode() not in answer.data
+    assert str(processing.booking_id).encode() not in answer.data
+
+
+class TestCancelling:
+    def test_closes_the_event_and_says_what_is_left_to_do(self, api: Api, hall: Hall, store: Store) -> None:
+        path = f"{EVENTS}/{hall.event_id}/cancel"
+        for place in range(3):
+            api.paid(api.held(hall, place))
+
+        answer = api.post(path, {"reason": "flood"}, user=ROOT, admin=True, headers={"X-Correlation-Id": "c-9"})
+
+        assert answer.status_code == 202
+        assert data_of(answer) == {
+            "eventId": str(hall.event_id),
+            "status": "CANCELLED",
+            "affectedBookings": 3,
+            "remaining": 3,
+        }
+        closure = store.queries.closure(hall.event_id)
+        assert closure is not None
+        assert (closure.reason, closure.administrator, closure.correlation_id) == ("flood", ROOT, "c-9")
+        assert data_of(api.get(f"{EVENTS}/{hall.event_id}"))["status"] == "CANCELLED"
+        assert error_of(api.post(BOOKINGS, hall.order(3))) == (409, "EVENT_NOT_ON_SALE")
+
+    def test_counts_those_that_the_worker_has_ended(self, api: Api, hall: Hall, store: Store) -> None:
+        path = f"{EVENTS}/{hall.event_id}/cancel"
+        for place in range(3):
+            api.held(hall, place)
+        api.post(path, {"reason": "flood"}, admin=True)
+        closure = store.queries.closure(hall.event_id)
+        assert closure is not None
+        finish_closure(closure, store=store)
+
+        again = api.post(path, {"reason": "another"}, admin=True)
+
+        assert again.status_code == 202
+        assert (data_of(again)["affectedBookings"], data_of(again)["remaining"]) == (3, 0)
+        kept = store.queries.closure(hall.event_id)
+        assert kept is not None
+        assert kept.reason == "flood"
+
+    def test_is_for_administrators(self, api: Api, hall: Hall, store: Store) -> None:
+        assert error_of(api.post(f"{EVENTS}/{hall.event_id}/cancel", {"reason": "spite"})) == (403, "FORBIDDEN")
+        assert store.queries.closure(hall.event_id) is None
