@@ -3,7 +3,6 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from werkzeug.test import TestResponse
@@ -67,7 +66,7 @@ def test_refusals_are_not_kept(api: Api, hall: Hall) -> None:
     assert post(api, hall.order(0)).status_code == 201
 
 
-@pytest.mark.parametrize("key", ["x", "x" * 255, " ~!'\"\\ a", str(uuid4())])
+@pytest.mark.parametrize("key", ["x", "x" * 255, " ~!'\"\\ a", "0190a5b0-0000-7000-8000-0000000000aa"])
 def test_any_printable_ascii_is_a_key(api: Api, hall: Hall, key: str) -> None:
     first, again = post(api, hall.order(0), key=key), post(api, hall.order(0), key=key)
 
