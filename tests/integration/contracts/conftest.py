@@ -15,6 +15,8 @@ from booking_core.contracts import EventBusHarness, StoreHarness  # noqa: E402 -
 from booking_postgres.adapter import create  # noqa: E402
 from tests.integration.contracts.memory_harness import MemoryEventBusHarness, MemoryStoreHarness  # noqa: E402
 from tests.integration.contracts.postgres_harness import PostgresStoreHarness  # noqa: E402
+from tests.integration.kafka.harness import KafkaEventBusHarness  # noqa: E402
+from tests.integration.kafka_fixture import kafka_bootstrap, kafka_broker  # noqa: E402, F401
 from tests.integration.postgres_fixture import database_name, databases  # noqa: E402
 
 
@@ -29,6 +31,7 @@ STORE_HARNESSES: Final[dict[str, Callable[[pytest.FixtureRequest], StoreHarness]
 }
 EVENT_BUS_HARNESSES: Final[dict[str, Callable[[pytest.FixtureRequest], EventBusHarness]]] = {
     "memory": lambda request: MemoryEventBusHarness(),
+    "kafka": lambda request: KafkaEventBusHarness(request.getfixturevalue("kafka_bootstrap")),
 }
 
 

@@ -1,0 +1,47 @@
+"""A server for the tests: PORT, DIRECTORY and WORKERS. Each answer waits until there is a file `go` in the directory.
+
+It says `began-PID` in the directory when a request has begun.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from booking_service import graceful_server, logs
+from booking_service.graceful_server import GracefulServer
+
+
+def load(directory: Path) -> Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]:
+    if (directory / "broken").exists():
+        sys.exit(3)
+    (directory / "loading").touch()
+    while (directory / "slow").exists():
+        time.sleep(0.01)
+
+    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        (directory / f"began-{os.getpid()}").touch()
+        while not (directory / "go").exists():
+            time.sleep(0.01)
+        start_response("200 OK", [("content-type", "text/plain")])
+        return [str(os.getpid()).encode()]
+
+    return app
+
+
+if __name__ == "__main__":
+    port, where, workers, replace_young = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    logs.configure()
+    if replace_young == "replace":
+        graceful_server._STARTS_WITHIN_SECONDS = 0.0  # type: ignore[misc]
+    server = GracefulServer(
+        "unused", port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=4, log_level=LogLevels.error
+    )
+    # Not 1, which is what a worker of granian or a traceback would end it with.
+    sys.exit(0 if server.run(partial(load, where)) else 4)

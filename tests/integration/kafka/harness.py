@@ -1,0 +1,27 @@
+"""The Kafka bus, given to the contract suite."""
+
+from booking_kafka.bus import KafkaEventBus
+from booking_kafka.connection import Connection
+from booking_kafka.subscription import KafkaSubscription
+from tests.integration.kafka_fixture import make_topic
+
+
+class _OwnGroups(KafkaEventBus):
+    """Groups are known to all users of the brokers: the suite's short names must not meet those of another run."""
+
+    def subscribe(self, topic: str, group: str) -> KafkaSubscription:
+        return super().subscribe(topic, f"{group}.of.{topic}")
+
+
+class KafkaEventBusHarness:
+    """A bus over brokers that other tests use too: what is its own are topics and groups."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = bootstrap_servers
+        self.bus = _OwnGroups(Connection(bootstrap_servers=tuple(bootstrap_servers.split(","))))
+
+    def new_topic(self) -> str:
+        return make_topic(self._servers)
+
+    def close(self) -> None:
+        self.bus.close()

@@ -1,0 +1,105 @@
+"""Behind a proxy that gives every transaction another session, with prepared statements left on or turned off."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from booking_core.booking import Booking
+from booking_core.contracts.crowd import at_once
+from booking_core.errors import PendingLimitReached, SeatAlreadyReserved
+from booking_core.lifecycle import Status
+from booking_core.ports import Page
+from booking_core.use_cases import expire, get_booking, list_bookings, list_seats
+from tests.integration.postgres import bouncer
+from tests.integration.postgres.stage import Stage, open_store
+
+pytestmark = pytest.mark.skipif(bouncer.program() is None, reason=bouncer.MISSING)
+
+SERVER_CONNECTIONS = 4
+
+
+@pytest.fixture(params=["", "&prepare_threshold=none"], ids=["default", "prepare_threshold=none"])
+def behind(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The stage, whose store goes through pgbouncer; the door does not."""
+    stage.store.close()  # its connections go past the proxy
+    with bouncer.bouncer_before(stage.url, pool_size=SERVER_CONNECTIONS) as url:
+        stage.store = open_store(url + request.param)
+        stage.scenery = stage.scenery.as_seen_from(stage.store)
+        yield stage
+        stage.store.close()
+
+
+def a_customers_visit(stage: Stage, number: int) -> None:
+    """Every hot use case, written and read, often enough for statements to be prepared."""
+    for turn in range(6):
+        booking = stage.scenery.reserve(number, user=f"user-{number}")
+        assert get_booking(booking.user_id, booking.booking_id, store=stage.store).status is Status.PENDING
+        stage.scenery.start_payment(booking, f"pay-{turn}")
+        stage.scenery.pay(booking, f"pay-{turn}")
+        assert list_bookings(booking.user_id, Status.CONFIRMED, Page(), store=stage.store).total == 1
+        assert len(list_seats(booking.event_id, store=stage.store).seats) == 12
+        stage.scenery.cancel(booking)
+        stage.store.outbox.unpublished(10)
+        stage.store.queries.history(booking.booking_id)
+
+
+def test_every_use_case_works_for_many_at_once(behind: Stage) -> None:
+    outcomes = at_once([partial(a_customers_visit, behind, number) for number in range(12)])
+
+    assert outcomes == [None] * 12
+    assert behind.sessions() <= SERVER_CONNECTIONS
+    behind.check_books()
+
+
+def test_those_who_only_read_get_what_they_asked_for(behind: Stage) -> None:
+    """Nothing of theirs is ever run again, and the statement of another client would answer without an error."""
+    event_id, seats = behind.scenery.event.event_id, {seat.seat_id for seat in behind.scenery.seats}
+
+    def reader(number: int) -> None:
+        for turn in range(20):
+            reads: list[Callable[[], object]] = [
+                lambda: {each.seat.seat_id for each in behind.store.queries.seats(event_id)} == seats,
+                lambda: behind.store.queries.event(event_id) is not None,
+                lambda: behind.store.queries.bookings_of(f"user-{number}", None, Page()).total == 0,
+                lambda: list(behind.store.outbox.unpublished(10)) == [],
+                lambda: behind.store.trouble() is None,
+            ]
+            for place in range(len(reads)):
+                assert reads[(place + number + turn) % len(reads)]()
+
+    assert at_once([partial(reader, number) for number in range(12)]) == [None] * 12
+
+
+def test_one_seat_has_one_winner_and_nobody_else_gets_more_than_a_refusal(behind: Stage) -> None:
+    for place in range(6):
+        outcomes = at_once([partial(behind.scenery.reserve, place, user=f"user-{place}-{n}") for n in range(30)])
+
+        kinds = [type(outcome) for outcome in outcomes]
+        assert (kinds.count(Booking), kinds.count(SeatAlreadyReserved)) == (1, 29)
+    behind.check_books()
+
+
+def test_the_limit_of_a_customer_holds(behind: Stage) -> None:
+    kinds = [type(each) for each in at_once([partial(behind.scenery.reserve, place) for place in range(12)])]
+
+    assert (kinds.count(Booking), kinds.count(PendingLimitReached)) == (3, 9)
+
+
+def test_locks_end_with_their_transaction(behind: Stage) -> None:
+    with behind.store.unit_of_work() as uow:
+        uow.bookings.lock_seats(behind.scenery.request(0))
+
+    assert behind.scenery.reserve(0, user="grace").status is Status.PENDING
+
+
+def test_the_bounds_end_with_their_transaction(behind: Stage) -> None:
+    for place in range(3):
+        behind.scenery.reserve(place)
+    expire(store=behind.store)
+
+    with behind.store.engine.connect() as connection:
+        for _ in range(8):
+            shown = connection.exec_driver_sql("SHOW lock_timeout").scalar()
+            connection.rollback()
+            assert shown == "0"

@@ -1,0 +1,77 @@
+"""What the server does to our sessions: it ends idle transactions, changes tables under our feet, steps down."""
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from booking_core.contracts.scenery import refused
+from booking_core.errors import ServiceBusy
+from booking_core.lifecycle import Status
+from booking_core.use_cases import list_seats
+from booking_postgres import transaction
+from booking_postgres.batch import Statement
+from tests.integration.postgres.stage import Stage, until
+
+_IDLE: Final = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'booking-core' AND state LIKE 'idle in transaction%'
+"""
+
+
+def test_the_bounds_hold_until_the_transaction_ends(stage: Stage) -> None:
+    shows = [Statement(f"SHOW {name}_timeout", {}) for name in ("lock", "statement", "idle_in_transaction_session")]
+    first: list[Callable[..., object]] = [
+        lambda uow: uow.bookings.lock_seats(stage.scenery.request(0)),
+        lambda uow: uow.bookings.expire_overdue(1),
+    ]
+    for step in first:
+        with stage.store.unit_of_work() as uow:
+            step(uow)
+            found = [rows[0][0] for rows in uow.run(shows)]  # type: ignore[attr-defined]
+
+        assert found == ["1s", "10s", "10s"]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_process_that_is_stopped_does_not_keep_its_seats(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, attempt: int
+) -> None:
+    monkeypatch.setattr(transaction, "_BOUNDS", ("1000ms", "10s", "100ms"))
+    with stage.store.unit_of_work() as uow:
+        uow.bookings.lock_seats(stage.scenery.request(0, user="stopped"))
+        until(lambda: stage.ask(_IDLE) == 0, "the server has ended the transaction")
+        uow.bookings.add(stage.scenery.new_booking(0, user="stopped"))
+        refused(ServiceBusy, uow.commit)
+
+    monkeypatch.undo()
+    assert stage.scenery.reserve(0).status is Status.PENDING
+
+
+def test_reads_survive_a_migration_that_changes_a_type(stage: Stage) -> None:
+    """A statement that was prepared before fails once; then it is not prepared any more."""
+    event_id = stage.scenery.event.event_id
+    for _ in range(8):
+        list_seats(event_id, store=stage.store)
+    stage.door.execute("ALTER TABLE booking.seats ALTER COLUMN number TYPE bigint")
+
+    failed = 0
+    for _ in range(4):
+        try:
+            assert len(list_seats(event_id, store=stage.store).seats) == 12
+        except ServiceBusy:
+            failed += 1
+
+    assert failed <= 1
+
+
+def test_a_server_that_steps_down_is_busy_and_is_left_for_the_next(stage: Stage) -> None:
+    name = stage.door.info.dbname
+    stage.door.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    stage.store.close()
+    with pytest.raises(ServiceBusy):
+        stage.scenery.reserve(0)
+
+    # The next server takes over under the same address; the sessions to the old one are still open.
+    stage.door.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert stage.scenery.reserve(0).status is Status.PENDING

@@ -1,0 +1,270 @@
+"""Every command that needs no process of its own: output, JSON, exit codes, and what it demands."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+
+from booking_api.jwks import FixedKeys
+from booking_api.tokens import TokenVerifier
+from booking_cli.invocation import Invocation
+from booking_cli.main import cli, run
+from booking_core.commands import CancelBooking
+from booking_core.inbound import Skipped, parse
+from booking_core.use_cases import cancel
+from booking_core.values import Terms
+from booking_service.consuming import apply
+from booking_service.dev_tokens import DevTokens
+from booking_service.local_issuer import AUDIENCE, ISSUER
+from tests.unit.booking_service.world import EVENT_ID, World, payment
+
+# Without logs, so that what is on standard error is what the command says.
+DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking", "BOOKING_LOG_LEVEL": "CRITICAL"}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield World()
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+class Booking:
+    """The program, over the world's store."""
+
+    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        self._world, self._capsys = world, capsys
+        self.err = ""
+
+    def __call__(self, *arguments: str, code: int = 0, **environ: str) -> str:
+        invocation = Invocation(environ=DATABASE | environ, compose=self._world.compose)
+        assert run(arguments, invocation) == code
+        out, self.err = self._capsys.readouterr()
+        return out
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        lines = self(*arguments, "--json", code=code).splitlines()
+        assert len(lines) == 1
+        return json.loads(lines[0])
+
+
+@pytest.fixture
+def booking(world: World, capsys: pytest.CaptureFixture[str]) -> Booking:
+    return Booking(world, capsys)
+
+
+def confirm(world: World, *numbers: int, **changes: Any) -> UUID:
+
+    made = world.reserve(*numbers)
+    command = parse(payment(made.booking_id, number=numbers[0], amount=75.0 * len(numbers), **changes))
+    assert not isinstance(command, Skipped)
+    assert apply(command, store=world.store, terms=Terms())
+    return made.booking_id
+
+
+def test_expire_says_what_it_did(world: World, booking: Booking) -> None:
+    world.reserve(1, 2)
+    world.later(11)
+
+    assert booking.json("expire") == {"expired": 1, "seatsReleased": 2}
+    assert booking("expire") == "0 bookings expired, 0 seats released\n"
+
+
+def test_expire_demands_the_database_alone(booking: Booking) -> None:
+    booking("expire", BOOKING_EVENT_BUS="nonsense", BOOKING_CATALOG_URL="nonsense")
+
+
+def test_stats(world: World, booking: Booking) -> None:
+    world.reserve(1)
+    confirm(world, 2)
+
+    assert booking.json("stats") == {
+        "byStatus": {"PENDING": 1, "PROCESSING": 0, "CONFIRMED": 1, "CANCELLED": 0},
+        "outbox": 3,
+        "deadLetters": None,
+        "unansweredRefunds": 0,
+    }
+    assert "CONFIRMED\t1" in booking("stats")
+
+
+def test_stats_check_fails_when_something_waits_for_too_long(world: World, booking: Booking) -> None:
+    booking("stats", "--check")
+    world.reserve(1)
+    world.later(14)
+
+    booking("stats", "--check", code=1)
+
+    assert "1 overdue bookings wait for a sweep, the oldest for 240 s" in booking.err
+    assert "1 events wait to be published, the oldest for 840 s" in booking.err
+    assert len(booking.err.splitlines()) == 1
+
+
+def test_show_has_the_booking_and_its_history(world: World, booking: Booking) -> None:
+    booking_id = confirm(world, 1, 2)
+    cancel(CancelBooking(user_id="ann", booking_id=booking_id, correlation_id="corr-x"), store=world.store)
+
+    shown = booking.json("show", str(booking_id))
+
+    assert (shown["bookingId"], shown["userId"], shown["status"]) == (str(booking_id), "ann", "CANCELLED")
+    assert (shown["totalAmount"], shown["createdAt"]) == (150.0, "2026-03-01T10:00:00Z")
+    assert shown["refund"]["amount"] == 150.0
+    assert [entry["trigger"] for entry in shown["history"]] == ["RESERVE", "PAYMENT_SUCCESS", "CUSTOMER_CANCELS"]
+    assert shown["history"][1] == {
+        "number": 2,
+        "at": "2026-03-01T10:00:00Z",
+        "trigger": "PAYMENT_SUCCESS",
+        "from": "PENDING",
+        "to": "CONFIRMED",
+        "actor": "PAYMENT_EVENT",
+        "actorId": str(UUID(int=1001)),
+        "correlationId": "corr-payment",
+        "paymentId": "pay-1",
+    }
+    assert "CUSTOMER_CANCELS" in booking("show", str(booking_id))
+
+
+def test_an_unknown_booking_is_one_line(booking: Booking) -> None:
+    assert booking("show", str(EVENT_ID), code=1) == ""
+    assert booking.err == "error: BOOKING_NOT_FOUND There is no such booking\n"
+
+
+def test_cancel_event_dry_run_and_for_real(world: World, booking: Booking) -> None:
+    confirm(world, 1, 2)
+    world.reserve(3)
+    arguments = ("cancel-event", str(EVENT_ID), "--reason", "flood")
+    expected = {
+        "eventId": str(EVENT_ID),
+        "bookings": 2,
+        "seats": 3,
+        "refunds": [{"currency": "USD", "amount": 150.0, "count": 1}],
+    }
+
+    assert booking.json(*arguments, "--dry-run") == expected
+    assert world.store.queries.closure(EVENT_ID) is None
+    assert booking.json(*arguments) == expected
+    closure = world.store.queries.closure(EVENT_ID)
+    assert closure is not None
+    assert (closure.finished, closure.reason, closure.administrator.startswith("cli")) == (True, "flood", True)
+    assert booking.json(*arguments)["bookings"] == 0
+    assert "0 bookings with 0 seats" in booking(*arguments)
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_an_unknown_event_can_not_be_cancelled(booking: Booking, more: list[str]) -> None:
+    booking("cancel-event", str(UUID(int=5)), "--reason", "x", *more, code=1)
+
+    assert booking.err == "error: EVENT_NOT_FOUND There is no such event\n"
+
+
+def test_catalog_load(booking: Booking, world: World, tmp_path: Path) -> None:
+    seats = [{"seatId": str(UUID(int=number)), "row": "B", "number": number, "price": 9.5} for number in (91, 92)]
+    event = {
+        "eventId": str(UUID(int=90)),
+        "name": "Gala",
+        "startsAt": "2030-05-01T19:00:00Z",
+        "currency": "EUR",
+        "seats": seats,
+    }
+    file = tmp_path / "events.json"
+    file.write_text(json.dumps({"events": [event]}))
+
+    assert booking.json("catalog", "load", str(file)) == {"events": 1, "seats": 2}
+    assert booking("catalog", "load", str(file)) == "1 events with 2 seats\n"
+    assert len(world.store.queries.seats(UUID(int=90))) == 2
+
+    file.write_text(json.dumps({"events": [event | {"seats": [*seats, {}]}]}))
+    booking("catalog", "load", str(file), code=1)
+    assert booking.err.startswith(f"error: {file}: ")
+    assert "$.events[0].seats[2]" in booking.err
+
+
+def test_catalog_sync_needs_a_catalog(booking: Booking) -> None:
+    booking("catalog", "sync", str(EVENT_ID), code=2)
+
+    assert booking.err.startswith("error: BOOKING_CATALOG_URL is not set")
+
+
+def test_a_token_is_believed_by_dev(booking: Booking, tmp_path: Path) -> None:
+    booking("token", "--user", "ann", "--data-dir", str(tmp_path), code=1)
+    assert "`booking dev` makes it" in booking.err
+    keys = DevTokens(tmp_path, ISSUER, AUDIENCE).jwks()
+    verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(keys))
+
+    plain = booking("token", "--user", "ann", "--data-dir", str(tmp_path)).strip()
+    admin = booking.json("token", "--user", "root", "--admin", "--data-dir", str(tmp_path))["token"]
+
+    assert verifier.verify_token(plain).identity.user_id == "ann"
+    assert "booking:admin" not in verifier.verify_token(plain).claims["permissions"]
+    assert "booking:admin" in verifier.verify_token(admin).claims["permissions"]
+
+
+def test_the_schema(booking: Booking) -> None:
+    assert booking("migrate") == "the schema is up to date\n"
+    assert booking.json("migrate") == {"applied": []}
+
+
+@pytest.mark.parametrize("arguments", [["stats"], ["expire"], ["relay"], ["worker"], ["serve"]])
+def test_no_command_starts_on_a_store_in_trouble(
+    world: World, booking: Booking, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.store, "trouble", lambda: "the schema is old: run `booking migrate`")
+    environ = {
+        "BOOKING_EVENT_BUS": "memory",
+        "BOOKING_JWT_ISSUER": "https://t/",
+        "BOOKING_JWT_AUDIENCE": "a",
+    }
+
+    booking(*arguments, code=1, **environ)
+
+    assert booking.err == "error: the schema is old: run `booking migrate`\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "complaint"),
+    [
+        (["expire"], {"BOOKING_DATABASE_URL": ""}, "error: BOOKING_DATABASE_URL is not set"),
+        (["worker"], {}, "error: BOOKING_KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (["serve"], {}, "error: BOOKING_JWT_ISSUER is not set"),
+        (["expire", "--every", "0"], {}, "Usage: booking expire"),
+        (["show", "7"], {}, "Usage: booking show"),
+        (["cancel-event", str(EVENT_ID)], {}, "Usage: booking cancel-event"),
+        (["nonsense"], {}, "Usage: booking"),
+    ],
+)
+def test_wrong_use_is_code_2(booking: Booking, arguments: list[str], environ: dict[str, str], complaint: str) -> None:
+    booking(*arguments, code=2, **environ)
+
+    assert booking.err.startswith(complaint)
+
+
+def test_a_value_the_domain_refuses_is_one_line(booking: Booking) -> None:
+    booking("cancel-event", str(EVENT_ID), "--reason", "", code=1)
+
+    assert booking.err == "error: VALIDATION_FAILED reason must be a text of 1 to 255 characters\n"
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        found += commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
+    return found
+
+
+@pytest.mark.parametrize("path", commands(cli), ids=" ".join)
+def test_every_command_helps_with_an_example(booking: Booking, path: tuple[str, ...]) -> None:
+    helped = booking(*path, "--help")
+
+    assert "Example:" in helped
+    assert f"booking {' '.join(path)}" in helped.partition("Example:")[2]
+
+
+def test_the_version(booking: Booking) -> None:
+    assert booking("--version").startswith("booking, version ")

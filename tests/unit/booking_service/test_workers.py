@@ -1,0 +1,179 @@
+"""Relay, sweep, closures, pruning: one pass of each over the store in memory."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from booking_core.commands import CancelEvent
+from booking_core.errors import BusUnavailable, ServiceBusy
+from booking_core.lifecycle import CancellationReason
+from booking_core.use_cases import close_event, show_booking
+from booking_service import workers
+from booking_service.closing import Closer
+from booking_service.pruning import Pruner
+from booking_service.relaying import BATCH, Relay
+from booking_service.settings import Settings
+from booking_service.sweeping import Sweeper
+from tests.unit.booking_service.world import EVENT_ID, FailingBus, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def relay_of(world: World) -> Relay:
+    return Relay(world.store, world.bus, "booking.events")
+
+
+def test_the_relay_publishes_with_key_and_headers_and_marks(world: World) -> None:
+    booking = world.reserve(1, 2)
+    relay = relay_of(world)
+
+    assert relay.run_once() is False
+    relay.run_once()
+
+    (delivery,) = world.read("booking.events")
+    assert delivery.key == str(booking.booking_id).encode()
+    assert json.loads(delivery.value or b"")["eventType"] == "booking.created"
+    assert dict(delivery.headers) == {
+        "event_type": b"booking.created",
+        "version": b"1.0",
+        "correlation_id": b"corr-1",
+        "content_type": b"application/json",
+        "sequence": b"1",
+    }
+    assert relay.published == 1
+
+
+def test_events_that_the_bus_did_not_take_stay(world: World) -> None:
+    world.reserve(1)
+    world.bus = FailingBus()
+    world.bus.failures.append(BusUnavailable())
+    relay = relay_of(world)
+
+    with pytest.raises(BusUnavailable):
+        relay.run_once()
+    assert world.read("booking.events") == []
+    relay.run_once()
+
+    assert len(world.read("booking.events")) == 1
+
+
+def test_a_full_batch_says_that_there_may_be_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert BATCH == 500
+    monkeypatch.setattr("booking_service.relaying.BATCH", 2)
+    for number in range(1, 4):
+        world.reserve(number, user=f"user-{number}")
+    relay = relay_of(world)
+
+    assert [relay.run_once(), relay.run_once()] == [True, False]
+    assert len(world.read("booking.events")) == 3
+
+
+def test_a_sweep_ends_what_is_overdue_and_counts(world: World) -> None:
+    overdue = world.reserve(1, 2)
+    world.later(5)
+    world.reserve(3)
+    world.later(5)
+    sweeper = Sweeper(world.store)
+
+    sweeper.run_once()
+    sweeper.run_once()
+
+    assert (sweeper.expired, sweeper.seats_released) == (1, 2)
+    booking, history = show_booking(overdue.booking_id, store=world.store)
+    assert booking.cancellation_reason is CancellationReason.EXPIRED
+    assert len(history) == 2
+
+
+def test_a_sweep_that_is_told_to_stop_begins_nothing(world: World) -> None:
+    world.reserve(1)
+    world.later(20)
+    sweeper = Sweeper(world.store)
+
+    sweeper.run_once(lambda: False)
+
+    assert sweeper.expired == 0
+
+
+def close(world: World) -> None:
+    command = CancelEvent(event_id=EVENT_ID, reason="flood", administrator="root", correlation_id="corr-close")
+    close_event(command, store=world.store)
+
+
+def test_open_closures_are_finished(world: World) -> None:
+    booking = world.reserve(1)
+    close(world)
+
+    Closer(world.store).run_once()
+
+    assert show_booking(booking.booking_id, store=world.store)[0].cancellation_reason is (
+        CancellationReason.EVENT_CANCELLED
+    )
+    assert world.store.queries.open_closures() == []
+
+
+def test_a_closure_is_left_open_when_told_to_stop(world: World) -> None:
+    close(world)
+
+    Closer(world.store).run_once(lambda: False)
+
+    assert len(world.store.queries.open_closures()) == 1
+
+
+def test_a_closure_that_is_held_up_is_reported_after_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    close(world)
+    (closure,) = world.store.queries.open_closures()
+    tried: list[object] = []
+
+    def busy(which: object, **_: object) -> None:
+        tried.append(which)
+        raise ServiceBusy()
+
+    monkeypatch.setattr(world.store.queries, "open_closures", lambda: [closure, closure])
+    monkeypatch.setattr("booking_service.closing.finish_closure", busy)
+
+    with pytest.raises(ServiceBusy):
+        Closer(world.store).run_once()
+    assert len(tried) == 2
+
+
+def test_pruning_removes_what_was_published_long_ago(world: World) -> None:
+    world.reserve(1)
+    relay_of(world).run_once()
+    pruner = Pruner(world.store, idempotency_hours=24, retention_days=7)
+
+    world.now += timedelta(days=6)
+    pruner.run_once()
+    kept = world.store.outbox.prune(0, 10)
+    world.reserve(2, user="bob")
+    relay_of(world).run_once()
+    world.now += timedelta(days=8)
+    pruner.run_once()
+
+    assert kept == 1
+    assert world.store.outbox.prune(0, 10) == 0
+
+
+def test_pruning_is_bounded_and_stops_when_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def prune(**_: object) -> int:
+        calls.append(1)
+        return 1
+
+    monkeypatch.setattr(world.store, "prune", prune)
+    pruner = Pruner(world.store, idempotency_hours=24, retention_days=7)
+
+    pruner.run_once(lambda: len(calls) < 3)
+    assert len(calls) == 3
+    pruner.run_once()
+    assert len(calls) == 23
+
+
+def test_the_worker_does_everything(world: World) -> None:
+    parts = world.compose(Settings(event_bus="memory"))
+
+    assert [job.name for job in workers.all_jobs(parts)] == ["relay", "consumer", "expire", "closure", "prune"]
