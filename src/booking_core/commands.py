@@ -1,6 +1,5 @@
 """What callers ask for. Frozen; what cannot be asked raises InvalidValue when it is made."""
 
-import re
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -9,23 +8,16 @@ from attrs import Attribute, field, frozen
 
 from booking_core.errors import InvalidValue
 from booking_core.payments import RefundStatus
-from booking_core.values import ActorKind, Cause, Money
+from booking_core.values import MAX_TEXT, ActorKind, Cause, Money, is_storable
 
-MAX_TEXT: Final = 255
 # A reason is for people and is cut, for the message it explains must not fail for its length.
 MAX_REASON: Final = 1000
-_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_text(_: Any, attribute: "Attribute[str]", value: Any) -> None:
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
         raise InvalidValue(attribute.name, f"must be a text of 1 to {MAX_TEXT} characters")
     _is_storable(_, attribute, value)
-
-
-def is_storable(text: str) -> bool:
-    """True if every store and every wire can carry the text: no NUL, no unpaired surrogate."""
-    return _NOT_STORABLE.search(text) is None
 
 
 def _shortened(text: str) -> str:

@@ -15,16 +15,15 @@ from uuid import UUID
 from attrs import frozen
 
 from booking_core.commands import (
-    MAX_TEXT,
     AnswerRefund,
     ConfirmPayment,
     FailPayment,
     PaymentCommand,
     StartPayment,
-    is_storable,
 )
 from booking_core.errors import InvalidValue, MalformedMessage
 from booking_core.payments import RefundStatus
+from booking_core.values import MAX_TEXT, is_storable
 
 MAX_BYTES: Final = 1_000_000
 _OURS: Final = ("payment.", "refund.")

@@ -20,8 +20,11 @@ _DECIMALS: Final = (
 )
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 MAX_AMOUNT: Final = Decimal(10) ** 12
-# More than any price has before and after the point.
+_MOST_DECIMALS: Final = 18
+# More than any sum of prices has before and after the point.
 _EXACT_DIGITS: Final = 100
+MAX_TEXT: Final = 255
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 # Ten seats of the dearest price are an amount still.
 MAX_PRICE: Final = Decimal(10) ** 11
 
@@ -47,12 +50,34 @@ def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
 def _is_amount(_: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value < MAX_AMOUNT:
         raise InvalidValue(attribute.name, "must be a finite amount from 0 to below 10^12")
+    if int(value.as_tuple().exponent) < -_MOST_DECIMALS:
+        raise InvalidValue(attribute.name, f"must not have more than {_MOST_DECIMALS} decimals")
 
 
 def _is_price(instance: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
     _is_amount(instance, attribute, value)
     if value >= MAX_PRICE:
         raise InvalidValue(attribute.name, "must be below 10^11")
+
+
+def is_storable(text: str) -> bool:
+    """True if every store and every wire can carry the text: no NUL, no unpaired surrogate."""
+    return _NOT_STORABLE.search(text) is None
+
+
+def _is_label(_: Any, attribute: "Attribute[str]", value: Any) -> None:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not is_storable(value):
+        raise InvalidValue(attribute.name, f"must be a text of at most {MAX_TEXT} characters, without NUL")
+
+
+def _is_seat_number(_: Any, attribute: "Attribute[int]", value: Any) -> None:
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise InvalidValue(attribute.name, "must be a whole number from 0 to below 2^31")
+
+
+def _is_a_while(_: Any, attribute: "Attribute[timedelta]", value: Any) -> None:
+    if not isinstance(value, timedelta) or value <= timedelta():
+        raise InvalidValue(attribute.name, "must be longer than nothing")
 
 
 def is_aware(_: Any, attribute: "Attribute[datetime]", value: Any) -> None:
@@ -87,7 +112,7 @@ class TicketedEvent:
     """What people buy seats for, as the Catalog describes it."""
 
     event_id: UUID
-    name: str
+    name: str = field(validator=_is_label)
     starts_at: datetime = field(validator=is_aware)
     status: SaleStatus
     currency: str = field(validator=_is_currency)
@@ -98,8 +123,8 @@ class Seat:
     """One place of one event. `price` is in the event's currency and fits its decimals."""
 
     seat_id: UUID
-    row: str
-    number: int
+    row: str = field(validator=_is_label)
+    number: int = field(validator=_is_seat_number)
     price: Decimal = field(validator=_is_price)
 
 
@@ -115,8 +140,8 @@ class SeatStatus(Enum):
 class Terms:
     """How long a customer has to pay (BR-02), and how long a payment in progress may take (spec 6.2)."""
 
-    payment_window: timedelta = timedelta(seconds=600)
-    processing_timeout: timedelta = timedelta(seconds=300)
+    payment_window: timedelta = field(default=timedelta(seconds=600), validator=_is_a_while)
+    processing_timeout: timedelta = field(default=timedelta(seconds=300), validator=_is_a_while)
 
 
 class ActorKind(Enum):

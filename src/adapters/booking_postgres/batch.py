@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from attrs import frozen
+from psycopg.abc import PQGen
 
 Row = tuple[Any, ...]
 Rows = list[Row]
@@ -42,7 +43,8 @@ def run(connection: psycopg.Connection[Row], statements: Sequence[Statement], *,
     """
     cursors: list[psycopg.Cursor[Row]] = []
     try:
-        with connection.pipeline():
+        with connection.pipeline() as pipeline:
+            pipeline._exit_gen = lambda: _leave(pipeline)  # type: ignore[method-assign]
             for statement in statements:
                 cursors.append(connection.execute(statement.sql, statement.values))
             if commit:
@@ -50,6 +52,19 @@ def run(connection: psycopg.Connection[Row], statements: Sequence[Statement], *,
     except psycopg.Error as error:
         raise StatementFailed(_first_without_result(statements, cursors), error) from error
     return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+def _leave(pipeline: psycopg.Pipeline) -> PQGen[None]:
+    """As psycopg leaves a pipeline, without the Flush after its Sync.
+
+    The Sync has everything sent already, and a message after it ends the server's watch for idle transactions: then
+    `idle_in_transaction_session_timeout` never frees the seats of a process that was stopped.
+    """
+    try:
+        pipeline._enqueue_sync()
+        yield from pipeline._communicate_gen()
+    finally:
+        yield from pipeline._fetch_gen(flush=False)
 
 
 def _first_without_result(statements: Sequence[Statement], cursors: Sequence[psycopg.Cursor[Row]]) -> str:

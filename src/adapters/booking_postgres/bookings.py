@@ -17,6 +17,7 @@ from booking_core.ports import LockedBooking, Sweep
 from booking_core.reservation import ReservationScene, SeatRequest
 from booking_postgres import hot_path, writes
 from booking_postgres.batch import Row, Statement, StatementFailed
+from booking_postgres.failures import translated
 from booking_postgres.inbound import answer_of, keep_answer, translate_key_wait
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
 from booking_postgres.sweep import sweep_statement
@@ -105,7 +106,8 @@ class PostgresBookings:
         translate_key_wait(failure)
         if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
             self.uow.transaction.undo()
-            [rows] = self.uow.transaction.run([hot_path.live_claims(self._added.event_id, self._added.seat_ids)])
+            with translated():
+                [rows] = self.uow.transaction.run([hot_path.live_claims(self._added.event_id, self._added.seat_ids)])
             if rows:
                 raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
 

@@ -1,7 +1,8 @@
 """The connection pool: as many connections as the service may have, and never more (spec 4.1).
 
-Statements are prepared by psycopg after a few uses. Behind a transaction-pooling proxy without prepared statements
-say so in the URL: `?prepare_threshold=none`; a server that lost a statement turns them off by itself.
+Statements are prepared by psycopg after a few uses, but not behind a proxy: where sessions change hands between
+transactions, the name of a statement that one client prepared may run another client's statement, with no error.
+A proxy is recognised by itself. `?prepare_threshold=3` in the URL prepares all the same, `=none` never.
 """
 
 import select
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 _PREPARE_AFTER: Final = 3
 _POOL_WAIT_SECONDS: Final = 5.0
@@ -18,7 +19,11 @@ _CONNECT_TIMEOUT_SECONDS: Final = 3
 
 def create_pool(url: str, connections: int) -> Engine:
     """An engine over psycopg 3 at READ COMMITTED that opens at most `connections`; nothing is connected yet."""
-    parsed, prepare = _without_prepare_threshold(make_url(url).set(drivername="postgresql+psycopg"))
+    try:
+        given = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("not a database URL: it must look like postgresql://user:password@host:5432/name") from error
+    parsed, prepare = _without_prepare_threshold(given.set(drivername="postgresql+psycopg"))
     engine = create_engine(
         parsed,
         isolation_level="READ COMMITTED",
@@ -30,9 +35,16 @@ def create_pool(url: str, connections: int) -> Engine:
             "prepare_threshold": prepare,
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "booking-core",
+            # A cut that nobody announces ends a wait after seconds, not after the kernel's hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
         },
     )
     event.listen(engine, "checkout", _refuse_dead_connection)
+    if "prepare_threshold" not in given.query:
+        event.listen(engine, "connect", _prepare_nothing_behind_a_proxy)
     return engine
 
 
@@ -43,11 +55,20 @@ def _without_prepare_threshold(url: URL) -> tuple[URL, int | None]:
     return url.difference_update_query(["prepare_threshold"]), prepare
 
 
+def _prepare_nothing_behind_a_proxy(connection: Any, record: object) -> None:
+    """The process id that was announced at login is the one that serves us, unless a proxy is between."""
+    answer = connection.pgconn.exec_(b"SELECT pg_backend_pid()")
+    if answer.get_value(0, 0) != str(connection.pgconn.backend_pid).encode():
+        connection.prepare_threshold = None
+
+
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
     """An idle connection with something to read was closed by the server: the pool then opens another.
 
     This costs no round trip, unlike a ping.
     """
+    if connection.closed:
+        raise DisconnectionError()
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN | select.POLLHUP | select.POLLERR)
     if poll.poll(0):

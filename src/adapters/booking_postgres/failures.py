@@ -9,10 +9,13 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from booking_core.errors import ServiceBusy, TransactionConflict
+from booking_postgres.batch import StatementFailed
 
 _RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected)
 # What a transaction-pooling proxy without prepared statements answers, and what a migration under our feet does.
 _PREPARED_GONE = (pg.InvalidSqlStatementName, pg.DuplicatePreparedStatement, pg.FeatureNotSupported)
+# The server stepped down, or ended a transaction that idled: a new connection may find one that serves.
+_GONE_ELSEWHERE = (pg.ReadOnlySqlTransaction, pg.IdleInTransactionSessionTimeout)
 _WAITED_LONG_ENOUGH = (pg.LockNotAvailable, pg.QueryCanceled)
 
 
@@ -41,8 +44,12 @@ def translate(error: BaseException) -> Exception | None:
         return TransactionConflict()
     if isinstance(cause, PoolTimeout):
         return ServiceBusy("All database connections are in use, please try again")
+    if isinstance(cause, _GONE_ELSEWHERE):
+        return ConnectionLost()
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | DisconnectionError):
         return ConnectionLost()
+    if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
+        return ConnectionLost()  # not the server's words but libpq's: it ended a pipeline that nobody answers
     return None
 
 
@@ -51,6 +58,8 @@ def translated() -> Iterator[None]:
     """Raises the domain's error for a driver's; everything unexpected passes."""
     try:
         yield
+    except StatementFailed as failure:
+        raise translate(failure.error) or failure.error from failure.error
     except (psycopg.Error, DBAPIError, PoolTimeout, DisconnectionError) as error:
         known = translate(error)
         if known is None:

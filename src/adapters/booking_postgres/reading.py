@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 from attrs import frozen
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from booking_postgres.failures import translated
+from booking_postgres.failures import PreparedStatementGone, translate, translated
+from booking_postgres.transaction import driver_of
 
 
 @frozen(eq=False)
@@ -29,4 +31,9 @@ class Reader:
                 yield self.connection
             elif self.engine is not None:
                 with self.engine.connect() as connection:
-                    yield connection
+                    try:
+                        yield connection
+                    except DBAPIError as error:
+                        if isinstance(translate(error), PreparedStatementGone):
+                            driver_of(connection).prepare_threshold = None  # else it fails again for ever
+                        raise

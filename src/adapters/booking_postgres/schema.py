@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -18,6 +19,7 @@ SCHEMA: Final = "booking"
 VERSION_TABLE: Final = "schema_version"
 _TURN: Final = "migration_turn"
 _ATTEMPTS: Final = 5
+_MADE_MEANWHILE: Final = (DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation)
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
@@ -55,9 +57,9 @@ def migrate(engine: Engine) -> list[str]:
         try:
             with engine.begin() as connection:
                 return _migrate(connection)
-        except (IntegrityError, ProgrammingError):
+        except (IntegrityError, ProgrammingError) as error:
             # Two CREATE ... IF NOT EXISTS at once: one of them fails although the thing then exists.
-            if attempt == _ATTEMPTS - 1:
+            if attempt == _ATTEMPTS - 1 or not isinstance(error.orig, _MADE_MEANWHILE):
                 raise
     return []
 

@@ -3,26 +3,33 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from booking_core.booking import Booking
+from booking_core.errors import InvalidValue
 from booking_core.history import HistoryEntry
 from booking_core.lifecycle import Status
 from booking_core.ports.repositories import Closure
 from booking_core.values import Seat, SeatStatus, TicketedEvent
 
 T = TypeVar("T")
+_MOST: Final = 10**9
+
+
+def _is_countable(_: Any, attribute: "Attribute[int]", value: int) -> None:
+    if not 1 <= value <= _MOST:
+        raise InvalidValue(attribute.name, f"must be from 1 to {_MOST}")
 
 
 @frozen(kw_only=True)
 class Page:
-    """Which part of a list: pages count from 1."""
+    """Which part of a list: pages count from 1. Raises InvalidValue for what no list can have."""
 
-    number: int = 1
-    limit: int = 10
+    number: int = field(default=1, validator=_is_countable)
+    limit: int = field(default=10, validator=_is_countable)
 
     @property
     def offset(self) -> int:

@@ -26,6 +26,7 @@ EXPECTED: list[tuple[Exception, type[Exception]]] = [
     (pg.ReadOnlySqlTransaction(), ConnectionLost),
     (pg.IdleInTransactionSessionTimeout(), ConnectionLost),
     (psycopg.OperationalError("the connection is lost"), ConnectionLost),
+    (psycopg.DatabaseError("server closed the connection unexpectedly"), ConnectionLost),
     (psycopg.InterfaceError("the connection is closed"), ConnectionLost),
     (DisconnectionError(), ConnectionLost),
     (PoolTimeout(), ServiceBusy),

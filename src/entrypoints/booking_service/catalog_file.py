@@ -1,0 +1,117 @@
+"""The file catalog: events with all their seats, as JSON. Read strictly: errors name the path in the file."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from attrs import frozen
+
+from booking_core.errors import InvalidValue
+from booking_core.values import SaleStatus, Seat, TicketedEvent, decimals_of, is_storable
+
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+_LARGEST_NUMBER: Final = 2**31 - 1
+
+
+class CatalogFileInvalid(Exception):
+    """The file can't be loaded. The text is one line with the path of what is wrong, like `$.events[0].name`."""
+
+
+@frozen
+class LoadedEvent:
+    """An event of the file, and all its seats."""
+
+    event: TicketedEvent
+    seats: Sequence[Seat]
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What both kinds of entries have in common."""
+
+
+class _Seat(_Entry, frozen=True):
+    seat_id: UUID
+    row: _Text
+    number: Annotated[int, msgspec.Meta(ge=0, le=_LARGEST_NUMBER)]
+    price: Decimal
+
+
+class _Event(_Entry, frozen=True):
+    event_id: UUID
+    name: _Text
+    starts_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    currency: str
+    seats: list[_Seat]
+    status: Literal["ON_SALE", "CANCELLED", "DRAFT"] = "ON_SALE"
+
+
+class _File(_Entry, frozen=True):
+    events: list[_Event]
+
+
+def read_catalog_file(path: Path) -> Sequence[LoadedEvent]:
+    """Everything in the file, in its order. Raises CatalogFileInvalid."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CatalogFileInvalid(f"{path}: {error.strerror}") from error
+    try:
+        return parse_catalog(content)
+    except CatalogFileInvalid as error:
+        raise CatalogFileInvalid(f"{path}: {error}") from None
+
+
+def parse_catalog(content: bytes) -> Sequence[LoadedEvent]:
+    """Everything in the JSON text, in its order. Raises CatalogFileInvalid."""
+    try:
+        file = msgspec.json.decode(content, type=_File)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CatalogFileInvalid(" ".join(str(error).split()) or "nested too deeply") from error
+    _refuse_repeats((event.event_id for event in file.events), "$.events[{}].eventId")
+    return [_loaded(event, f"$.events[{index}]") for index, event in enumerate(file.events)]
+
+
+def _loaded(entry: _Event, path: str) -> LoadedEvent:
+    _refuse_unstorable(entry.name, f"{path}.name")
+    try:
+        event = TicketedEvent(
+            event_id=entry.event_id,
+            name=entry.name,
+            starts_at=entry.starts_at,
+            status=SaleStatus(entry.status),
+            currency=entry.currency,
+        )
+    except InvalidValue as error:
+        raise CatalogFileInvalid(f"{error} - at `{path}`") from error
+    _refuse_repeats((seat.seat_id for seat in entry.seats), path + ".seats[{}].seatId")
+    seats = [_seat(seat, entry.currency, f"{path}.seats[{index}]") for index, seat in enumerate(entry.seats)]
+    return LoadedEvent(event, seats)
+
+
+def _seat(entry: _Seat, currency: str, path: str) -> Seat:
+    _refuse_unstorable(entry.row, f"{path}.row")
+    try:
+        seat = Seat(seat_id=entry.seat_id, row=entry.row, number=entry.number, price=entry.price)
+    except InvalidValue as error:
+        raise CatalogFileInvalid(f"{error} - at `{path}`") from error
+    exponent = entry.price.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent > decimals_of(currency):
+        raise CatalogFileInvalid(f"price has more decimals than {currency} - at `{path}.price`")
+    return seat
+
+
+def _refuse_repeats(ids: Iterable[Hashable], path: str) -> None:
+    seen: set[Hashable] = set()
+    for index, each in enumerate(ids):
+        if each in seen:
+            raise CatalogFileInvalid(f"{each} is there twice - at `{path.format(index)}`")
+        seen.add(each)
+
+
+def _refuse_unstorable(text: str, path: str) -> None:
+    if not is_storable(text):
+        raise CatalogFileInvalid(f"must not hold NUL or unpaired surrogates - at `{path}`")
