@@ -1,17 +1,26 @@
-"""Statements that travel together: one round trip for a whole list (design, section 8).
+"""Statements that travel together: one round trip for a whole list (ADR 0002).
 
-SQLAlchemy's results do not work inside a psycopg pipeline, so this takes the psycopg connection under SQLAlchemy's.
+This drives libpq's pipeline through psycopg's public `pq` and `adapt` modules. psycopg's own pipeline has a cursor, a
+generator and a wait for each statement, which costs several times the CPU; SQLAlchemy's results do not work in it
+either. Values are adapted and rows are loaded by psycopg all the same.
 """
 
+import select
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import psycopg
-from attrs import frozen
-from psycopg.abc import PQGen
+from attrs import define, frozen
+from psycopg import pq
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+
+from booking_postgres.prepared import Query, prepared_on, query_of
 
 Row = tuple[Any, ...]
 Rows = list[Row]
+Connection = psycopg.Connection[Any]
 
 
 @frozen
@@ -19,12 +28,18 @@ class Statement:
     """SQL with psycopg's named parameters, and their values.
 
     `name` is for those who ask which one failed; `sets_bounds`: it bounds the waits of its transaction by itself.
+    `plans`: the server makes a plan for it, which is worth keeping.
     """
 
     sql: str
     values: Mapping[str, Any]
     name: str = ""
     sets_bounds: bool = False
+    plans: bool = True
+
+
+_BEGIN: Final = Statement("BEGIN ISOLATION LEVEL READ COMMITTED", {}, "begin", plans=False)
+_COMMIT: Final = Statement("COMMIT", {}, "commit", plans=False)
 
 
 class StatementFailed(Exception):
@@ -35,40 +50,109 @@ class StatementFailed(Exception):
         self.name, self.error = name, error
 
 
-def run(connection: psycopg.Connection[Row], statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
+@define(eq=False)
+class _Step:
+    """One message that the server answers: a statement, or the preparation of one."""
+
+    statement: Statement
+    prepares: tuple[Query, bytes] | None = None
+    result: pq.abc.PGresult | None = None
+
+
+def run(connection: Connection, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
     """The rows of every statement, in order; each statement sees what the ones before it did and waited for.
 
-    With `commit` the transaction is committed in the same round trip, and not if any statement fails. Raises
-    StatementFailed for the first that failed; those after it were not run.
+    Begins a transaction at READ COMMITTED unless one is open. With `commit` it is committed in the same round trip,
+    and not if any statement fails. Raises StatementFailed for the first that failed; those after it were not run.
     """
-    cursors: list[psycopg.Cursor[Row]] = []
+    server = connection.pgconn
+    begin = server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
+    steps: list[_Step] = []
     try:
-        with connection.pipeline() as pipeline:
-            pipeline._exit_gen = lambda: _leave(pipeline)  # type: ignore[method-assign]
-            for statement in statements:
-                cursors.append(connection.execute(statement.sql, statement.values))
-            if commit:
-                connection.commit()
+        server.enter_pipeline_mode()
+        for statement in [*([_BEGIN] if begin else ()), *statements, *([_COMMIT] if commit else ())]:
+            steps += _send(connection, statement)
+        server.pipeline_sync()
+        failed = _receive(server, steps)
+        server.exit_pipeline_mode()
+        if failed is not None:
+            raise failed
     except psycopg.Error as error:
-        raise StatementFailed(_first_without_result(statements, cursors), error) from error
-    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
-
-
-def _leave(pipeline: psycopg.Pipeline) -> PQGen[None]:
-    """As psycopg leaves a pipeline, without the Flush after its Sync.
-
-    The Sync has everything sent already, and a message after it ends the server's watch for idle transactions: then
-    `idle_in_transaction_session_timeout` never frees the seats of a process that was stopped.
-    """
-    try:
-        pipeline._enqueue_sync()
-        yield from pipeline._communicate_gen()
+        raise StatementFailed(_failed(steps), error) from error
+    except BaseException:
+        # Interrupted in the middle: whatever comes next on this connection would be an answer to this.
+        connection.close()
+        raise
     finally:
-        yield from pipeline._fetch_gen(flush=False)
+        _remember_prepared(connection, steps)
+    answers = [step.result for step in steps if step.prepares is None]
+    return [_rows_of(connection, result) for result in answers[begin : begin + len(statements)]]
 
 
-def _first_without_result(statements: Sequence[Statement], cursors: Sequence[psycopg.Cursor[Row]]) -> str:
-    for statement, cursor in zip(statements, cursors, strict=False):
-        if cursor.pgresult is None:
-            return statement.name
-    return "commit"
+def _send(connection: Connection, statement: Statement) -> list[_Step]:
+    """Queue a statement, and its preparation where that is new."""
+    server, query = connection.pgconn, query_of(statement.sql)
+    given = [statement.values[name] for name in query.names]
+    values = Transformer(connection).dump_sequence(given, [PyFormat.TEXT] * len(given))
+    prepared = prepared_on(connection)
+    name = prepared.name_of(query)
+    may_prepare = statement.plans and connection.prepare_threshold is not None
+    if not may_prepare or (name is None and not prepared.has_room):
+        server.send_query_params(query.sql, values)
+        return [_Step(statement)]
+    steps = [_Step(statement)]
+    if name is None:
+        name = prepared.new_name()
+        prepared.remember(query, name)
+        server.send_prepare(name, query.sql)
+        steps.insert(0, _Step(statement, prepares=(query, name)))
+    server.send_query_prepared(name, values)
+    return steps
+
+
+def _remember_prepared(connection: Connection, steps: Sequence[_Step]) -> None:
+    """Forget the preparations that did not come about, because they or something before them failed."""
+    for step in steps:
+        if step.prepares is not None and step.result is None:
+            prepared_on(connection).forget(step.prepares[0])
+
+
+def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> psycopg.Error | None:
+    """Wait for every answer, up to that of the Sync; the error of the first step that failed, if one did."""
+    poll = select.poll()
+    poll.register(server.socket, select.POLLIN | select.POLLOUT)
+    while server.flush():
+        poll.poll()
+        server.consume_input()
+    poll.modify(server.socket, select.POLLIN)
+    failed: psycopg.Error | None = None
+    coming = iter(steps)
+    while True:
+        while server.is_busy():
+            poll.poll()
+            server.consume_input()
+        result = server.get_result()
+        if result is None:
+            # The end of one statement's results; on a lost connection, of everything.
+            if server.status != ConnStatus.OK:
+                raise failed or psycopg.OperationalError("the connection was lost")
+        elif result.status == ExecStatus.PIPELINE_SYNC:
+            break
+        elif result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            next(coming).result = result
+        elif failed is None:
+            failed = error_from_result(result)
+    return failed
+
+
+def _failed(steps: Sequence[_Step]) -> str:
+    return next((step.statement.name for step in steps if step.result is None), _COMMIT.name)
+
+
+def _rows_of(connection: Connection, result: pq.abc.PGresult | None) -> Rows:
+    if result is None or result.status != ExecStatus.TUPLES_OK:
+        return []
+    loader = Transformer(connection)
+    loader.set_pgresult(result)
+    rows: Rows = loader.load_rows(0, result.ntuples, tuple)
+    return rows

@@ -6,18 +6,21 @@ from typing import Final
 from attrs import frozen
 from sqlalchemy import text
 
-from booking_core.ports import OutboxRecord
+from booking_core.ports import EventSelection, OutboxRecord
 from booking_postgres.reading import Reader
+from booking_postgres.stored_events import COLUMNS, read_stored, record_of
 
 # Oldest first between bookings; of each booking all that waits, in order. A booking's events are committed in the
-# order of their sequence, for its row is locked while they are written: none can appear before an earlier one.
-_UNPUBLISHED: Final = text("""
+# order of their sequence, for its row is locked while they are written: none can appear before an earlier one. The
+# limit cuts the tail of one booking, never a piece from its middle (ADR 0012).
+_UNPUBLISHED: Final = text(f"""
     WITH due AS (
-        SELECT slot, key FROM booking.outbox WHERE published_at IS NULL ORDER BY recorded_at LIMIT :limit)
-    SELECT o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body
-    FROM booking.outbox o JOIN (SELECT DISTINCT slot, key FROM due) d ON d.slot = o.slot AND d.key = o.key
-    WHERE o.published_at IS NULL ORDER BY o.key, o.sequence LIMIT :limit
-""")
+        SELECT slot, key, recorded_at FROM booking.outbox WHERE published_at IS NULL ORDER BY recorded_at LIMIT :limit)
+    SELECT {COLUMNS}
+    FROM booking.outbox o JOIN (SELECT slot, key, min(recorded_at) AS oldest FROM due GROUP BY slot, key) d
+        ON d.slot = o.slot AND d.key = o.key
+    WHERE o.published_at IS NULL ORDER BY d.oldest, o.key, o.sequence LIMIT :limit
+""")  # noqa: S608 - the names of columns
 _MARK: Final = text("""
     UPDATE booking.outbox o SET published_at = CAST(:now AS timestamptz)
     FROM unnest(CAST(:slots AS smallint[]), CAST(:keys AS uuid[]), CAST(:sequences AS integer[]))
@@ -42,19 +45,7 @@ class PostgresOutbox:
     def unpublished(self, limit: int) -> Sequence[OutboxRecord]:
         with self.reader.open() as connection:
             rows = connection.execute(_UNPUBLISHED, {"limit": limit}).all()
-        return [
-            OutboxRecord(
-                slot=row[0],
-                key=row[1],
-                sequence=row[2],
-                message_id=row[3],
-                event_type=row[4],
-                correlation_id=row[5],
-                recorded_at=row[6],
-                body=row[7].encode(),
-            )
-            for row in rows
-        ]
+        return [record_of(row) for row in rows]
 
     def mark_published(self, records: Sequence[OutboxRecord]) -> None:
         if not records:
@@ -69,6 +60,10 @@ class PostgresOutbox:
                     "sequences": [record.sequence for record in records],
                 },
             )
+
+    def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
+        with self.reader.open() as connection:
+            return read_stored(connection, selection, after, limit)
 
     def prune(self, older_than_days: float, limit: int) -> int:
         with self.reader.open() as connection:

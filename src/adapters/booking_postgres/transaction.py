@@ -7,6 +7,7 @@ import psycopg
 from attrs import define, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import PoolProxiedConnection
 
 from booking_core.errors import CommitOutcomeUnknown, TransactionConflict, WrongIsolationLevel
 from booking_postgres.batch import Row, Rows, Statement, StatementFailed, run
@@ -30,7 +31,7 @@ class OwnTransaction:
     """A transaction on a connection from the pool: bounded waits, and committed in its last round trip."""
 
     engine: Engine
-    _connection: Connection | None = field(default=None, init=False)
+    _connection: PoolProxiedConnection | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
     @property
@@ -41,7 +42,7 @@ class OwnTransaction:
     def begin(self) -> None:
         """Take a connection. Raises ServiceBusy if there is none in time."""
         with translated():
-            self._connection = self.engine.connect()
+            self._connection = self.engine.raw_connection()
 
     def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
         """The rows of each statement; with `commit` the transaction ends in the same round trip.
@@ -78,7 +79,7 @@ class OwnTransaction:
 
     def _driver(self) -> "psycopg.Connection[Row]":
         assert self._connection is not None  # noqa: S101 - the unit of work was entered
-        return driver_of(self._connection)
+        return cast("psycopg.Connection[Row]", self._connection.driver_connection)
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, PreparedStatementGone):
@@ -111,10 +112,12 @@ class CallersTransaction:
                 raise WrongIsolationLevel("The unit of work needs a transaction, and this connection commits by itself")
             if not self.connection.in_transaction():
                 self.connection.begin()
-            [[level]], _ = run(driver, [Statement("SHOW transaction_isolation", {}), Statement(_SAVEPOINT, {})])
-        if level != _READ_COMMITTED:
-            run(driver, [Statement(_RELEASE, {})])
-            raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level}")
+            # By the driver itself, which begins the transaction as the caller has set it up.
+            row = driver.execute("SHOW transaction_isolation").fetchone()
+            level = row[0] if row else None
+            if level != _READ_COMMITTED:
+                raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level}")
+            run(driver, [Statement(_SAVEPOINT, {})])
         self._open = True
 
     def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:

@@ -4,6 +4,7 @@ Two sides: the event's leads with `slot`, the user's with `user_id`. Every hot s
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +15,7 @@ from booking_core.contracts.scenery import refused
 from booking_core.errors import SeatAlreadyReserved
 from booking_core.idempotency import IdempotencyKey
 from booking_core.use_cases import Once, cancel_event, get_booking, list_seats, reserve_once
+from booking_postgres import batch, transaction
 from tests.integration.postgres.stage import Stage
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
@@ -71,15 +73,21 @@ def test_there_are_no_triggers_and_no_sequences(stage: Stage) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that psycopg is given, whoever gives it."""
+    """Every statement that psycopg or a batch is given, whoever gives it."""
     statements: list[str] = []
     execute = psycopg.Cursor.execute
+    run = batch.run
+
+    def spy_on_batches(connection: Any, given: Sequence[batch.Statement], **more: Any) -> Any:
+        statements.extend(statement.sql for statement in given)
+        return run(connection, given, **more)
 
     def spy(self: Any, query: Any, *args: Any, **more: Any) -> Any:
         statements.append(query if isinstance(query, str) else str(query))
         return execute(self, query, *args, **more)
 
     monkeypatch.setattr(psycopg.Cursor, "execute", spy)
+    monkeypatch.setattr(transaction, "run", spy_on_batches)
     return statements
 
 

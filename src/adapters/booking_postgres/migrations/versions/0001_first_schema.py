@@ -33,7 +33,6 @@ _EVENTS_SIDE = (
         CONSTRAINT only_what_was_closed_is_finished CHECK (finished_at IS NULL OR closed_at IS NOT NULL)
     )
     """,
-    "CREATE INDEX events_by_start ON booking.events (starts_at, event_id)",
     "CREATE INDEX events_closing ON booking.events (closed_at) WHERE closed_at IS NOT NULL AND finished_at IS NULL",
     """
     CREATE TABLE booking.seats (
