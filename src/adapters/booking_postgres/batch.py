@@ -55,18 +55,21 @@ class _Step:
     """One message that the server answers: a statement, or the preparation of one."""
 
     statement: Statement
-    prepares: tuple[Query, bytes] | None = None
+    prepares: Query | None = None
     result: pq.abc.PGresult | None = None
 
 
-def run(connection: Connection, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
+def run(
+    connection: Connection, statements: Sequence[Statement], *, commit: bool = False, begin: bool = True
+) -> list[Rows]:
     """The rows of every statement, in order; each statement sees what the ones before it did and waited for.
 
-    Begins a transaction at READ COMMITTED unless one is open. With `commit` it is committed in the same round trip,
-    and not if any statement fails. Raises StatementFailed for the first that failed; those after it were not run.
+    Begins a transaction at READ COMMITTED unless one is open; without `begin` none is begun, and the statements are one
+    by themselves. With `commit` it is committed in the same round trip, and not if any statement fails. Raises
+    StatementFailed for the first that failed; those after it were not run.
     """
     server = connection.pgconn
-    begin = server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
+    begin = begin and server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
     steps: list[_Step] = []
     try:
         server.enter_pipeline_mode()
@@ -84,7 +87,7 @@ def run(connection: Connection, statements: Sequence[Statement], *, commit: bool
         connection.close()
         raise
     finally:
-        _remember_prepared(connection, steps)
+        _forget_unprepared(connection, steps)
     answers = [step.result for step in steps if step.prepares is None]
     return [_rows_of(connection, result) for result in answers[begin : begin + len(statements)]]
 
@@ -94,10 +97,9 @@ def _send(connection: Connection, statement: Statement) -> list[_Step]:
     server, query = connection.pgconn, query_of(statement.sql)
     given = [statement.values[name] for name in query.names]
     values = Transformer(connection).dump_sequence(given, [PyFormat.TEXT] * len(given))
-    prepared = prepared_on(connection)
-    name = prepared.name_of(query)
-    may_prepare = statement.plans and connection.prepare_threshold is not None
-    if not may_prepare or (name is None and not prepared.has_room):
+    prepared = prepared_on(connection) if statement.plans else None
+    name = prepared.name_of(query) if prepared else None
+    if prepared is None or (name is None and not prepared.has_room):
         server.send_query_params(query.sql, values)
         return [_Step(statement)]
     steps = [_Step(statement)]
@@ -105,16 +107,17 @@ def _send(connection: Connection, statement: Statement) -> list[_Step]:
         name = prepared.new_name()
         prepared.remember(query, name)
         server.send_prepare(name, query.sql)
-        steps.insert(0, _Step(statement, prepares=(query, name)))
+        steps.insert(0, _Step(statement, prepares=query))
     server.send_query_prepared(name, values)
     return steps
 
 
-def _remember_prepared(connection: Connection, steps: Sequence[_Step]) -> None:
+def _forget_unprepared(connection: Connection, steps: Sequence[_Step]) -> None:
     """Forget the preparations that did not come about, because they or something before them failed."""
+    prepared = prepared_on(connection)
     for step in steps:
-        if step.prepares is not None and step.result is None:
-            prepared_on(connection).forget(step.prepares[0])
+        if prepared and step.prepares is not None and step.result is None:
+            prepared.forget(step.prepares)
 
 
 def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> psycopg.Error | None:

@@ -1,8 +1,8 @@
 """The connection pool: as many connections as the service may have, and never more (spec 4.1).
 
-Statements are prepared by psycopg after a few uses, but not behind a proxy: where sessions change hands between
-transactions, the name of a statement that one client prepared may run another client's statement, with no error.
-A proxy is recognised by itself. `?prepare_threshold=3` in the URL prepares all the same, `=none` never.
+The statements of batches are prepared, but not behind a proxy: where sessions change hands between transactions, the
+name of a statement that one client prepared may run another client's statement, with no error. A proxy is recognised
+by itself. `?prepare_threshold=3` in the URL prepares all the same, `=none` never. psycopg itself prepares nothing.
 """
 
 import select
@@ -12,7 +12,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 
-_PREPARE_AFTER: Final = 3
+from booking_postgres import prepared
+
 _POOL_WAIT_SECONDS: Final = 5.0
 _CONNECT_TIMEOUT_SECONDS: Final = 3
 
@@ -23,7 +24,8 @@ def create_pool(url: str, connections: int) -> Engine:
         given = make_url(url)
     except ArgumentError as error:
         raise ValueError("not a database URL: it must look like postgresql://user:password@host:5432/name") from error
-    parsed, prepare = _without_prepare_threshold(given.set(drivername="postgresql+psycopg"))
+    wish = _prepare_threshold(given)
+    parsed = given.difference_update_query(["prepare_threshold"]).set(drivername="postgresql+psycopg")
     engine = create_engine(
         parsed,
         isolation_level="READ COMMITTED",
@@ -32,7 +34,7 @@ def create_pool(url: str, connections: int) -> Engine:
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_use_lifo=True,
         connect_args={
-            "prepare_threshold": prepare,
+            "prepare_threshold": None,
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "booking-core",
             # A cut that nobody announces ends a wait after seconds, not after the kernel's hours.
@@ -43,23 +45,32 @@ def create_pool(url: str, connections: int) -> Engine:
         },
     )
     event.listen(engine, "checkout", _refuse_dead_connection)
-    if "prepare_threshold" not in given.query:
-        event.listen(engine, "connect", _prepare_nothing_behind_a_proxy)
+    if wish != "none":
+        event.listen(engine, "connect", _prepare_unless_proxied if wish is None else _prepare)
     return engine
 
 
-def _without_prepare_threshold(url: URL) -> tuple[URL, int | None]:
-    given = url.query.get("prepare_threshold", str(_PREPARE_AFTER))
+def _prepare_threshold(url: URL) -> str | None:
+    """What the URL says about preparing: "none", "yes", or nothing."""
+    given = url.query.get("prepare_threshold")
+    if given is None:
+        return None
     text = given if isinstance(given, str) else given[-1]
-    prepare = None if text.lower() in ("none", "off", "") else int(text)
-    return url.difference_update_query(["prepare_threshold"]), prepare
+    if text.lower() in ("none", "off", ""):
+        return "none"
+    int(text)  # ValueError for what is neither
+    return "yes"
 
 
-def _prepare_nothing_behind_a_proxy(connection: Any, record: object) -> None:
+def _prepare(connection: Any, record: object) -> None:
+    prepared.allow_on(connection)
+
+
+def _prepare_unless_proxied(connection: Any, record: object) -> None:
     """The process id that was announced at login is the one that serves us, unless a proxy is between."""
     answer = connection.pgconn.exec_(b"SELECT pg_backend_pid()")
-    if answer.get_value(0, 0) != str(connection.pgconn.backend_pid).encode():
-        connection.prepare_threshold = None
+    if answer.get_value(0, 0) == str(connection.pgconn.backend_pid).encode():
+        prepared.allow_on(connection)
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

@@ -64,6 +64,19 @@ class Prepared:
 _ON: Final[WeakKeyDictionary["psycopg.Connection[Any]", Prepared]] = WeakKeyDictionary()
 
 
-def prepared_on(connection: "psycopg.Connection[Any]") -> Prepared:
-    """What is prepared on this connection; forgotten together with it."""
-    return _ON.setdefault(connection, Prepared())
+def allow_on(connection: "psycopg.Connection[Any]") -> None:
+    """From now on statements may be prepared on this connection. Only for connections of our own pool.
+
+    On a connection that psycopg prepares on as well, it deallocates everything after each rollback, ours included.
+    """
+    _ON[connection] = Prepared()
+
+
+def forbid_on(connection: "psycopg.Connection[Any]") -> None:
+    """The server, or a proxy before it, does not keep what we prepare: no more of it on this connection."""
+    _ON.pop(connection, None)
+
+
+def prepared_on(connection: "psycopg.Connection[Any]") -> Prepared | None:
+    """What is prepared on this connection, forgotten together with it; None where nothing may be."""
+    return _ON.get(connection)

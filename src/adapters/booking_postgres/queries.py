@@ -23,6 +23,7 @@ from booking_core.ports.queries import (
 )
 from booking_core.ports.repositories import Closure
 from booking_core.values import SaleStatus, Seat, SeatStatus, TicketedEvent
+from booking_postgres.batch import Statement
 from booking_postgres.events import closure_of
 from booking_postgres.reading import Reader
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of, history_of
@@ -30,10 +31,10 @@ from booking_postgres.statistics import preview_of, statistics_of
 from booking_postgres.tables import bookings, events, history
 
 _CLOCK: Final = func.clock_timestamp()
-_ONE: Final = text(
-    f"SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b"  # noqa: S608
-    " WHERE b.slot = :slot AND b.booking_id = :booking_id"
-)
+_ONE: Final = f"""
+    SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
+    WHERE b.slot = %(slot)s AND b.booking_id = %(booking_id)s
+"""  # noqa: S608
 _SOME: Final = text(
     f"SELECT {BOOKING_COLUMNS} FROM booking.bookings b"  # noqa: S608
     " JOIN unnest(CAST(:slots AS smallint[]), CAST(:ids AS uuid[])) WITH ORDINALITY AS w (slot, id, place)"
@@ -51,16 +52,16 @@ _EVENT: Final = (
     func.extract("epoch", _CLOCK - events.c.refreshed_at).label("age"),
 )
 # A withdrawn seat is shown as long as somebody has it.
-_SEATS: Final = text("""
+_SEATS: Final = """
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
     SELECT s.seat_id, s.row_name, s.number, s.price,
            CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE'
                 WHEN c.held_until IS NULL THEN 'SOLD' ELSE 'HELD' END
     FROM clock, booking.seats s LEFT JOIN booking.claims c
         ON c.slot = s.slot AND c.event_id = s.event_id AND c.seat_id = s.seat_id AND c.ended_at IS NULL
-    WHERE s.slot = :slot AND s.event_id = :event_id AND (NOT s.withdrawn OR c.seat_id IS NOT NULL)
+    WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s AND (NOT s.withdrawn OR c.seat_id IS NOT NULL)
     ORDER BY s.row_name, s.number, s.seat_id
-""")
+"""
 _CLOSURE: Final = (
     events.c.event_id,
     events.c.close_reason,
@@ -83,13 +84,11 @@ class PostgresQueries:
         return moment.astimezone(UTC)
 
     def booking(self, booking_id: UUID) -> Snapshot | None:
-        with self.reader.open() as connection:
-            row = connection.execute(
-                _ONE, {"slot": slot_of_booking(booking_id), "booking_id": booking_id}
-            ).one_or_none()
-        if row is None:
+        rows = self.reader.rows(Statement(_ONE, {"slot": slot_of_booking(booking_id), "booking_id": booking_id}))
+        if not rows:
             return None
-        return Snapshot(booking=booking_of(tuple(row)).as_of(row[-1]), now=row[-1])
+        now: datetime = rows[0][-1]
+        return Snapshot(booking=booking_of(rows[0]).as_of(now), now=now)
 
     def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
         with self.reader.open() as connection:
@@ -130,9 +129,8 @@ class PostgresQueries:
         return Paged(items=[_mirror_of(row) for row in rows], total=total)
 
     def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
-        with self.reader.open() as connection:
-            rows = connection.execute(_SEATS, {"slot": slot_of_event(event_id), "event_id": event_id}).all()
-        return [_seat_on_map(tuple(row)) for row in rows]
+        rows = self.reader.rows(Statement(_SEATS, {"slot": slot_of_event(event_id), "event_id": event_id}))
+        return [_seat_on_map(row) for row in rows]
 
     def open_closures(self) -> Sequence[Closure]:
         with self.reader.open() as connection:

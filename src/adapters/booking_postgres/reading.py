@@ -2,38 +2,59 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
+import psycopg
 from attrs import frozen
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from booking_postgres.failures import PreparedStatementGone, translate, translated
+from booking_postgres.batch import Row, Rows, Statement, StatementFailed, run
+from booking_postgres.failures import ConnectionLost, PreparedStatementGone, translate, translated
+from booking_postgres.prepared import forbid_on
 from booking_postgres.transaction import driver_of
 
 
 @frozen(eq=False)
 class Reader:
-    """Opens connections for reads. `engine` commits each statement by itself, which saves the round trips of BEGIN."""
+    """Opens connections for reads: of the pool, or the caller's own."""
 
     engine: Engine | None = None
     connection: Connection | None = None
 
-    @classmethod
-    def of_pool(cls, engine: Engine) -> "Reader":
-        """Reads on connections of the pool."""
-        return cls(engine=engine.execution_options(isolation_level="AUTOCOMMIT"))
-
     @contextmanager
     def open(self) -> Iterator[Connection]:
-        """A connection for a few statements. Driver errors become the domain's."""
+        """A connection for a few statements that commit by themselves. Driver errors become the domain's."""
         with translated():
             if self.connection is not None:
                 yield self.connection
             elif self.engine is not None:
-                with self.engine.connect() as connection:
-                    try:
-                        yield connection
-                    except DBAPIError as error:
-                        if isinstance(translate(error), PreparedStatementGone):
-                            driver_of(connection).prepare_threshold = None  # else it fails again for ever
-                        raise
+                with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    yield connection
+
+    def rows(self, statement: Statement) -> Rows:
+        """The rows of one statement that is read often: prepared, and in one round trip."""
+        if self.engine is None:
+            with self.open() as connection:
+                cursor = driver_of(connection).execute(statement.sql, statement.values)
+                return cursor.fetchall()
+        try:
+            return self._rows_of_pool(self.engine, statement)
+        except (ConnectionLost, PreparedStatementGone):
+            # Reading twice is reading once; what was wrong with that connection is not wrong with the next.
+            return self._rows_of_pool(self.engine, statement)
+
+    def _rows_of_pool(self, engine: Engine, statement: Statement) -> Rows:
+        with translated():
+            connection = engine.raw_connection()
+            driver = cast("psycopg.Connection[Row]", connection.driver_connection)
+            try:
+                [rows] = run(driver, [statement], begin=False)
+                return rows
+            except StatementFailed as failure:
+                if isinstance(translate(failure.error), ConnectionLost):
+                    connection.invalidate()
+                elif isinstance(translate(failure.error), PreparedStatementGone):
+                    forbid_on(driver)
+                raise
+            finally:
+                connection.close()

@@ -49,7 +49,7 @@ class PostgresStore:
     _reader: Reader = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._reader = Reader.of_pool(self.engine)
+        self._reader = Reader(engine=self.engine)
 
     @property
     def queries(self) -> Queries:

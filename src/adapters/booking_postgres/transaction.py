@@ -12,6 +12,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from booking_core.errors import CommitOutcomeUnknown, TransactionConflict, WrongIsolationLevel
 from booking_postgres.batch import Row, Rows, Statement, StatementFailed, run
 from booking_postgres.failures import ConnectionLost, PreparedStatementGone, translate, translated
+from booking_postgres.prepared import forbid_on
 
 _READ_COMMITTED: Final = "read committed"
 
@@ -83,8 +84,7 @@ class OwnTransaction:
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, PreparedStatementGone):
-            # The server, or a proxy before it, does not keep what we prepare: stop preparing on this connection.
-            self._driver().prepare_threshold = None
+            forbid_on(self._driver())
         elif self._connection is not None:
             self._connection.invalidate()
 
