@@ -207,3 +207,6 @@ _COMMANDS: Final[Mapping[str, Callable[[_Payload], PaymentCommand]]] = {
     "refund.completed": _refunded,
     "refund.failed": _not_refunded,
 }
+
+CONSUMED: Final = tuple(_COMMANDS)
+"""Every event type that we apply, by its name on the wire."""

@@ -201,7 +201,7 @@ class BookingMachine(RuleBasedStateMachine):
 
     @invariant()
     def events_and_history_are_numbered_without_gaps(self) -> None:
-        stored = self.store.outbox.stored()
+        stored = self.store.outbox.everything()
         for booking_id in self.made:
             booking = self.booking(booking_id)
             sequences = [record.sequence for record in stored if record.key == booking_id]
@@ -251,7 +251,7 @@ class BookingMachine(RuleBasedStateMachine):
         self.told.append(apply)
 
     def requested_refunds(self) -> list[tuple[UUID, str]]:
-        records = [each for each in self.store.outbox.stored() if each.event_type == "booking.refund_requested"]
+        records = [each for each in self.store.outbox.everything() if each.event_type == "booking.refund_requested"]
         return [(each.key, json.loads(each.body)["payload"]["paymentId"]) for each in records]
 
     def was_kept(self, booking: Booking) -> bool:

@@ -24,6 +24,7 @@ be on (no `python -O`). The suites use several threads, wait out bounded lock wa
 from typing import Final
 
 from booking_core.contracts.aliasing import AliasingContract
+from booking_core.contracts.backlog import BacklogContract
 from booking_core.contracts.claims import ClaimsContract
 from booking_core.contracts.closures import ClosuresContract
 from booking_core.contracts.concurrency import ConcurrencyContract
@@ -38,6 +39,7 @@ from booking_core.contracts.payments import PaymentsContract
 from booking_core.contracts.queries import QueriesContract
 from booking_core.contracts.reservations import ReservationsContract
 from booking_core.contracts.statistics import StatisticsContract
+from booking_core.contracts.stored_events import StoredEventsContract
 
 STORE_CONTRACTS: Final[tuple[type, ...]] = (
     AliasingContract,
@@ -55,10 +57,11 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     ReservationsContract,
     StaleRevisionContract,
     StatisticsContract,
+    StoredEventsContract,
 )
 """Every suite of the store; their tests take `store_harness`."""
 
-EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (EventBusContract,)
+EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (EventBusContract, BacklogContract)
 """Every suite of the event bus; their tests take `event_bus_harness`."""
 
 __all__ = ["EVENT_BUS_CONTRACTS", "STORE_CONTRACTS", "EventBusHarness", "StoreHarness"]

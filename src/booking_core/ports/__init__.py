@@ -23,7 +23,7 @@ from booking_core.ports.repositories import (
     LockedBooking,
     Sweep,
 )
-from booking_core.ports.store import Outbox, OutboxRecord, Store, UnitOfWork
+from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
 
 __all__ = [
     "BookingRepository",
@@ -35,6 +35,7 @@ __all__ = [
     "EventBus",
     "EventMirror",
     "EventRepository",
+    "EventSelection",
     "IdempotencyKeys",
     "Inbox",
     "LockedBooking",

@@ -40,9 +40,11 @@ class Subscription(Protocol):
         """
         ...
 
-    def commit(self) -> None:
+    def commit(self, before: Mapping[int, int] | None = None) -> None:
         """Everything that `poll` has returned so far is done. Until this returns, it may arrive again.
 
+        With `before`, only what has a smaller offset than the one given there for its partition; a partition that is
+        not named is left as it is. What is left counts as polled and not committed.
         Raises BusUnavailable; then nothing is lost, and some may arrive again.
         """
         ...
@@ -69,6 +71,15 @@ class EventBus(Protocol):
 
     def subscribe(self, topic: str, group: str) -> Subscription:
         """A new member of the group; a group new to the topic starts with its first message."""
+        ...
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        """What waits for the group: for each partition of the topic, the offsets from its last commit to the end.
+
+        The end is that of this moment. For a group new to the topic they begin with the first message that is kept.
+        Partitions where nothing waits have an empty range: its `start` is how far the group has come. Nobody joins the
+        group for this. Raises BusUnavailable.
+        """
         ...
 
     def close(self) -> None:

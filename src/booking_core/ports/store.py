@@ -57,6 +57,21 @@ class OutboxRecord:
     body: bytes
 
 
+@frozen(kw_only=True)
+class EventSelection:
+    """Which stored events are meant; what is not said does not matter.
+
+    `since` and `until` bound when they were recorded: from `since` on, and before `until`. `booking_id` and `event_id`
+    (a ticketed event, its bookings and its own `event.cancelled`) say whose they are.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    booking_id: UUID | None = None
+    event_id: UUID | None = None
+    types: frozenset[str] = frozenset()
+
+
 class Outbox(Protocol):
     """Events that were stored with the changes they tell of, and wait to be published."""
 
@@ -69,6 +84,15 @@ class Outbox(Protocol):
 
     def mark_published(self, records: Sequence[OutboxRecord]) -> None:
         """They are safely on the bus. Marking twice changes nothing."""
+        ...
+
+    def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
+        """Up to `limit` published events that are selected, of one key after the other, each in order of sequence.
+
+        `after` is the last one of the page before; the same selection over all pages finds each event once, if it was
+        published before the first page was read and is not pruned meanwhile. Those that wait are not found: saying
+        them out of turn is how an order is broken.
+        """
         ...
 
     def prune(self, older_than_days: float, limit: int) -> int:

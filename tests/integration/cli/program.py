@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 PATIENCE_SECONDS = 60.0
@@ -33,7 +34,7 @@ def booking(url: str, *arguments: str, code: int = 0, **more: str) -> subprocess
 
 @contextmanager
 def running(*command: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that is killed at the end if it still runs."""
+    """A process that is killed at the end if it still runs, and its children with it."""
     process = subprocess.Popen(
         [sys.executable, *command],
         env=environ,
@@ -41,11 +42,13 @@ def running(*command: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

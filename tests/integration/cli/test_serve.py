@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -41,10 +40,6 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
-def metrics_directories() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("booking-metrics-*")}
-
-
 @contextmanager
 def serving(database: str, port: int, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
     with running_booking(database, "serve", "--port", str(port), *arguments, **more) as process:
@@ -53,9 +48,10 @@ def serving(database: str, port: int, *arguments: str, **more: str) -> Iterator[
         yield process
 
 
-def test_it_serves_in_two_processes_and_leaves_nothing_behind(database: str) -> None:
-    port, before = free_port(), metrics_directories()
-    with serving(database, port) as process:
+def test_it_serves_in_two_processes_and_leaves_nothing_behind(database: str, tmp_path: Path) -> None:
+    port = free_port()
+    with serving(database, port, TMPDIR=str(tmp_path)) as process:
+        assert list(tmp_path.glob("booking-metrics-*"))
         for _ in range(20):
             assert get(port, "/healthz")[0] == 200
         assert get(port, "/api/v1/events")[0] == 401
@@ -67,12 +63,12 @@ def test_it_serves_in_two_processes_and_leaves_nothing_behind(database: str) -> 
     assert json.loads(err.splitlines()[-1])["event"] == "serve.stopped"
     counted = [line for line in metrics.splitlines() if 'route="/healthz"' in line and "requests_total" in line]
     assert [float(line.rpartition(" ")[2]) for line in counted] == [20.0]
-    assert metrics_directories() <= before
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_one_line(database: str) -> None:
+def test_a_taken_port_is_one_line(database: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, port):
+    with serving(database, port, TMPDIR=str(tmp_path)):
         refused = booking(database, "serve", "--port", str(port), code=1)
 
     assert f"error: cannot listen on 127.0.0.1:{port}: Address already in use" in refused.stderr
@@ -103,10 +99,11 @@ def jwks(tokens: DevTokens) -> Iterator[str]:
 def test_connections_never_exceed_the_budget(database: str, tmp_path: Path) -> None:
     port, tokens = free_port(), DevTokens(tmp_path, TOKENS["BOOKING_JWT_ISSUER"], TOKENS["BOOKING_JWT_AUDIENCE"])
     headers = {"Authorization": f"Bearer {tokens.sign('ann')}"}
+    # Without a line for each request: nobody reads them meanwhile, and a full pipe stops the server.
+    quiet = {"BOOKING_LOG_LEVEL": "ERROR", "TMPDIR": str(tmp_path)}
     with (
         jwks(tokens) as url,
-        # Without a line for each request: nobody reads them meanwhile, and a full pipe stops the server.
-        serving(database, port, BOOKING_DB_CONNECTIONS="4", BOOKING_JWT_JWKS_URL=url, BOOKING_LOG_LEVEL="ERROR"),
+        serving(database, port, **quiet, BOOKING_DB_CONNECTIONS="4", BOOKING_JWT_JWKS_URL=url),
         ThreadPoolExecutor(32) as clients,
     ):
         answers = set(clients.map(lambda _: get(port, "/api/v1/events", headers)[0], range(600)))
@@ -126,9 +123,9 @@ def test_too_few_connections_are_refused(database: str) -> None:
     assert refused.stderr.startswith("error: BOOKING_DB_CONNECTIONS must be at least 3")
 
 
-def test_workers_do_not_outlive_a_killed_parent(database: str) -> None:
+def test_workers_do_not_outlive_a_killed_parent(database: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, port) as process:
+    with serving(database, port, TMPDIR=str(tmp_path)) as process:
         workers = workers_of(process)
         process.send_signal(signal.SIGKILL)
         process.wait(10)

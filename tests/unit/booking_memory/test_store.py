@@ -95,7 +95,7 @@ def test_a_booking_may_be_saved_loaded_and_saved_again(store: MemoryStore) -> No
         uow.commit()
 
     assert [entry.number for entry in store.queries.history(booking_id)] == [1, 2, 3, 4]
-    assert [record.sequence for record in store.outbox.stored()] == [1, 2, 3, 4]
+    assert [record.sequence for record in store.outbox.everything()] == [1, 2, 3, 4]
 
 
 def test_a_unit_of_work_that_has_ended_does_nothing_any_more(store: MemoryStore) -> None:

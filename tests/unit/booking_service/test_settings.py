@@ -66,7 +66,7 @@ def test_a_command_demands_and_looks_at_only_what_it_needs() -> None:
 
 
 def test_adapters_get_foreign_settings_too() -> None:
-    settings = read(DATABASE | {"BOOKING_NATS_URL": "nats://n", "HOME": "/root"}, Need.DATABASE)
+    settings = read(DATABASE | {"BOOKING_NATS_URL": "nats://n", "HOME": "/home/ann"}, Need.DATABASE)
 
     assert settings.for_adapters["BOOKING_NATS_URL"] == "nats://n"
     assert "HOME" not in settings.for_adapters

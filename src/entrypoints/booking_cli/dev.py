@@ -1,0 +1,38 @@
+"""`booking dev`: the whole service on this machine."""
+
+from pathlib import Path
+
+import click
+
+from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+
+
+@click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--data-dir",
+    default=".booking",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where everything is kept.",
+)
+@pass_invocation
+def dev(invocation: Invocation, host: str, port: int, data_dir: Path) -> None:
+    """Everything on this machine, with nothing else installed, until ^C or SIGTERM.
+
+    An embedded PostgreSQL, sample events, the API and the workers, and a simulated Payment Service. When it is ready it
+    prints lines to paste. What is booked is still there at the next start. Never for production: it gives a token to
+    anybody who asks.
+    """
+    # Only here, for it is a whole service's worth of imports.
+    from booking_service.dev import CannotStart, DevOptions, run_dev
+
+    try:
+        run_dev(DevOptions(host=host, port=port, data_dir=data_dir), invocation.environ, _announce, invocation.compose)
+    except CannotStart as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _announce(text: str) -> None:
+    click.echo(text, nl=False)

@@ -1,0 +1,54 @@
+"""What every command is given: the environment, and how to put the parts together."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import click
+from attrs import field, frozen
+
+from booking_service import logs
+from booking_service.composition import Composition
+from booking_service.settings import Settings
+from booking_service.settings_table import Need
+
+
+class CommandFailed(Exception):
+    """The command could not do what it was asked. The text is one line for people; the exit code is 1."""
+
+
+@frozen(kw_only=True)
+class Invocation:
+    """One call of the program. Nothing is read from anywhere but `environ`."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    compose: Callable[[Settings], Composition] = Composition
+
+    def settings(self, command: str, *needs: Need) -> Settings:
+        """The settings that `command` needs; logs follow them from now on. Raises SettingsError."""
+        settings = Settings.from_environ(self.environ, needs=needs, command=command)
+        logs.configure(settings.log_level, settings.log_format, settings.secrets)
+        return settings
+
+    @property
+    def names_a_bus(self) -> bool:
+        """Whether the environment says where messages go: a command may use a bus that it does not demand."""
+        return self.environ.get("BOOKING_EVENT_BUS", "") not in ("", "kafka") or bool(
+            self.environ.get("BOOKING_KAFKA_BOOTSTRAP_SERVERS")
+        )
+
+    @contextmanager
+    def parts(self, command: str, *needs: Need) -> Iterator[Composition]:
+        """The parts over a store that can be used, closed at the end. Raises SettingsError and CommandFailed."""
+        with self.compose(self.settings(command, *needs)) as parts:
+            if trouble := parts.store.trouble():
+                raise CommandFailed(trouble)
+            yield parts
+
+
+pass_invocation: Final = click.make_pass_decorator(Invocation)
+
+
+def example(*lines: str) -> str:
+    """The end of a command's help: how it is called."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

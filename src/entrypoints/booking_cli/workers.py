@@ -1,0 +1,73 @@
+"""`booking worker`, `relay`, `consume` and `expire`: the work that goes on behind the API."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+import structlog
+
+from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.printing import json_option, print_json, print_line
+from booking_service import workers
+from booking_service.running import Job, run_together
+from booking_service.settings_table import Need
+from booking_service.stopping import StopSignals
+from booking_service.sweeping import Sweeper
+
+_log = structlog.get_logger(__name__)
+
+
+@click.command(epilog=example("booking worker"))
+@pass_invocation
+def worker(invocation: Invocation) -> None:
+    """Relay, consumer, expiry, closures and pruning in one process, until SIGTERM."""
+    needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS, Need.RETENTION, Need.HEALTH)
+    with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
+        _run("worker", workers.all_jobs(parts), signals)
+
+
+@click.command(epilog=example("booking relay"))
+@pass_invocation
+def relay(invocation: Invocation) -> None:
+    """Publish stored events, until SIGTERM."""
+    with invocation.parts("relay", Need.DATABASE, Need.EVENT_BUS) as parts, StopSignals() as signals:
+        _run("relay", [workers.relay(parts)], signals)
+
+
+@click.command(epilog=example("booking consume"))
+@pass_invocation
+def consume(invocation: Invocation) -> None:
+    """Apply what the Payment Service says, until SIGTERM."""
+    needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
+    with invocation.parts("consume", *needs) as parts, StopSignals() as signals:
+        _run("consume", [workers.consumer(parts)], signals)
+
+
+@click.command(epilog=example("booking expire", "booking expire --every 60"))
+@click.option("--every", type=click.FloatRange(0.1, 86_400), metavar="SECONDS", help="Keep going, until SIGTERM.")
+@json_option
+@pass_invocation
+def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
+    """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
+    with invocation.parts("expire", Need.DATABASE) as parts, StopSignals() as signals:
+        sweeper = Sweeper(parts.store, every_seconds=every or 0.0)
+        if every is None:
+            sweeper.run_once(signals.go_on)
+        else:
+            _run("expire", [sweeper], signals)
+    if as_json:
+        print_json({"expired": sweeper.expired, "seatsReleased": sweeper.seats_released})
+    else:
+        print_line(f"{sweeper.expired} bookings expired, {sweeper.seats_released} seats released")
+    if every is None and signals.requested:
+        raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
+
+
+COMMANDS: Final = (worker, relay, consume, expire)
+
+
+def _run(name: str, jobs: Sequence[Job], signals: StopSignals) -> None:
+    _log.info(f"{name}.started", jobs=[job.name for job in jobs])
+    if not run_together(jobs, signals.event()):
+        raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
+    _log.info(f"{name}.stopped")

@@ -1,0 +1,133 @@
+"""granian's server with our rules for replacing and stopping its worker processes."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import wait
+from queue import SimpleQueue
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+from granian import _signals
+from granian.server.mp import MPServer, WorkerProcess
+
+_log = structlog.get_logger(__name__)
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_STARTS_WITHIN_SECONDS: Final = 10.0
+_STOPS_WITHIN_SECONDS: Final = 30.0
+_ASK_AGAIN_SECONDS: Final = 0.5
+
+
+class GracefulServer(MPServer):
+    """A worker that dies is replaced, but one that dies young (10 s) ends the whole: the next would do the same.
+
+    A replaced worker has ended before the new one starts, so that the processes together never have more database
+    connections than their shares add up to. SIGHUP replaces all of them, one after the other. SIGTERM and SIGINT let
+    requests in flight end, for at most 30 s.
+    """
+
+    def run(self, loader: Callable[[], Any]) -> bool:
+        """Serve until SIGTERM or SIGINT: True; or until a worker can't be kept running: False."""
+        # Its two methods are all that is used of an event here.
+        self.main_loop_interrupt = _Wake()  # type: ignore[assignment]
+        self._kept_running = True
+        self.serve(target_loader=partial(_load, loader), wrap_loader=False)
+        return self._kept_running
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers, and return."""
+        # Its last step is to exit with 1 for a worker that ended before it was told to, as a ^C makes it.
+        with suppress(SystemExit):
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait()
+            while self.interrupt_children and not self.interrupt_signal:
+                idx = self.interrupt_children.pop(0)
+                if self.wrks[idx].inner.is_alive():
+                    continue  # replaced meanwhile: what died was its predecessor
+                if time.monotonic() - self.wrks[idx].birth < _STARTS_WITHIN_SECONDS:
+                    self._kept_running = False
+                    return
+                self._replace(idx, spawn_target, target_loader)
+            if self.reload_signal:
+                self.reload_signal = False
+                for idx in range(self.workers):
+                    self._replace(idx, spawn_target, target_loader)
+
+    def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> None:
+        self._end([self.wrks[idx]])
+        self.wrks[idx] = self._spawn_worker(idx=idx, target=spawn_target, callback_loader=target_loader)
+        self.wrks[idx].start()  # type: ignore[no-untyped-call]
+
+    def _stop_workers(self) -> None:
+        self._end(self.wrks)
+        self.wrks.clear()
+
+    def _end(self, workers: list[WorkerProcess]) -> None:
+        """Ask them until they have ended: what reaches a worker in its very first moments is lost."""
+        give_up_at = time.monotonic() + _STOPS_WITHIN_SECONDS
+        left = list(workers)
+        while left and time.monotonic() < give_up_at:
+            for worker in left:
+                worker.terminate()  # type: ignore[no-untyped-call]
+            wait([worker.inner.sentinel for worker in left], _ASK_AGAIN_SECONDS)
+            left = [worker for worker in left if worker.inner.is_alive()]
+        for worker in left:
+            worker.kill()  # type: ignore[no-untyped-call]
+        for worker in workers:
+            process = worker.inner
+            process.join()
+            _log.info("serve.worker_ended", worker=worker.idx + 1, pid=process.pid, exit_code=process.exitcode)
+            _forget_metrics(process.pid)
+
+
+def _load(loader: Callable[[], Any]) -> Any:
+    """In a new worker process: load the application, and see to it that signals mean what they should."""
+    for number in _SIGNALS:
+        # It has no requests to finish yet, and would otherwise go on with the parent's handlers.
+        signal.signal(number, signal.SIG_DFL)
+    _signals.set_main_signals = _obey_once
+    return loader()
+
+
+def _obey_once(stop: Callable[[int, FrameType | None], None], reload: object = None) -> None:
+    """How a worker listens to signals: to the first alone, for at the third granian drops the requests in flight.
+
+    Several do come: ^C and systemd signal every process, and then the parent does.
+    """
+
+    def obey(number: int, frame: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        stop(number, frame)
+
+    for number in _SIGNALS:
+        signal.signal(number, obey)
+
+
+class _Wake:
+    """Stands in for a threading.Event, whose `set` in a signal handler may wait for the very `wait` it interrupts."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        self._calls.put(None)
+
+    def wait(self) -> None:
+        self._calls.get()
+
+
+def _forget_metrics(pid: int | None) -> None:
+    """Take the live gauges of a process that is no more out of the sums; its counters stay."""
+    if pid is not None and "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,111 @@
+"""Logs: one line per record on standard error, as JSON or for people; whoever writes them, and never with a secret."""
+
+import logging
+import sys
+from collections.abc import Collection, Mapping, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from booking_service.reading import masked_url
+
+_SECRET_KEYS: Final = frozenset({"authorization", "cookie", "password", "sasl_password", "secret", "token"})
+_MASK: Final = "***"
+# Shorter texts are no secret, and masking them would garble everything else.
+_SHORTEST_SECRET: Final = 4
+# Libraries that tell each request at INFO; what goes wrong they say louder.
+_CHATTY: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "kafka", "urllib3")
+
+
+def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] = ()) -> None:
+    """Send every record of structlog, `logging` and `warnings` to standard error, `form` being json or console.
+
+    A record is one line whatever is in it: line breaks are escaped. `secrets`, passwords in URLs and values under names
+    like `authorization` are masked. Calling it again replaces what was configured before.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+        structlog.processors.UnicodeDecoder(),
+        _Masking(secrets),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(form)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+    # A log that can't be written (nobody reads the pipe any more) must not become tracebacks on the same pipe.
+    logging.raiseExceptions = False
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _renderer(form: str) -> Any:
+    if form == "json":
+        return structlog.processors.JSONRenderer(sort_keys=False, default=str)
+    colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
+    return _OneLine(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain))
+
+
+class _OneLine:
+    """Escapes what would break the line of the inner renderer."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        line = str(self._inner(logger, method, event))
+        return "".join(letter if letter.isprintable() or letter == "\x1b" else _escaped(letter) for letter in line)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+class _Masking:
+    """A processor that takes secrets out of every value, however deep."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        # The longest first: one secret may be part of another.
+        self._secrets = sorted({text for text in secrets if len(text) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            if not key.startswith("_"):
+                event[key] = _MASK if key.lower() in _SECRET_KEYS else self._masked(value)
+        return event
+
+    def _masked(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {
+                key: _MASK if str(key).lower() in _SECRET_KEYS else self._masked(inner) for key, inner in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._masked(inner) for inner in value]
+        # An escape sequence in somebody's text must not reach the operator's terminal.
+        text = str(value).replace("\x1b", "\\x1b")
+        for secret in self._secrets:
+            text = text.replace(secret, _MASK)
+        return masked_url(text) if "://" in text else text

@@ -1,0 +1,41 @@
+"""Which jobs a command runs. The same classes serve `worker`, `relay`, `consume`, `expire --every` and `dev`."""
+
+from booking_service.closing import Closer
+from booking_service.composition import Composition
+from booking_service.consuming import Consumer
+from booking_service.dead_letters import DeadLetters
+from booking_service.pruning import Pruner
+from booking_service.relaying import Relay
+from booking_service.running import Job
+from booking_service.sweeping import Sweeper
+
+
+def relay(parts: Composition) -> Relay:
+    """Publishes the outbox."""
+    return Relay(parts.store, parts.event_bus, parts.settings.events_topic)
+
+
+def consumer(parts: Composition) -> Consumer:
+    """Applies what the Payment Service says."""
+    settings = parts.settings
+    return Consumer(
+        parts.store,
+        parts.event_bus,
+        topic=settings.payments_topic,
+        group=settings.consumer_group,
+        dead_letters=DeadLetters(parts.event_bus, settings.dead_letter_topic),
+        terms=parts.terms,
+    )
+
+
+def pruner(parts: Composition) -> Pruner:
+    """Removes what has served its time."""
+    settings = parts.settings
+    return Pruner(
+        parts.store, idempotency_hours=settings.idempotency_hours, retention_days=settings.event_retention_days
+    )
+
+
+def all_jobs(parts: Composition) -> list[Job]:
+    """Everything that `worker` does."""
+    return [relay(parts), consumer(parts), Sweeper(parts.store), Closer(parts.store), pruner(parts)]
