@@ -50,8 +50,18 @@ def lifecycle() -> str:
 
 
 def main() -> None:
-    """Write every generated page anew."""
+    """Write every generated file anew; what belongs to no event any more is removed."""
+    from event_pages import event_files  # beside this file: importable when this is run as a program
+
     (PAGES / "lifecycle.md").write_text(lifecycle(), encoding="utf-8")
+    events = PAGES / "events"
+    events.mkdir(exist_ok=True)
+    files = event_files()
+    for name, content in files.items():
+        (events / name).write_text(content, encoding="utf-8")
+    for old in events.iterdir():
+        if old.name not in files:
+            old.unlink()
 
 
 if __name__ == "__main__":

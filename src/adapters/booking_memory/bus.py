@@ -1,6 +1,6 @@
 """The event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Condition
 from typing import Final
 
@@ -29,12 +29,13 @@ class MemorySubscription:
             self._refuse_if_closed()
             return self._take()
 
-    def commit(self) -> None:
+    def commit(self, before: Mapping[int, int] | None = None) -> None:
         with self._changed:
             self._refuse_if_closed()
             if self._generation == self._group.generation:
                 for partition, position in self._positions.items():
-                    self._group.committed[partition] = position
+                    done = position if before is None else min(position, before.get(partition, 0))
+                    self._group.committed[partition] = max(done, self._group.committed[partition])
             elif self._has_uncommitted():
                 # Some of the partitions may be another member's by now, who has started from the last commit.
                 raise BusUnavailable("The group has changed since the messages were polled; they arrive again")
@@ -95,6 +96,11 @@ class MemoryEventBus:
             subscription = MemorySubscription(known, known.group(group), self._changed)
             self._subscriptions = [*(each for each in self._subscriptions if each.is_open), subscription]
             return subscription
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        with self._changed:
+            self._refuse_if_closed()
+            return self._topic(topic).backlog(group)
 
     def close(self) -> None:
         with self._changed:

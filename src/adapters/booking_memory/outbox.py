@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
+from uuid import UUID
 
 from attrs import evolve
 
-from booking_core.ports import OutboxRecord
+from booking_core.ports import EventSelection, OutboxRecord
+from booking_memory.tables import Tables
 from booking_memory.transaction import Database
 
 
@@ -29,7 +31,16 @@ class MemoryOutbox:
                 if row is not None and row.published_at is None:
                     outbox[record.key, record.sequence] = evolve(row, published_at=now)
 
-    def stored(self) -> Sequence[OutboxRecord]:
+    def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
+        with self._database.mutex:
+            tables = self._database.tables
+            rows = [row.record for row in tables.outbox.values() if row.published_at is not None]
+            chosen = [record for record in rows if _is_selected(record, selection, tables)]
+        if after is not None:
+            chosen = [record for record in chosen if _place(record) > _place(after)]
+        return sorted(chosen, key=_place)[:limit]
+
+    def everything(self) -> Sequence[OutboxRecord]:
         """Every event that has not been pruned, published or not, in the order of `unpublished`."""
         with self._database.mutex:
             return [row.record for row in self._database.tables.outbox.values()]
@@ -42,3 +53,24 @@ class MemoryOutbox:
             for key in old[:limit]:
                 del outbox[key]
             return len(old[:limit])
+
+
+def _place(record: OutboxRecord) -> tuple[UUID, int]:
+    return record.key, record.sequence
+
+
+def _is_selected(record: OutboxRecord, selection: EventSelection, tables: Tables) -> bool:
+    if selection.since is not None and record.recorded_at < selection.since:
+        return False
+    if selection.until is not None and record.recorded_at >= selection.until:
+        return False
+    if selection.types and record.event_type not in selection.types:
+        return False
+    if selection.booking_id is not None and record.key != selection.booking_id:
+        return False
+    return selection.event_id is None or selection.event_id == _ticketed_event(record, tables)
+
+
+def _ticketed_event(record: OutboxRecord, tables: Tables) -> UUID:
+    booking = tables.bookings.get(record.key)
+    return record.key if booking is None else booking.event_id

@@ -65,3 +65,8 @@ class Topic:
     def group(self, name: str) -> Group:
         """The group of that name, starting with the first message if it is new."""
         return self.groups.setdefault(name, Group())
+
+    def backlog(self, group: str) -> dict[int, range]:
+        """By partition, the offsets that wait for the group, which is not made by asking."""
+        committed = self.groups.get(group, Group()).committed
+        return {number: range(committed[number], len(self.partitions[number])) for number in range(PARTITIONS)}

@@ -21,7 +21,7 @@ class MemoryStoreHarness:
         self._ahead += timedelta(seconds=seconds)
 
     def events(self) -> Sequence[OutboxRecord]:
-        return self.store.outbox.stored()
+        return self.store.outbox.everything()
 
     def close(self) -> None:
         self.store.close()

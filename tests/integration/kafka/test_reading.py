@@ -108,6 +108,36 @@ def test_an_empty_topic_is_no_outage(
     bus.close()
 
 
+class NotUtf8(str):
+    """A header's name that only a careless client can write."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe"
+
+
+def test_a_batch_that_cannot_be_decoded_is_said_at_every_poll_and_hangs_nobody(
+    kafka_bootstrap: str, fresh_topic: NewTopic
+) -> None:
+    bus, topic = bus_at(kafka_bootstrap), fresh_topic()
+    stranger = KafkaProducer(bootstrap_servers=kafka_bootstrap, api_version=(2, 6))
+    stranger.send(topic, b"1", partition=0)
+    stranger.flush()
+    stranger.send(topic, b"bad", partition=0, headers=[(NotUtf8("name"), b"")])
+    stranger.close()
+    subscription = bus.subscribe(topic, topic)
+
+    (good,) = receive(subscription, 1)
+    subscription.commit()
+    for _ in range(2):
+        with pytest.raises(BusUnavailable, match="UnicodeDecodeError"):
+            receive(subscription, 1)
+        subscription.rewind()
+        subscription.commit()
+    bus.close()
+
+    assert good.value == b"1"
+
+
 class Reader:
     """A member of the group in a thread of its own, which commits what it has read when it is told to stop."""
 

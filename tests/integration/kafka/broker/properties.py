@@ -27,7 +27,8 @@ _FIXED: Final[Mapping[str, str]] = {
     # After a kill -9 the broker's own session has to end before it may register again.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    "auto.create.topics.enable": "false",
+    # As by default, so that the adapter is seen not to make topics by mistake.
+    "auto.create.topics.enable": "true",
 }
 
 

@@ -1,0 +1,1 @@
+"""The event bus over Apache Kafka, or whatever speaks its protocol."""

@@ -1,0 +1,51 @@
+"""What waits for a group, asked of the brokers without joining it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+
+from booking_core.errors import BusUnavailable
+from booking_kafka.connection import Connection
+from booking_kafka.failures import translated
+from booking_kafka.lookout import look
+from booking_kafka.tuning import CONSUMER
+
+_ANSWER_MS: Final = 5000
+# The client wants a session to be shorter than a request; there is no session here, for nobody joins.
+_QUIET: Final[Mapping[str, Any]] = {
+    "request_timeout_ms": _ANSWER_MS,
+    "session_timeout_ms": 3000,
+    "heartbeat_interval_ms": 1000,
+}
+
+
+def backlog(connection: Connection, topic: str, group: str) -> Mapping[int, range]:
+    """See `EventBus.backlog`; within about 20 seconds.
+
+    The end is that of what senders' transactions have committed. Offsets may have gaps, so that fewer messages may
+    wait than the ranges are long; there are none in topics that nobody writes to in transactions or compacts.
+    """
+    look(connection, topic)
+    with translated(f"Asking {connection} what waits for group {group!r} in topic {topic!r}"):
+        consumer = KafkaConsumer(group_id=group, **connection.client_config(), **{**CONSUMER, **_QUIET})
+        try:
+            return _asked(consumer, topic)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=_ANSWER_MS)
+
+
+def _asked(consumer: KafkaConsumer, topic: str) -> Mapping[int, range]:
+    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+    if not partitions:
+        raise BusUnavailable(f"Topic {topic!r} does not exist")
+    # The group first: what arrives in between waits as well.
+    committed = {each: consumer.committed(each, timeout_ms=_ANSWER_MS) for each in partitions}
+    first, end = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    found: dict[int, range] = {}
+    for each in partitions:
+        come = committed[each]
+        # A commit may lie before the first message that is still kept or, in a topic made anew, behind the end.
+        start = first[each] if come is None else min(max(come, first[each]), end[each])
+        found[each.partition] = range(start, end[each])
+    return found

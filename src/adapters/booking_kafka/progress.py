@@ -1,0 +1,48 @@
+"""How far a member of a group has come: what was polled and not committed, partition by partition."""
+
+from collections.abc import Iterable, Mapping
+
+from attrs import define, field
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+
+
+@define
+class Span:
+    """Offsets from `first` to before `end`."""
+
+    first: int
+    end: int
+
+
+@define(eq=False)
+class Progress(ConsumerRebalanceListener):
+    """What was polled since the last commit.
+
+    `lost` says that partitions were taken away with polled messages on them: those arrive again, here or elsewhere.
+    """
+
+    spans: dict[TopicPartition, Span] = field(factory=dict)
+    lost: bool = False
+
+    def polled(self, partition: TopicPartition, *, first: int, last: int) -> None:
+        """The messages from one offset to the other were handed out; each poll's come after those before."""
+        span = self.spans.setdefault(partition, Span(first, first))
+        span.end = last + 1
+
+    def offsets(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """What to commit: for each partition, the offset of the next message."""
+        return {partition: OffsetAndMetadata(span.end, "", -1) for partition, span in self.spans.items()}
+
+    def forget(self) -> None:
+        """It is committed, or arrives again."""
+        self.spans.clear()
+        self.lost = False
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """The group shares out its partitions anew; whoever gets one starts from its last commit."""
+        self.lost = self.lost or bool(self.spans)
+        self.spans.clear()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing was polled from them yet."""
