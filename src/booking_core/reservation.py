@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from attrs import frozen
 
 from booking_core.idempotency import IdempotencyKey
 from booking_core.values import Seat, TicketedEvent
-
-if TYPE_CHECKING:
-    from booking_core.booking import Booking
 
 
 @frozen(kw_only=True)
@@ -46,8 +42,6 @@ class ReservationScene:
     """The ids of those that are known, where nothing was locked because a seat is taken; None: those of `seats`."""
     taken: frozenset[UUID] = frozenset()
     """Those with a live claim that is committed and not overdue."""
-    overdue: tuple["Booking", ...] = ()
-    """The overdue bookings that still hold wanted seats, locked; to be settled before the seats are claimed."""
     pending: int = 0
     """The customer's PENDING bookings whose deadline is ahead."""
     earlier_answer: str | None = None

@@ -9,8 +9,8 @@ from attrs import evolve
 from booking_core.booking import Booking
 from booking_core.errors import TransactionConflict
 from booking_core.idempotency import IdempotencyKey
-from booking_core.ports import LockedBooking, Sweep
-from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.ports import LockedBooking, LockedSeats, Sweep
+from booking_core.reservation import SeatRequest
 from booking_core.values import ActorKind, Cause
 from booking_memory.answers import MemoryIdempotencyKeys
 from booking_memory.locks import booking_lock, seat_lock, user_lock
@@ -29,7 +29,7 @@ class MemoryBookings:
         self._transaction = transaction
         self._keys = keys
 
-    def lock_seats(self, request: SeatRequest) -> ReservationScene:
+    def lock_seats(self, request: SeatRequest) -> LockedSeats:
         answer = self._keys.claim(request.idempotency) if request.idempotency else None
         seen = evolve(self._scene(request), earlier_answer=answer)
         if seen.taken or answer is not None:
@@ -87,7 +87,7 @@ class MemoryBookings:
                 expired, seats = expired + 1, seats + len(booking.seats)
         return Sweep(expired=expired, seats_released=seats)
 
-    def _scene(self, request: SeatRequest) -> ReservationScene:
+    def _scene(self, request: SeatRequest) -> LockedSeats:
         with self._transaction.looking() as now:
             return scene_of(self._transaction.tables, request, now)
 

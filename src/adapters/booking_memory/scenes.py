@@ -5,17 +5,18 @@ from uuid import UUID
 
 from booking_core.booking import Booking
 from booking_core.lifecycle import Status
-from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.ports import LockedSeats
+from booking_core.reservation import SeatRequest
 from booking_memory.tables import Tables, copy_of
 
 
-def scene_of(tables: Tables, request: SeatRequest, now: datetime) -> ReservationScene:
+def scene_of(tables: Tables, request: SeatRequest, now: datetime) -> LockedSeats:
     """What a reservation has to know. Whether its locks are held is the caller's business."""
     event = tables.events.get(request.event_id)
     closure = tables.closures.get(request.event_id)
     rows = ((seat_id, tables.seats.get((request.event_id, seat_id))) for seat_id in request.seat_ids)
     holders = holders_of(tables, request)
-    return ReservationScene(
+    return LockedSeats(
         now=now,
         event=event.event if event else None,
         closed=closure is not None,

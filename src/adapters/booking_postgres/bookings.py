@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from attrs import define, field
@@ -13,17 +13,14 @@ from booking_core.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.events import rfc3339
 from booking_core.idempotency import IdempotencyKey
 from booking_core.identity import slot_of_booking, slot_of_event
-from booking_core.ports import LockedBooking, Sweep
-from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.ports import LockedBooking, LockedSeats, Sweep
+from booking_core.reservation import SeatRequest
 from booking_postgres import hot_path, writes
 from booking_postgres.batch import Row, Statement, StatementFailed
-from booking_postgres.failures import translated
 from booking_postgres.inbound import answer_of, keep_answer, translate_key_wait
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
+from booking_postgres.session import Session
 from booking_postgres.sweep import sweep_statement
-
-if TYPE_CHECKING:
-    from booking_postgres.unit_of_work import PostgresUnitOfWork
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
 # Its waits are over when the next statement begins, so that one sees everything as it is under the lock.
@@ -46,16 +43,20 @@ _NOW: Final = "SELECT clock_timestamp()"
 class PostgresBookings:
     """See `booking_core.ports.BookingRepository`."""
 
-    uow: "PostgresUnitOfWork"
+    session: Session
     _locked: dict[UUID, int] = field(factory=dict, init=False)
     _saved: list[Booking] = field(factory=list, init=False)
     _added: Booking | None = field(default=None, init=False)
 
-    def lock_seats(self, request: SeatRequest) -> ReservationScene:
-        found = hot_path.loaded(self.uow.run(hot_path.lock_and_load(request, self.uow.transaction.bounds)))
+    def __attrs_post_init__(self) -> None:
+        self.session.translators.append(self._translate)
+        self.session.before_commit.append(self._count_affected)
+
+    def lock_seats(self, request: SeatRequest) -> LockedSeats:
+        found = hot_path.loaded(self.session.run(hot_path.lock_and_load(request, self.session.bounds)))
         answer = None
         if request.idempotency is not None and not found.key_is_ours:
-            answer = answer_of(self.uow, request.idempotency, found.earlier)
+            answer = answer_of(self.session, request.idempotency, found.earlier)
         if answer is not None or found.taken:
             return found.scene(request, (), answer)
         if not found.is_settled:
@@ -65,56 +66,54 @@ class PostgresBookings:
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
         values = {"slot": slot_of_booking(booking_id), "booking_id": booking_id, "booking_ids": [booking_id]}
-        _, loaded = self.uow.run([Statement(_LOCK, values, "lock booking"), Statement(_LOAD, values, "load booking")])
+        _, loaded = self.session.run(
+            [Statement(_LOCK, values, "lock booking"), Statement(_LOAD, values, "load booking")]
+        )
         return self._locked_of(loaded[0]) if loaded else None
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         slot = slot_of_event(event_id)
-        [ids] = self.uow.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
+        [ids] = self.session.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
         return [self._locked_of(row) for row in self._load(slot, [row[0] for row in ids])]
 
     def add(self, booking: Booking, idempotency: IdempotencyKey | None = None, answer: str | None = None) -> None:
         self._added = booking
-        self.uow.pending.append(hot_path.insert_booking(booking))
+        self.session.pending.append(hot_path.insert_booking(booking))
         if idempotency is not None and answer is not None:
-            self.uow.pending.append(keep_answer(idempotency, answer))
+            self.session.pending.append(keep_answer(idempotency, answer))
 
     def save(self, booking: Booking) -> None:
         if booking.booking_id not in self._locked:
             values = {"slot": slot_of_booking(booking.booking_id), "booking_id": booking.booking_id}
-            [found] = self.uow.run([Statement(_LOCK, values, "lock booking")])
+            [found] = self.session.run([Statement(_LOCK, values, "lock booking")])
             self._locked[booking.booking_id] = found[0][0] if found else 0
         if self._locked[booking.booking_id] != booking.loaded_revision:
             raise TransactionConflict()
         if booking.new_history:
             self._locked[booking.booking_id] = booking.revision
             self._saved.append(booking)
-            self.uow.pending += writes.of_changed_booking(booking)
+            self.session.pending += writes.of_changed_booking(booking)
 
     def expire_overdue(self, limit: int) -> Sweep:
-        [[[now]]] = self.uow.run([Statement(_NOW, {})])
-        [[counts]] = self.uow.run([sweep_statement(now, limit, rfc3339(now))])
+        [[[now]]] = self.session.run([Statement(_NOW, {})])
+        [[counts]] = self.session.run([sweep_statement(now, limit, rfc3339(now))])
         return Sweep(expired=counts[0], seats_released=counts[1])
 
-    def flush(self) -> None:
-        """Write what is counted over all bookings saved so far."""
-        self.uow.pending += writes.of_affected_events(self._saved)
+    def _count_affected(self) -> None:
+        self.session.pending += writes.of_affected_events(self._saved)
         self._saved = []
 
-    def translate(self, failure: StatementFailed) -> None:
-        """Raise what a failed statement means for bookings; return if it means nothing special."""
+    def _translate(self, failure: StatementFailed) -> None:
         translate_key_wait(failure)
         if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
-            self.uow.transaction.undo()
-            with translated():
-                [rows] = self.uow.transaction.run([hot_path.live_claims(self._added.event_id, self._added.seat_ids)])
+            rows = self.session.after_undoing(hot_path.live_claims(self._added.event_id, self._added.seat_ids))
             if rows:
                 raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
 
     def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
         if not booking_ids:
             return []
-        [loaded] = self.uow.run([Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load")])
+        [loaded] = self.session.run([Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load")])
         return loaded
 
     def _locked_of(self, row: Row) -> LockedBooking:

@@ -1,7 +1,7 @@
 """Events, their seats and their closure in PostgreSQL."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from attrs import frozen
@@ -14,9 +14,7 @@ from booking_core.ports import Closure
 from booking_core.values import Seat, TicketedEvent
 from booking_postgres import writes
 from booking_postgres.batch import Row, Statement, StatementFailed
-
-if TYPE_CHECKING:
-    from booking_postgres.unit_of_work import PostgresUnitOfWork
+from booking_postgres.session import Session
 
 CLOSURE_COLUMNS: Final = "event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL"
 
@@ -79,7 +77,10 @@ _NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
 class PostgresEvents:
     """See `booking_core.ports.EventRepository`."""
 
-    uow: "PostgresUnitOfWork"
+    session: Session
+
+    def __attrs_post_init__(self) -> None:
+        self.session.translators.append(_translate_unknown_event)
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
         values = {
@@ -92,7 +93,7 @@ class PostgresEvents:
             "complete": complete,
             "now": self._now(),
         }
-        self.uow.run([Statement(_PUT, values, "event")])
+        self.session.run([Statement(_PUT, values, "event")])
 
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
         if not seats:
@@ -104,12 +105,12 @@ class PostgresEvents:
             "numbers": [seat.number for seat in seats],
             "prices": [seat.price for seat in seats],
         }
-        [different] = self.uow.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
-        self.uow.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
+        [different] = self.session.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
+        self.session.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
         return len(different)
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
-        [gone] = self.uow.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
+        [gone] = self.session.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
         return len(gone)
 
     def close(self, closure: Closure) -> Closure | None:
@@ -120,30 +121,30 @@ class PostgresEvents:
             "administrator": closure.administrator,
             "correlation_id": closure.correlation_id,
         }
-        _, found = self.uow.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
+        _, found = self.session.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
         return closure_of(found[0]) if found else None
 
     def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
-        [rows] = self.uow.run([Statement(_DRAIN, {**_key(event_id), "after": after, "limit": limit}, "drain")])
+        [rows] = self.session.run([Statement(_DRAIN, {**_key(event_id), "after": after, "limit": limit}, "drain")])
         return rows[-1][0] if rows else None
 
     def affected_bookings(self, event_id: UUID) -> int:
-        self.uow.flush()
-        [rows] = self.uow.run([Statement(_AFFECTED, _key(event_id), "affected")])
+        self.session.flush()
+        [rows] = self.session.run([Statement(_AFFECTED, _key(event_id), "affected")])
         return int(rows[0][0]) if rows else 0
 
     def finish(self, event: EventCancelled) -> bool:
-        [marked] = self.uow.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
+        [marked] = self.session.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
         if marked:
-            self.uow.pending += writes.of_events([event])
+            self.session.pending += writes.of_events([event])
         return bool(marked)
 
     def _now(self) -> Any:
-        [[[now]]] = self.uow.run([_NOW])
+        [[[now]]] = self.session.run([_NOW])
         return now
 
 
-def translate_unknown_event(failure: StatementFailed) -> None:
+def _translate_unknown_event(failure: StatementFailed) -> None:
     """Raise EventNotFound if seats were put for an event that is not there."""
     if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
         raise EventNotFound() from failure.error

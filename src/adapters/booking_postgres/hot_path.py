@@ -17,7 +17,8 @@ from attrs import frozen
 
 from booking_core.booking import Booking
 from booking_core.identity import slot_of_booking, slot_of_event
-from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.ports import LockedSeats
+from booking_core.reservation import SeatRequest
 from booking_core.values import SaleStatus, Seat, TicketedEvent
 from booking_core.wire import to_json
 from booking_postgres.batch import Row, Rows, Statement
@@ -72,7 +73,7 @@ class LockAndLoad:
         """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
         return bool(self.facts[15])
 
-    def scene(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> ReservationScene:
+    def scene(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> LockedSeats:
         """The facts in the domain's words."""
         now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.facts[:9]
         event = None
@@ -84,7 +85,7 @@ class LockAndLoad:
                 status=SaleStatus(status),
                 currency=currency,
             )
-        return ReservationScene(
+        return LockedSeats(
             now=now,
             event=event,
             closed=bool(closed),

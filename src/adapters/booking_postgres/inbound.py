@@ -1,6 +1,6 @@
 """What makes a request or a message happen once: idempotency keys and the inbox."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from attrs import frozen
@@ -11,9 +11,7 @@ from booking_core.idempotency import IdempotencyKey
 from booking_core.identity import slot_of_booking
 from booking_postgres.batch import Row, Statement, StatementFailed
 from booking_postgres.hot_path import CLAIM_KEY, claim_key
-
-if TYPE_CHECKING:
-    from booking_postgres.unit_of_work import PostgresUnitOfWork
+from booking_postgres.session import Session
 
 _KEEP_ANSWER: Final = """
     UPDATE booking.idempotency_keys SET answer = %(answer)s
@@ -36,11 +34,11 @@ _REMEMBER: Final = """
 class PostgresInbox:
     """See `booking_core.ports.Inbox`."""
 
-    uow: "PostgresUnitOfWork"
+    session: Session
 
     def remember(self, booking_id: UUID, message_id: UUID) -> bool:
         values = {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id}
-        [rows] = self.uow.run([Statement(_REMEMBER, values, "inbox")])
+        [rows] = self.session.run([Statement(_REMEMBER, values, "inbox")])
         return bool(rows)
 
 
@@ -48,18 +46,17 @@ class PostgresInbox:
 class PostgresIdempotencyKeys:
     """See `booking_core.ports.IdempotencyKeys`."""
 
-    uow: "PostgresUnitOfWork"
-    hours: float
+    session: Session
 
     def claim(self, key: IdempotencyKey) -> str | None:
-        claimed, found = self.uow.run(claim_key(key))
-        return None if claimed else answer_of(self.uow, key, found[0] if found else None)
+        claimed, found = self.session.run(claim_key(key))
+        return None if claimed else answer_of(self.session, key, found[0] if found else None)
 
     def keep(self, key: IdempotencyKey, answer: str) -> None:
-        self.uow.pending.append(keep_answer(key, answer))
+        self.session.pending.append(keep_answer(key, answer))
 
 
-def answer_of(uow: "PostgresUnitOfWork", key: IdempotencyKey, found: Row | None) -> str | None:
+def answer_of(session: Session, key: IdempotencyKey, found: Row | None) -> str | None:
     """The answer kept under a key that was there already; None if its time is over and it is ours now.
 
     Raises IdempotencyKeyReused, IdempotencyInProgress, or TransactionConflict if it changed hands under our eyes.
@@ -67,7 +64,7 @@ def answer_of(uow: "PostgresUnitOfWork", key: IdempotencyKey, found: Row | None)
     if found is None:
         raise TransactionConflict()
     fingerprint, answer, created_at, now = found
-    if (now - created_at).total_seconds() > uow.idempotency_hours * 3600:
+    if (now - created_at).total_seconds() > session.idempotency_hours * 3600:
         values = {
             "user_id": key.user_id,
             "operation": key.operation,
@@ -76,7 +73,7 @@ def answer_of(uow: "PostgresUnitOfWork", key: IdempotencyKey, found: Row | None)
             "now": now,
             "seen": created_at,
         }
-        [taken] = uow.run([Statement(_TAKE_OVER, values, CLAIM_KEY)])
+        [taken] = session.run([Statement(_TAKE_OVER, values, CLAIM_KEY)])
         if not taken:
             raise TransactionConflict()
         return None

@@ -13,6 +13,7 @@ from booking_postgres.failures import translated
 from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.queries import PostgresQueries
 from booking_postgres.reading import Reader
+from booking_postgres.session import Session
 from booking_postgres.transaction import CallersTransaction, OwnTransaction
 from booking_postgres.unit_of_work import PostgresUnitOfWork
 
@@ -60,7 +61,7 @@ class PostgresStore:
         return PostgresOutbox(self._reader)
 
     def unit_of_work(self) -> UnitOfWork:
-        return PostgresUnitOfWork(OwnTransaction(self.engine), self.idempotency_hours)
+        return PostgresUnitOfWork(Session(OwnTransaction(self.engine), self.idempotency_hours))
 
     def on(self, connection: Connection) -> "JoinedStore":
         """The same store inside the caller's transaction: nothing is committed, rolled back or closed by us.
@@ -109,7 +110,7 @@ class JoinedStore:
         return PostgresOutbox(self._reader)
 
     def unit_of_work(self) -> UnitOfWork:
-        return PostgresUnitOfWork(CallersTransaction(self.connection), self.idempotency_hours)
+        return PostgresUnitOfWork(Session(CallersTransaction(self.connection), self.idempotency_hours))
 
     def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
         return _prune(self._reader, idempotency_hours, retention_days, limit)

@@ -6,25 +6,23 @@ from typing import Self
 from attrs import define, field
 
 from booking_core.ports import BookingRepository, EventRepository, IdempotencyKeys, Inbox
-from booking_postgres.batch import Rows, Statement, StatementFailed
 from booking_postgres.bookings import PostgresBookings
-from booking_postgres.events import PostgresEvents, translate_unknown_event
-from booking_postgres.failures import translate
+from booking_postgres.events import PostgresEvents
 from booking_postgres.inbound import PostgresIdempotencyKeys, PostgresInbox
-from booking_postgres.transaction import Transaction
+from booking_postgres.session import Session
 
 
 @define(eq=False)
 class PostgresUnitOfWork:
-    """See `booking_core.ports.UnitOfWork`. `pending` is what the commit will write, in order."""
+    """See `booking_core.ports.UnitOfWork`."""
 
-    transaction: Transaction
-    idempotency_hours: float
-    pending: list[Statement] = field(factory=list, init=False)
-    _bookings: PostgresBookings = field(init=False)
+    session: Session
+    _bookings: BookingRepository = field(init=False)
+    _events: EventRepository = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._bookings = PostgresBookings(self)
+        self._bookings = PostgresBookings(self.session)
+        self._events = PostgresEvents(self.session)
 
     @property
     def bookings(self) -> BookingRepository:
@@ -32,42 +30,24 @@ class PostgresUnitOfWork:
 
     @property
     def events(self) -> EventRepository:
-        return PostgresEvents(self)
+        return self._events
 
     @property
     def inbox(self) -> Inbox:
-        return PostgresInbox(self)
+        return PostgresInbox(self.session)
 
     @property
     def idempotency(self) -> IdempotencyKeys:
-        return PostgresIdempotencyKeys(self, self.idempotency_hours)
+        return PostgresIdempotencyKeys(self.session)
 
     def __enter__(self) -> Self:
-        self.transaction.begin()
+        self.session.transaction.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.transaction.end()
-
-    def run(self, statements: list[Statement], *, commit: bool = False) -> list[Rows]:
-        """The rows of each statement, what is pending written before them. Raises the domain's errors."""
-        before, self.pending = self.pending, []
-        try:
-            return self.transaction.run([*before, *statements], commit=commit)[len(before) :]
-        except StatementFailed as failure:
-            self._bookings.translate(failure)
-            translate_unknown_event(failure)
-            known = translate(failure.error)
-            if known is None:
-                raise failure.error from failure
-            raise known from failure.error
-
-    def flush(self) -> None:
-        """Everything that has been saved so far is seen by the statements after this."""
-        self._bookings.flush()
+        self.session.transaction.end()
 
     def commit(self) -> None:
-        self.flush()
-        self.run([], commit=True)
+        self.session.commit()

@@ -21,6 +21,7 @@ from booking_core.ports.repositories import (
     IdempotencyKeys,
     Inbox,
     LockedBooking,
+    LockedSeats,
     Sweep,
 )
 from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
@@ -39,6 +40,7 @@ __all__ = [
     "IdempotencyKeys",
     "Inbox",
     "LockedBooking",
+    "LockedSeats",
     "Message",
     "Outbox",
     "OutboxRecord",

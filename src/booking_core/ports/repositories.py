@@ -25,6 +25,16 @@ class LockedBooking:
 
 
 @frozen(kw_only=True)
+class LockedSeats(ReservationScene):
+    """The facts of a reservation, and the overdue bookings that still hold wanted seats, locked.
+
+    These are to be settled before the seats are claimed.
+    """
+
+    overdue: tuple[Booking, ...] = ()
+
+
+@frozen(kw_only=True)
 class Sweep:
     """What one pass of expiry ended."""
 
@@ -51,7 +61,7 @@ class BookingRepository(Protocol):
     is bounded and then raises ServiceBusy. Nothing is written before `UnitOfWork.commit`.
     """
 
-    def lock_seats(self, request: SeatRequest) -> ReservationScene:
+    def lock_seats(self, request: SeatRequest) -> LockedSeats:
         """Lock what this reservation needs, and return the facts as they are once all locks are held.
 
         Locked are the idempotency key, the user, the overdue bookings that hold wanted seats, and the wanted seats. If

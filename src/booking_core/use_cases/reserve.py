@@ -11,6 +11,7 @@ from booking_core.errors import CommitOutcomeUnknown
 from booking_core.idempotency import IdempotencyKey
 from booking_core.mirror import CatalogMirror
 from booking_core.policies import br_03_seat_limit, refusal_of
+from booking_core.ports.repositories import LockedSeats
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.reservation import ReservationScene, SeatRequest
 from booking_core.running import in_unit_of_work
@@ -124,7 +125,7 @@ class _Attempt:
         uow.commit()
         return booking
 
-    def _decide(self, uow: UnitOfWork, scene: ReservationScene) -> Booking:
+    def _decide(self, uow: UnitOfWork, scene: LockedSeats) -> Booking:
         command = self.command
         assert scene.event is not None  # noqa: S101 - refused above
         for overdue in scene.overdue:

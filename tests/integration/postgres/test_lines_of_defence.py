@@ -17,6 +17,7 @@ from booking_core.contracts.scenery import refused
 from booking_core.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.ports import UnitOfWork
 from booking_core.reservation import ReservationScene
+from booking_postgres import transaction
 from tests.integration.postgres.stage import Stage
 
 Session = psycopg.Connection[Any]
@@ -173,7 +174,8 @@ class TestTheOrderOfLocks:
         assert stage.deadlocks() > 0
 
     @pytest.fixture(autouse=True)
-    def _deadlocks_are_seen_before_the_wait_is_given_up(self, stage: Stage) -> None:
+    def _deadlocks_are_seen_before_the_wait_is_given_up(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(transaction, "_BOUNDS", ("20s", "30s", "30s"))
         stage.door.execute(f"ALTER DATABASE {stage.door.info.dbname} SET deadlock_timeout = '50ms'")
         stage.store.close()
 
