@@ -1,4 +1,4 @@
-"""Every event that the use cases can say keeps its schema, and every message that we simulate keeps the consumed ones."""
+"""Every event that the use cases can say keeps its schema, and so does every message that we simulate."""
 
 import json
 from pathlib import Path

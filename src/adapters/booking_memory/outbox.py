@@ -23,13 +23,16 @@ class MemoryOutbox:
             rows = self._database.tables.outbox.values()
             return list(islice((row.record for row in rows if row.published_at is None), limit))
 
-    def mark_published(self, records: Sequence[OutboxRecord]) -> None:
+    def mark_published(self, records: Sequence[OutboxRecord]) -> int:
+        marked = 0
         with self._database.mutex:
             outbox, now = self._database.tables.outbox, self._database.clock()
             for record in records:
                 row = outbox.get((record.key, record.sequence))
                 if row is not None and row.published_at is None:
                     outbox[record.key, record.sequence] = evolve(row, published_at=now)
+                    marked += 1
+        return marked
 
     def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
         with self._database.mutex:

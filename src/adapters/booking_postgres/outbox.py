@@ -47,19 +47,22 @@ class PostgresOutbox:
             rows = connection.execute(_UNPUBLISHED, {"limit": limit}).all()
         return [record_of(row) for row in rows]
 
-    def mark_published(self, records: Sequence[OutboxRecord]) -> None:
+    def mark_published(self, records: Sequence[OutboxRecord]) -> int:
         if not records:
-            return
+            return 0
+        # In one order, so that relays that mark the same rows wait for each other and do not embrace.
+        ordered = sorted(records, key=lambda record: (record.slot, record.key, record.sequence))
         with self.reader.open() as connection:
-            connection.execute(
+            done = connection.execute(
                 _MARK,
                 {
                     "now": connection.execute(_NOW).scalar_one(),
-                    "slots": [record.slot for record in records],
-                    "keys": [record.key for record in records],
-                    "sequences": [record.sequence for record in records],
+                    "slots": [record.slot for record in ordered],
+                    "keys": [record.key for record in ordered],
+                    "sequences": [record.sequence for record in ordered],
                 },
             )
+            return done.rowcount
 
     def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
         with self.reader.open() as connection:

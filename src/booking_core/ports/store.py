@@ -82,8 +82,8 @@ class Outbox(Protocol):
         """
         ...
 
-    def mark_published(self, records: Sequence[OutboxRecord]) -> None:
-        """They are safely on the bus. Marking twice changes nothing."""
+    def mark_published(self, records: Sequence[OutboxRecord]) -> int:
+        """They are safely on the bus. Marking twice changes nothing; returns how many were not marked before."""
         ...
 
     def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:

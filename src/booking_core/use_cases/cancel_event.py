@@ -93,7 +93,7 @@ def finish_closure(
     while go_on():
         # Read before the unit of work, which may have the store's only connection.
         work = partial(_cancel_chunk, closure, store.queries.now())
-        chunk = _patiently(partial(in_unit_of_work, store, work))
+        chunk = _patiently(partial(in_unit_of_work, store, work), go_on)
         if chunk is None:
             break
         done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
@@ -126,7 +126,7 @@ def _drain(event_id: UUID, store: Store, go_on: Callable[[], bool]) -> bool:
 
     after: UUID | None = None
     while go_on():
-        after = _patiently(partial(step, after))
+        after = _patiently(partial(step, after), go_on)
         if after is None:
             return True
     return False
@@ -168,13 +168,13 @@ def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     )
 
 
-def _patiently(step: Callable[[], T]) -> T:
-    """Run a step again while somebody holds its locks, for a minute at most."""
+def _patiently(step: Callable[[], T], go_on: Callable[[], bool]) -> T:
+    """Run a step again while somebody holds its locks: for a minute at most, and not after a stop."""
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return step()
         except ServiceBusy:
-            if time.monotonic() >= give_up_at:
+            if time.monotonic() >= give_up_at or not go_on():
                 raise
             time.sleep(_PAUSE_SECONDS)

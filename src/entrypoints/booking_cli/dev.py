@@ -7,7 +7,7 @@ import click
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 
 
-@click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking"))
+@click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking", "booking dev --kafka localhost:9092"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option(
@@ -17,8 +17,9 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
     type=click.Path(file_okay=False, path_type=Path),
     help="Where everything is kept.",
 )
+@click.option("--kafka", metavar="HOST:PORT", help="Use this broker, whose topics exist, not the in-process bus.")
 @pass_invocation
-def dev(invocation: Invocation, host: str, port: int, data_dir: Path) -> None:
+def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str | None) -> None:
     """Everything on this machine, with nothing else installed, until ^C or SIGTERM.
 
     An embedded PostgreSQL, sample events, the API and the workers, and a simulated Payment Service. When it is ready it
@@ -29,7 +30,8 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path) -> None:
     from booking_service.dev import CannotStart, DevOptions, run_dev
 
     try:
-        run_dev(DevOptions(host=host, port=port, data_dir=data_dir), invocation.environ, _announce, invocation.compose)
+        options = DevOptions(host=host, port=port, data_dir=data_dir, kafka=kafka)
+        run_dev(options, invocation.environ, _announce, invocation.compose)
     except CannotStart as error:
         raise CommandFailed(str(error)) from error
 

@@ -14,6 +14,7 @@ from attrs import frozen
 from booking_api.app import create_app
 from booking_api.jwks import FixedKeys
 from booking_api.tokens import TokenVerifier
+from booking_core.errors import BusUnavailable
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from booking_service import logs, workers
 from booking_service.catalog_loading import load_event
@@ -51,11 +52,12 @@ class CannotStart(Exception):
 
 @frozen(kw_only=True)
 class DevOptions:
-    """Where to listen, and where everything is kept."""
+    """Where to listen, where everything is kept, and brokers to use; None: the bus is in this process."""
 
     host: str
     port: int
     data_dir: Path
+    kafka: str | None = None
 
 
 def run_dev(
@@ -69,7 +71,7 @@ def run_dev(
     Raises SettingsError, CannotStart. Settings of `environ` are honoured but for what is this command's own: database,
     bus, and issuer of tokens.
     """
-    _settings(environ, _NOT_STARTED)  # what is malformed is said before anything is started
+    _settings(options, environ, _NOT_STARTED)  # what is malformed is said before anything is started
     try:
         _run(options, environ, announce, compose)
     except (PortTaken, EmbeddedPostgresError, DevKeyUnusable) as error:
@@ -90,7 +92,8 @@ def _run(
         listener = stack.enter_context(listening(options.host, options.port))
         tokens = DevTokens(data_dir, ISSUER, AUDIENCE)
         postgres = stack.enter_context(EmbeddedPostgres(data_dir))
-        parts = stack.enter_context(compose(_settings(environ, postgres.url)))
+        parts = stack.enter_context(compose(_settings(options, environ, postgres.url)))
+        _find_topics(parts)
         _prepare(parts)
         payments = PaymentSimulator(parts.store, parts.event_bus, parts.settings.payments_topic)
         verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
@@ -111,6 +114,16 @@ def _run(
         # Not one long wait: a signal that arrives just before it begins is seen by Python only when it ends.
         while signals.go_on():
             time.sleep(_LOOKS_EVERY_SECONDS)
+
+
+def _find_topics(parts: Composition) -> None:
+    """Raises CannotStart if the bus cannot be used: better said at once than by every worker again and again."""
+    settings = parts.settings
+    for topic in (settings.events_topic, settings.payments_topic, settings.dead_letter_topic):
+        try:
+            parts.event_bus.backlog(topic, settings.consumer_group)
+        except BusUnavailable as error:
+            raise CannotStart(str(error)) from error
 
 
 def _prepare(parts: Composition) -> None:
@@ -147,7 +160,7 @@ def _jobs(parts: Composition) -> Sequence[Job]:
     ]
 
 
-def _settings(environ: Mapping[str, str], database_url: str) -> Settings:
+def _settings(options: DevOptions, environ: Mapping[str, str], database_url: str) -> Settings:
     """From the environment, with what is different in `dev`; logs follow them from now on."""
     given = {name: value for name, value in environ.items() if value}
     defaults = {
@@ -157,10 +170,16 @@ def _settings(environ: Mapping[str, str], database_url: str) -> Settings:
     }
     ours = {
         "BOOKING_DATABASE_URL": database_url,
-        "BOOKING_EVENT_BUS": "memory",
+        **_bus(options.kafka),
         "BOOKING_JWT_ISSUER": ISSUER,
         "BOOKING_JWT_AUDIENCE": AUDIENCE,
     }
     settings = Settings.from_environ({**defaults, **given, **ours}, needs=_NEEDS, command="dev")
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings
+
+
+def _bus(kafka: str | None) -> Mapping[str, str]:
+    if kafka is None:
+        return {"BOOKING_EVENT_BUS": "memory"}
+    return {"BOOKING_EVENT_BUS": "kafka", "BOOKING_KAFKA_BOOTSTRAP_SERVERS": kafka}

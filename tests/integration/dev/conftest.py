@@ -19,10 +19,10 @@ StartDev = Callable[..., Dev]
 def _starting() -> Iterator[StartDev]:
     with ExitStack() as after:
 
-        def start(data_dir: Path, *, port: int | None = None, **settings: str) -> Dev:
+        def start(data_dir: Path, *options: str, port: int | None = None, **settings: str) -> Dev:
             errors = data_dir.with_suffix(".errors")
             process = subprocess.Popen(
-                dev_command(data_dir, port or free_port()),
+                dev_command(data_dir, port or free_port(), *options),
                 env=environment(**settings),
                 cwd="/",
                 stdout=subprocess.PIPE,

@@ -47,7 +47,8 @@ def test_the_library_example_prints_what_it_says() -> None:
 
 
 def test_the_table_of_commands_is_complete() -> None:
-    named = set(re.findall(r"`booking ([a-z-]+(?: (?:load|sync))?)", README.partition("## Commands")[2]))
+    commands = README.partition("## Commands")[2]
+    named = set(re.findall(r"`booking ([a-z-]+(?: (?:load|sync|events|dead-letters))?)", commands))
     known = set()
     for name, command in cli.commands.items():
         subcommands = command.commands if isinstance(command, click.Group) else {"": command}

@@ -1,6 +1,7 @@
 """Relay, sweep, closures, pruning: one pass of each over the store in memory."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from booking_core.commands import CancelEvent
 from booking_core.errors import BusUnavailable, ServiceBusy
 from booking_core.lifecycle import CancellationReason
+from booking_core.ports.event_bus import Message
 from booking_core.use_cases import close_event, show_booking
 from booking_service import workers
 from booking_service.closing import Closer
@@ -70,6 +72,27 @@ def test_a_full_batch_says_that_there_may_be_more(world: World, monkeypatch: pyt
 
     assert [relay.run_once(), relay.run_once()] == [True, False]
     assert len(world.read("booking.events")) == 3
+
+
+def test_a_relay_stands_aside_where_another_does_the_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booking_service.relaying.BATCH", 2)
+    for number in range(1, 7):
+        world.reserve(number, user=f"user-{number}")
+    relay, other = relay_of(world), relay_of(world)
+    publish = world.bus.publish
+
+    def other_is_faster(topic: str, messages: Sequence[Message]) -> None:
+        monkeypatch.setattr(world.bus, "publish", publish)
+        other.run_once()
+        publish(topic, messages)
+
+    monkeypatch.setattr(world.bus, "publish", other_is_faster)
+
+    assert relay.run_once() is False, "its batch was full, and all of it was marked by the other"
+    assert 0.05 <= relay.idle_seconds <= 0.15, "soon enough to take over within 200 ms"
+    assert relay.run_once() is True
+    assert relay.idle_seconds == 0.1
+    assert len(world.read("booking.events")) == 6
 
 
 def test_a_sweep_ends_what_is_overdue_and_counts(world: World) -> None:
