@@ -10,8 +10,7 @@ from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.scenery import Scenery, facts, refused
 from booking_core.errors import IdempotencyInProgress, IdempotencyKeyReused
 from booking_core.idempotency import IdempotencyKey
-from booking_core.ports import Page, Store
-from booking_core.reservation import ReservationScene
+from booking_core.ports import LockedSeats, Page, Store
 from booking_core.use_cases import EarlierAnswer, Once, reserve_once
 
 KEY = IdempotencyKey(user_id="ada", operation="POST /api/v1/bookings", key="key-1", fingerprint="content-1")
@@ -177,6 +176,6 @@ class IdempotencyContract:
             uow.idempotency.keep(key, answer)
             uow.commit()
 
-    def _scene(self, scenery: Scenery, key: IdempotencyKey) -> ReservationScene:
+    def _scene(self, scenery: Scenery, key: IdempotencyKey) -> LockedSeats:
         with scenery.store.unit_of_work() as uow:
             return uow.bookings.lock_seats(evolve(scenery.request(0), idempotency=key))

@@ -12,12 +12,12 @@ from booking_core.contracts.scenery import CAUSE, CORRELATION, Scenery, facts
 from booking_core.contracts.wire import payload_of
 from booking_core.identity import slot_of_event
 from booking_core.lifecycle import Status, Trigger
-from booking_core.ports import Store
-from booking_core.reservation import ReservationScene, SeatRequest
+from booking_core.ports import LockedSeats, Store
+from booking_core.reservation import SeatRequest
 from booking_core.values import SeatStatus, Terms
 
 
-def scene_of(store: Store, request: SeatRequest) -> ReservationScene:
+def scene_of(store: Store, request: SeatRequest) -> LockedSeats:
     """The facts for the request, in a unit of work that changes nothing."""
     with store.unit_of_work() as uow:
         return uow.bookings.lock_seats(request)
