@@ -1,6 +1,6 @@
 """The event bus over Kafka. Importing this needs no client, and making one connects to nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,14 @@ class KafkaEventBus:
             subscription = KafkaSubscription(self._connection, topic, group)
             self._subscriptions = [*(each for each in self._subscriptions if each.is_open), subscription]
             return subscription
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        """As the port says; within about 20 seconds, over a connection of its own."""
+        from booking_kafka.backlog import backlog
+
+        with self._lock:
+            self._refuse_if_closed()
+        return backlog(self._connection, topic, group)
 
     def close(self) -> None:
         """As the port says; takes some seconds for each topic and subscription when brokers are away.

@@ -30,9 +30,20 @@ class Progress(ConsumerRebalanceListener):
         span = self.spans.setdefault(partition, Span(first, first))
         span.end = last + 1
 
-    def offsets(self) -> Mapping[TopicPartition, OffsetAndMetadata]:
-        """What to commit: for each partition, the offset of the next message."""
-        return {partition: OffsetAndMetadata(span.end, "", -1) for partition, span in self.spans.items()}
+    def offsets(self, before: Mapping[int, int] | None = None) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """What to commit: for each partition, the offset of the next message; none beyond its mark in `before`."""
+        ends = {
+            partition: span.end if before is None else min(span.end, before.get(partition.partition, span.first))
+            for partition, span in self.spans.items()
+        }
+        return {each: OffsetAndMetadata(end, "", -1) for each, end in ends.items() if end > self.spans[each].first}
+
+    def committed(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """So far it is done; what was polled beyond counts as polled still."""
+        for partition, committed in offsets.items():
+            self.spans[partition].first = committed.offset or 0
+        self.spans = {partition: span for partition, span in self.spans.items() if span.first < span.end}
+        self.lost = False
 
     def forget(self) -> None:
         """It is committed, or arrives again."""

@@ -56,18 +56,18 @@ class KafkaSubscription:
             if time.monotonic() >= give_up_at:
                 return []
 
-    def commit(self) -> None:
+    def commit(self, before: Mapping[int, int] | None = None) -> None:
         """As the port says; within 5 seconds. BusUnavailable too when the group has changed since the poll."""
         with self._in_use("Committing"):
-            lost = self._progress.lost
-            if self._consumer is not None and self._progress.spans:
+            lost, offsets = self._progress.lost, self._progress.offsets(before)
+            if self._consumer is not None and offsets:
                 try:
-                    self._consumer.commit(self._progress.offsets(), timeout_ms=COMMIT_MS)
+                    self._consumer.commit(offsets, timeout_ms=COMMIT_MS)
                 except CommitFailedError as error:
                     # The next poll joins the group anew and starts from what was committed.
                     self._progress.forget()
                     raise _changed() from error
-            self._progress.forget()
+            self._progress.committed(offsets)
             if lost:
                 raise _changed()
 

@@ -104,7 +104,7 @@ SETTINGS: Final = (
     Setting(
         name="BOOKING_KAFKA_SASL_MECHANISM",
         need=Need.EVENT_BUS,
-        read=one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"),
+        read=one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
         meaning="how to log in to the brokers",
         example="SCRAM-SHA-512",
     ),

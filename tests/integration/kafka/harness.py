@@ -1,5 +1,7 @@
 """The Kafka bus, given to the contract suite."""
 
+from collections.abc import Mapping
+
 from booking_kafka.bus import KafkaEventBus
 from booking_kafka.connection import Connection
 from booking_kafka.subscription import KafkaSubscription
@@ -11,6 +13,9 @@ class _OwnGroups(KafkaEventBus):
 
     def subscribe(self, topic: str, group: str) -> KafkaSubscription:
         return super().subscribe(topic, f"{group}.of.{topic}")
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        return super().backlog(topic, f"{group}.of.{topic}")
 
 
 class KafkaEventBusHarness:

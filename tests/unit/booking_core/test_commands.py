@@ -15,11 +15,10 @@ from booking_core.commands import (
     FailPayment,
     Reserve,
     StartPayment,
-    is_storable,
 )
 from booking_core.errors import InvalidValue
 from booking_core.payments import RefundStatus
-from booking_core.values import ActorKind
+from booking_core.values import ActorKind, is_storable
 from tests.unit.booking_core.builders import EVENT_ID, SEAT_IDS, usd
 
 ID: Final = UUID(int=1)
