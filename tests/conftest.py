@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Modules that assert for the tests, told to pytest before anyone imports them: then what they say is told well.
+pytest.register_assert_rewrite("booking_core.contracts", "tests.integration.kafka.readers")
+
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 # No deadline and no complaint about slow data: the machine may be busy with other tests.

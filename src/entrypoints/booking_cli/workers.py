@@ -1,6 +1,8 @@
 """`booking worker`, `relay`, `consume` and `expire`: the work that goes on behind the API."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread
 from typing import Final
 
 import click
@@ -9,7 +11,8 @@ import structlog
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_json, print_line
 from booking_service import workers
-from booking_service.running import Job, run_together
+from booking_service.composition import Composition
+from booking_service.running import Job, run_together, unwatched
 from booking_service.settings_table import Need
 from booking_service.stopping import StopSignals
 from booking_service.sweeping import Sweeper
@@ -20,10 +23,15 @@ _log = structlog.get_logger(__name__)
 @click.command(epilog=example("booking worker"))
 @pass_invocation
 def worker(invocation: Invocation) -> None:
-    """Relay, consumer, expiry, closures and pruning in one process, until SIGTERM."""
+    """Relay, consumer, expiry, closures and pruning in one process, until SIGTERM.
+
+    With BOOKING_WORKER_PORT it answers /healthz, /readyz and /metrics there, on every address of the machine.
+    """
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS, Need.RETENTION, Need.HEALTH)
     with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
-        _run("worker", workers.all_jobs(parts), signals)
+        jobs = workers.all_jobs(parts)
+        with _health(parts, jobs, signals) as watch:
+            _run("worker", jobs, signals, watch)
 
 
 @click.command(epilog=example("booking relay"))
@@ -66,8 +74,27 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
 COMMANDS: Final = (worker, relay, consume, expire)
 
 
-def _run(name: str, jobs: Sequence[Job], signals: StopSignals) -> None:
+Watch = Callable[[Sequence[Thread]], None]
+
+
+@contextmanager
+def _health(parts: Composition, jobs: Sequence[Job], signals: StopSignals) -> Iterator[Watch]:
+    """Whom to tell of the jobs' threads; it answers for them until the end of the block, if it has a port."""
+    port = parts.settings.worker_port
+    if port is None:
+        yield unwatched
+        return
+    from booking_service import worker_health
+
+    try:
+        with worker_health.answering(port, jobs, parts.store, signals.go_on) as health:
+            yield health.watch
+    except worker_health.PortTaken as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _run(name: str, jobs: Sequence[Job], signals: StopSignals, watch: Watch = unwatched) -> None:
     _log.info(f"{name}.started", jobs=[job.name for job in jobs])
-    if not run_together(jobs, signals.event()):
+    if not run_together(jobs, signals.event(), watch=watch):
         raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
     _log.info(f"{name}.stopped")

@@ -66,14 +66,26 @@ def keep_running(job: Job, stop: threading.Event) -> None:
         job.close()
 
 
-def run_together(jobs: Sequence[Job], stop: threading.Event, *, patience: float = 30.0) -> bool:
+def unwatched(threads: Sequence[threading.Thread]) -> None:
+    """Nobody looks after the threads."""
+
+
+def run_together(
+    jobs: Sequence[Job],
+    stop: threading.Event,
+    *,
+    patience: float = 30.0,
+    watch: Callable[[Sequence[threading.Thread]], None] = unwatched,
+) -> bool:
     """Run each job in a thread of its own until `stop` is set and they have ended.
 
     False if one of them has not ended `patience` seconds after the stop: it is left behind, and the process should end.
+    `watch` is given the threads, named for their jobs, as soon as they run.
     """
     threads = [threading.Thread(target=keep_running, args=(job, stop), name=job.name, daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
+    watch(threads)
     stop.wait()
     give_up_at = time.monotonic() + patience
     for thread in threads:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 from attrs import frozen
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 
 from booking_service import logs
@@ -32,6 +33,8 @@ _METRICS_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Connections wait here, not in the kernel's queue, whose overflow the customers would feel as seconds of silence.
 _BACKLOG: Final = 2048
 _CONNECTIONS_PER_PROCESS: Final = 4096
+# Request line and headers together; for HTTP/1.1 it is granian's buffer, of which bodies need no more either.
+_LONGEST_HEAD: Final = 64 * 1024
 _PARENT_GONE_EVERY_SECONDS: Final = 1.0
 
 
@@ -79,6 +82,8 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
             blocking_threads=threads_for(share.db_connections),
             backlog=_BACKLOG,
             backpressure=_CONNECTIONS_PER_PROCESS,
+            http1_settings=HTTP1Settings(max_buffer_size=_LONGEST_HEAD),
+            http2_settings=HTTP2Settings(max_headers_size=_LONGEST_HEAD),
             websockets=False,
             log_access=False,
             log_level=LogLevels.error,

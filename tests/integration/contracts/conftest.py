@@ -9,15 +9,12 @@ from typing import Final
 
 import pytest
 
-pytest.register_assert_rewrite("booking_core.contracts")
-
-from booking_core.contracts import EventBusHarness, StoreHarness  # noqa: E402 - only now are its asserts told well
-from booking_postgres.adapter import create  # noqa: E402
-from tests.integration.contracts.memory_harness import MemoryEventBusHarness, MemoryStoreHarness  # noqa: E402
-from tests.integration.contracts.postgres_harness import PostgresStoreHarness  # noqa: E402
-from tests.integration.kafka.harness import KafkaEventBusHarness  # noqa: E402
-from tests.integration.kafka_fixture import kafka_bootstrap, kafka_broker  # noqa: E402, F401
-from tests.integration.postgres_fixture import database_name, databases  # noqa: E402
+from booking_core.contracts import EventBusHarness, StoreHarness
+from booking_postgres.adapter import create
+from tests.integration.contracts.memory_harness import MemoryEventBusHarness, MemoryStoreHarness
+from tests.integration.contracts.postgres_harness import PostgresStoreHarness
+from tests.integration.kafka.harness import KafkaEventBusHarness
+from tests.integration.postgres_fixture import database_name, databases
 
 
 def _postgres(request: pytest.FixtureRequest) -> StoreHarness:

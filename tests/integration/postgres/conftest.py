@@ -4,10 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("booking_core.contracts")  # as the contracts' own tests need it, whoever comes first
-
-from tests.integration.postgres.stage import Stage, open_store  # noqa: E402
-from tests.integration.postgres_fixture import FreshDatabase, database_name, databases  # noqa: E402
+from tests.integration.postgres.stage import Stage, open_store
+from tests.integration.postgres_fixture import FreshDatabase, database_name, databases
 
 
 @pytest.fixture(scope="session")

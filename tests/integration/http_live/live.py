@@ -1,0 +1,134 @@
+"""`booking serve` as its customers meet it: two processes over a PostgreSQL, spoken to through kept connections."""
+
+import http.client
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+from attrs import define, field, frozen
+
+from booking_core.contracts.crowd import at_once
+from booking_service.dev_tokens import DevTokens
+from tests.integration.cli.program import free_port, running_booking, wait_until
+from tests.integration.http.jwks_server import Jwks
+from tests.integration.postgres.stage import Stage
+
+BOOKINGS: Final = "/api/v1/bookings"
+_PATIENCE_SECONDS: Final = 60.0
+
+
+@frozen
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """What a success carries."""
+        document = json.loads(self.body)
+        assert document["success"] is True, document
+        return document["data"]
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """Status and code."""
+        document = json.loads(self.body)
+        assert document["success"] is False, document
+        return self.status, document["error"]["code"]
+
+    @property
+    def details(self) -> Any:
+        return json.loads(self.body)["error"]["details"]
+
+
+@define(eq=False)
+class Customer:
+    """One customer on one connection, which stays open between requests. Used by one thread at a time."""
+
+    token: str
+    port: int
+    _connection: http.client.HTTPConnection = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_SECONDS)
+        self._connection.connect()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Underscores in the names of headers stand for dashes."""
+        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request(method, path, None if body is None else json.dumps(body), sent)
+        response = self._connection.getresponse()
+        return Answer(response.status, response.read())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@define(eq=False)
+class Live:
+    """A running service; `stage` is its database, with the event and the seats in it."""
+
+    stage: Stage
+    tokens: DevTokens
+    port: int
+    process: subprocess.Popen[str]
+    _customers: list[Customer] = field(factory=list, init=False)
+
+    @classmethod
+    @contextmanager
+    def over(cls, stage: Stage, tokens: DevTokens, jwks: Jwks, **settings: str) -> Iterator[Self]:
+        """Two processes, with these settings besides; killed at the end."""
+        port = free_port()
+        # Nobody reads the log meanwhile, and a full pipe stops the service: errors alone are logged.
+        more = {"BOOKING_LOG_LEVEL": "ERROR", "BOOKING_JWT_JWKS_URL": jwks.url} | settings
+        with running_booking(stage.url, "serve", "--port", str(port), "--workers", "2", **more) as process:
+            live = cls(stage, tokens, port, process)
+            try:
+                wait_until(live.is_ready, process)
+                yield live
+            finally:
+                for customer in live._customers:
+                    customer.close()
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=10) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def customer(self, user: str, token: str | None = None) -> Customer:
+        """A new connection of this user's."""
+        customer = Customer(token or self.tokens.sign(user), self.port)
+        self._customers.append(customer)
+        return customer
+
+    def crowd(self, size: int, name: str) -> list[Customer]:
+        """So many customers."""
+        return [self.customer(f"{name}-{number}") for number in range(size)]
+
+    def order(self, *places: int) -> dict[str, Any]:
+        """The body that asks for the seats at these places."""
+        return {"eventId": str(self.stage.scenery.event.event_id), "seatIds": self.seats(*places)}
+
+    def seats(self, *places: int) -> list[str]:
+        return [str(seat_id) for seat_id in self.stage.scenery.ids(*places)]
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self.process.terminate()
+        assert self.process.wait(30) == 0
+
+
+def together(requests: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """All of them at the same moment; the answers in the order of the requests."""
+    answers = [outcome for outcome in at_once(requests) if isinstance(outcome, Answer)]
+    assert len(answers) == len(requests)
+    return answers
