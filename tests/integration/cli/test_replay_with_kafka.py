@@ -19,7 +19,6 @@ from booking_service.catalog_loading import load_event
 from booking_service.relaying import Relay
 from tests.integration.cli.program import booking
 from tests.integration.kafka.readers import bus_at, everything_in
-from tests.integration.kafka_fixture import fresh_topic, kafka_bootstrap, kafka_broker
 
 __all__ = ["fresh_topic", "kafka_bootstrap", "kafka_broker"]
 

@@ -10,7 +10,6 @@ from booking_core.ports import Message
 from tests.integration.dev.conftest import StartDev
 from tests.integration.dev.running import PATIENCE_SECONDS, dev_command, environment, free_port
 from tests.integration.kafka.readers import bus_at, everything_in
-from tests.integration.kafka_fixture import fresh_topic, kafka_bootstrap, kafka_broker
 
 __all__ = ["fresh_topic", "kafka_bootstrap", "kafka_broker"]
 
