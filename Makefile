@@ -57,21 +57,19 @@ clean: ## remove everything that the other targets made, but not the data of `ma
 $(READY): requirements.lock pyproject.toml
 	@set -eu; \
 	rm -f $@; \
-	if ! $(BIN)/python -c '' 2>/dev/null || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
-		chosen=''; found=''; \
-		for python in $(PYTHON); do \
-			"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
-			found="$$python"; \
-			if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen="$$python"; break; fi; \
-		done; \
-		if [ -z "$$found" ]; then \
-			echo 'Python 3.11 or newer is needed; tried: $(PYTHON). Name yours: make PYTHON=/path/to/python3' >&2; exit 1; \
-		elif [ -z "$$chosen" ]; then \
-			echo "$$found cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
-		fi; \
-		echo "Making $(VENV) with $$("$$chosen" --version) ..."; \
-		"$$chosen" -m venv --clear $(VENV); \
+	chosen=''; found=''; \
+	for python in $(PYTHON); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found="$$python"; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then chosen="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo 'Python 3.11 or newer is needed; tried: $(PYTHON). Name yours: make PYTHON=/path/to/python3' >&2; exit 1; \
+	elif [ -z "$$chosen" ]; then \
+		echo "$$found cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	fi; \
+	echo "Making $(VENV) with $$("$$chosen" --version) ..."; \
+	"$$chosen" -m venv --clear $(VENV); \
 	echo 'Installing the packages of requirements.lock ...'; \
 	awk '/^[a-zA-Z0-9]/ { keep = /^uv==/ } keep' requirements.lock > $(VENV)/uv.lock; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock; \

@@ -120,8 +120,9 @@ class CatalogMirror:
                 _log.warning("catalog.event_gone event_id=%s: it is not sold any more", event_id)
                 self._put(evolve(known.event, status=SaleStatus.DRAFT))
             return 0
-        if known is not None and known.event.currency != event.currency:
-            # Between the event's new currency and its seats' new prices nothing may be sold.
+        if known is not None and (known.event.currency != event.currency or not _is_sold(known)):
+            # Between the event's new currency and its seats' new prices nothing may be sold; and what is not sold may
+            # be in the middle of that, left by a refresh that did not end.
             self._put(evolve(event, status=SaleStatus.DRAFT))
             self._write_seats(event_id, seats)
             self._put(event)
@@ -135,9 +136,11 @@ class CatalogMirror:
 
     def _refresh_if_stale(self, event_id: UUID) -> None:
         try:
-            known = self.store.queries.event(event_id)
-            if known is None or known.age_seconds is None or known.age_seconds > FRESH_FOR.total_seconds():
-                self.refresh(event_id)
+            # One refresh at a time per event and process: two that overlap could mix what they were told.
+            with self._turns[event_id.int % len(self._turns)]:
+                known = self.store.queries.event(event_id)
+                if known is None or known.age_seconds is None or known.age_seconds > FRESH_FOR.total_seconds():
+                    self.refresh(event_id)
         except Failure as error:
             _log.warning("catalog.refresh_failed event_id=%s code=%s: %s", event_id, error.code, error)
         finally:
@@ -175,6 +178,10 @@ class CatalogMirror:
 
 def _put_seats(event_id: UUID, seats: Sequence[Seat], uow: UnitOfWork) -> None:
     uow.events.put_seats(event_id, seats)
+
+
+def _is_sold(known: EventMirror) -> bool:
+    return known.event.status is SaleStatus.ON_SALE
 
 
 def _must_refresh(known: EventMirror) -> bool:

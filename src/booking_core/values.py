@@ -24,6 +24,8 @@ _MOST_DECIMALS: Final = 18
 # More than any sum of prices has before and after the point.
 _EXACT_DIGITS: Final = 100
 MAX_TEXT: Final = 255
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 9000
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 # Ten seats of the dearest price are an amount still.
 MAX_PRICE: Final = Decimal(10) ** 11
@@ -37,9 +39,12 @@ def decimals_of(currency: str) -> int:
 def written_in(amount: Decimal, currency: str) -> Decimal:
     """The amount with the currency's decimals (`150.00`, JPY `500`); a digit that counts is never lost."""
     exponent = -decimals_of(currency)
-    plain = abs(amount).normalize()
-    written = plain.as_tuple().exponent
-    return plain.quantize(Decimal(1).scaleb(exponent)) if isinstance(written, int) and written >= exponent else plain
+    with localcontext(prec=_EXACT_DIGITS):  # the caller's own may keep fewer digits
+        plain = abs(amount).normalize()
+        written = plain.as_tuple().exponent
+        return (
+            plain.quantize(Decimal(1).scaleb(exponent)) if isinstance(written, int) and written >= exponent else plain
+        )
 
 
 def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
@@ -86,6 +91,13 @@ def is_aware(_: Any, attribute: "Attribute[datetime]", value: Any) -> None:
         raise InvalidValue(attribute.name, "must be a time with its zone")
 
 
+def _is_in_the_calendar(instance: Any, attribute: "Attribute[datetime]", value: Any) -> None:
+    """Every zone can show it and every store keep it: not at the edges of the calendar."""
+    is_aware(instance, attribute, value)
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise InvalidValue(attribute.name, f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+
+
 @frozen(kw_only=True)
 class Money:
     """An amount of one currency: finite, not negative, below 10^12, exact. Raises InvalidValue otherwise."""
@@ -113,7 +125,7 @@ class TicketedEvent:
 
     event_id: UUID
     name: str = field(validator=_is_label)
-    starts_at: datetime = field(validator=is_aware)
+    starts_at: datetime = field(validator=_is_in_the_calendar)
     status: SaleStatus
     currency: str = field(validator=_is_currency)
 

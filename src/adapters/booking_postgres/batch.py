@@ -7,6 +7,7 @@ either. Values are adapted and rows are loaded by psycopg all the same.
 
 import select
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -64,22 +65,29 @@ def run(
 ) -> list[Rows]:
     """The rows of every statement, in order; each statement sees what the ones before it did and waited for.
 
-    Begins a transaction at READ COMMITTED unless one is open; without `begin` none is begun, and the statements are one
-    by themselves. With `commit` it is committed in the same round trip, and not if any statement fails. Raises
-    StatementFailed for the first that failed; those after it were not run.
+    Times are in UTC. Begins a transaction at READ COMMITTED unless one is open; without `begin` none is begun, and the
+    statements are one by themselves. With `commit` it is committed in the same round trip, and not if any statement
+    fails. Raises StatementFailed for the first that failed; those after it were not run.
     """
     server = connection.pgconn
     begin = begin and server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
     steps: list[_Step] = []
+    batch = [*([_BEGIN] if begin else ()), *statements, *([_COMMIT] if commit else ())]
+    # Before anything is sent: a value that cannot be adapted must not leave half a pipeline behind.
+    given = [_adapted(connection, statement) for statement in batch]
     try:
         server.enter_pipeline_mode()
-        for statement in [*([_BEGIN] if begin else ()), *statements, *([_COMMIT] if commit else ())]:
-            steps += _send(connection, statement)
+        for statement, values in zip(batch, given, strict=True):
+            steps += _send(connection, statement, values)
         server.pipeline_sync()
         failed = _receive(server, steps)
         server.exit_pipeline_mode()
         if failed is not None:
             raise failed
+        # In a transaction that has failed before, COMMIT succeeds, and rolls back.
+        if commit and steps[-1].result is not None and steps[-1].result.command_status != b"COMMIT":
+            steps[-1].result = None
+            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed: it was rolled back")
     except psycopg.Error as error:
         raise StatementFailed(_failed(steps), error) from error
     except BaseException:
@@ -92,11 +100,18 @@ def run(
     return [_rows_of(connection, result) for result in answers[begin : begin + len(statements)]]
 
 
-def _send(connection: Connection, statement: Statement) -> list[_Step]:
+def _adapted(connection: Connection, statement: Statement) -> Sequence[Any]:
+    """Its values as the server wants them. Raises StatementFailed for one that no server takes."""
+    given = [statement.values[name] for name in query_of(statement.sql).names]
+    try:
+        return Transformer(connection).dump_sequence(given, [PyFormat.TEXT] * len(given))
+    except psycopg.Error as error:
+        raise StatementFailed(statement.name, error) from error
+
+
+def _send(connection: Connection, statement: Statement, values: Sequence[Any]) -> list[_Step]:
     """Queue a statement, and its preparation where that is new."""
     server, query = connection.pgconn, query_of(statement.sql)
-    given = [statement.values[name] for name in query.names]
-    values = Transformer(connection).dump_sequence(given, [PyFormat.TEXT] * len(given))
     prepared = prepared_on(connection) if statement.plans else None
     name = prepared.name_of(query) if prepared else None
     if prepared is None or (name is None and not prepared.has_room):
@@ -157,5 +172,13 @@ def _rows_of(connection: Connection, result: pq.abc.PGresult | None) -> Rows:
         return []
     loader = Transformer(connection)
     loader.set_pgresult(result)
-    rows: Rows = loader.load_rows(0, result.ntuples, tuple)
-    return rows
+    return in_utc(loader.load_rows(0, result.ntuples, tuple))
+
+
+def in_utc(rows: Rows) -> Rows:
+    """The rows with their times in UTC.
+
+    psycopg gives them in the session's zone, where Python adds, subtracts and compares what the clock on the wall
+    shows: an hour wrong around every change of summer time.
+    """
+    return [tuple(v.astimezone(UTC) if type(v) is datetime else v for v in row) for row in rows]

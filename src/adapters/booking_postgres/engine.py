@@ -44,6 +44,7 @@ def create_pool(url: str, connections: int) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+    event.listen(engine, "connect", _speak_utc)
     event.listen(engine, "checkout", _refuse_dead_connection)
     if wish != "none":
         event.listen(engine, "connect", _prepare_unless_proxied if wish is None else _prepare)
@@ -71,6 +72,14 @@ def _prepare_unless_proxied(connection: Any, record: object) -> None:
     answer = connection.pgconn.exec_(b"SELECT pg_backend_pid()")
     if answer.get_value(0, 0) == str(connection.pgconn.backend_pid).encode():
         prepared.allow_on(connection)
+
+
+def _speak_utc(connection: Any, record: object) -> None:
+    """Times are sent and read in UTC, whatever the server's own zone: year 9999 has no hour more than Python knows.
+
+    Proxies follow this setting from session to session; where one does not, `batch.in_utc` is right all the same.
+    """
+    connection.pgconn.exec_(b"SET TimeZone TO 'UTC'")
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

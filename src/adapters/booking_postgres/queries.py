@@ -23,7 +23,7 @@ from booking_core.ports.queries import (
 )
 from booking_core.ports.repositories import Closure
 from booking_core.values import SaleStatus, Seat, SeatStatus, TicketedEvent
-from booking_postgres.batch import Statement
+from booking_postgres.batch import Statement, in_utc
 from booking_postgres.events import closure_of
 from booking_postgres.reading import Reader
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of, history_of
@@ -92,7 +92,7 @@ class PostgresQueries:
 
     def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
         with self.reader.open() as connection:
-            now: datetime = connection.execute(select(_CLOCK)).scalar_one()
+            now = connection.execute(select(_CLOCK)).scalar_one().astimezone(UTC)
             wanted = and_(bookings.c.user_id == user_id, _has_status(status, now))
             total: int = connection.execute(select(func.count()).select_from(bookings).where(wanted)).scalar_one()
             keys = connection.execute(
@@ -103,7 +103,9 @@ class PostgresQueries:
                 .offset(page.offset)
             ).all()
             found = connection.execute(_SOME, {"slots": [key[0] for key in keys], "ids": [key[1] for key in keys]})
-            return Paged(items=[booking_of(tuple(row)).as_of(now) for row in found], total=total)
+            return Paged(
+                items=[booking_of(row).as_of(now) for row in in_utc([tuple(row) for row in found])], total=total
+            )
 
     def history(self, booking_id: UUID) -> Sequence[HistoryEntry]:
         columns = [column for column in history.c if column.name not in ("slot", "booking_id")]

@@ -8,7 +8,7 @@ import psycopg
 from attrs import frozen
 from sqlalchemy import Connection, Engine
 
-from booking_postgres.batch import Row, Rows, Statement, StatementFailed, run
+from booking_postgres.batch import Row, Rows, Statement, StatementFailed, in_utc, run
 from booking_postgres.failures import ConnectionLost, PreparedStatementGone, translate, translated
 from booking_postgres.prepared import forbid_on
 from booking_postgres.transaction import driver_of
@@ -36,7 +36,7 @@ class Reader:
         if self.engine is None:
             with self.open() as connection:
                 cursor = driver_of(connection).execute(statement.sql, statement.values)
-                return cursor.fetchall()
+                return in_utc(cursor.fetchall())
         try:
             return self._rows_of_pool(self.engine, statement)
         except (ConnectionLost, PreparedStatementGone):

@@ -61,7 +61,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> Flask:
     app = BookingApi("booking_api", static_folder=None, template_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    limit_bodies(app)
+    limit_bodies(app, service.bodies_at_once)
     install(app, verifier)
     answer_errors(app)
     add_booking_routes(app, service)

@@ -20,6 +20,8 @@ class Service:
 
     `pseudonym_key` turns users' ids into the pseudonyms of the log: the same key, the same pseudonyms. Made up at
     every start unless given, so that nobody can tell a user's lines of yesterday from a stranger's.
+
+    `bodies_at_once`: how many threads may wait for a request's body; fewer than there are.
     """
 
     store: Store
@@ -29,3 +31,4 @@ class Service:
     metrics: Callable[[], bytes] | None = None
     registry: CollectorRegistry = field(factory=CollectorRegistry)
     pseudonym_key: bytes = field(factory=partial(secrets.token_bytes, 32), repr=False)
+    bodies_at_once: int = 6

@@ -112,6 +112,8 @@ class Composition:
             terms=self.terms,
             cors_origins=self.settings.cors_origins or (),
             metrics=metrics,
+            # `serving.threads_for` has a few threads more than that.
+            bodies_at_once=self.settings.db_connections,
             **key,
         )
 

@@ -104,6 +104,9 @@ def test_the_base_url_may_have_a_path_and_a_user_whose_password_is_not_logged(
     server: CatalogServer, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
+    # An earlier test of this process may have quietened the library, as the service does.
+    for name in ("httpx2", "httpcore2"):
+        caplog.set_level("DEBUG", logger=name)
     server.answer = honest({EVENT: SEATS})
     base = server.url.replace("http://", "http://bob:s%40cret@")
     assert connect(f"{base}/catalog/").event(EVENT.event_id) == EVENT

@@ -20,8 +20,6 @@ from booking_service.relaying import Relay
 from tests.integration.cli.program import booking
 from tests.integration.kafka.readers import bus_at, everything_in
 
-__all__ = ["fresh_topic", "kafka_bootstrap", "kafka_broker"]
-
 EVENT_ID = UUID("018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101")
 
 

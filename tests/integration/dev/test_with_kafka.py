@@ -11,8 +11,6 @@ from tests.integration.dev.conftest import StartDev
 from tests.integration.dev.running import PATIENCE_SECONDS, dev_command, environment, free_port
 from tests.integration.kafka.readers import bus_at, everything_in
 
-__all__ = ["fresh_topic", "kafka_bootstrap", "kafka_broker"]
-
 
 def test_a_payment_that_somebody_else_writes_confirms_the_booking(
     start_dev: StartDev,

@@ -23,6 +23,7 @@ _WAITING: Final = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'booking-core' AND wait_event_type = 'Lock'
 """
+_BLOCKED: Final = f"{_WAITING} AND cardinality(pg_blocking_pids(pid)) > 0"
 _AGE: Final = (
     "UPDATE booking.bookings SET created_at = created_at - %(by)s::interval,"
     " expires_at = expires_at - %(by)s::interval, deadline = deadline - %(by)s::interval,"
@@ -114,6 +115,10 @@ class Stage:
     def await_waiting(self, sessions: int = 1) -> None:
         """Return once so many of the store's sessions wait for a lock."""
         until(lambda: self.ask(_WAITING) >= sessions, f"{sessions} sessions wait for a lock")
+
+    def await_blocked(self, sessions: int) -> None:
+        """Return once so many of the store's sessions wait for a lock that another session has now."""
+        until(lambda: self.ask(_BLOCKED) >= sessions, f"{sessions} sessions are blocked")
 
     def sleep_until(self, moment: Any) -> None:
         """Return once the database's clock is past that moment."""

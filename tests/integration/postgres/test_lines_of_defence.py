@@ -195,7 +195,10 @@ class TestTheOrderOfLocks:
             for number, user in enumerate(("ada", "grace"), start=1):
                 jobs.append(threads.submit(stage.scenery.reserve, 0, 1, user=user))
                 stage.await_waiting(number)
-            for outsider in outsiders:
-                outsider.rollback()
+            first, second = outsiders
+            first.rollback()
+            # Who has got that lock must stand in line for the other one, else it may find it free and jump in.
+            stage.await_blocked(2)
+            second.rollback()
             wait(jobs)
             return [job.exception() or job.result() for job in jobs]
