@@ -41,16 +41,10 @@ _PRUNE: Final = (
 
 
 @define(eq=False)
-class PostgresStore:
-    """See `booking_core.ports.Store`. Opens no more connections than its engine's pool holds."""
+class _OverReader:
+    """What both stores do in the same way over the connections of their reader."""
 
-    engine: Engine
-    idempotency_hours: float = _DEFAULT_HOURS
-    retries: int = field(default=3, init=False)
     _reader: Reader = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._reader = Reader(engine=self.engine)
 
     @property
     def queries(self) -> Queries:
@@ -59,6 +53,28 @@ class PostgresStore:
     @property
     def outbox(self) -> Outbox:
         return PostgresOutbox(self._reader)
+
+    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
+        with self._reader.open() as connection:
+            values = {
+                "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+                "key_age": idempotency_hours * 3600,
+                "age": retention_days * 86400,
+                "limit": limit,
+            }
+            return sum(connection.execute(text(statement), values).rowcount for statement in _PRUNE)
+
+
+@define(eq=False)
+class PostgresStore(_OverReader):
+    """See `booking_core.ports.Store`. Opens no more connections than its engine's pool holds."""
+
+    engine: Engine
+    idempotency_hours: float = _DEFAULT_HOURS
+    retries: int = field(default=3, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._reader = Reader(engine=self.engine)
 
     def unit_of_work(self) -> UnitOfWork:
         return PostgresUnitOfWork(Session(OwnTransaction(self.engine), self.idempotency_hours))
@@ -70,9 +86,6 @@ class PostgresStore:
         caller's transaction usable, with none of our writes in it. Retrying after TransactionConflict is the caller's.
         """
         return JoinedStore(connection, self.idempotency_hours)
-
-    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
-        return _prune(self._reader, idempotency_hours, retention_days, limit)
 
     def migrate(self) -> Sequence[str]:
         with translated():
@@ -90,30 +103,18 @@ class PostgresStore:
 
 
 @define(eq=False)
-class JoinedStore:
+class JoinedStore(_OverReader):
     """A store in a transaction that the caller owns, on the caller's connection. Used by one thread at a time."""
 
     connection: Connection
     idempotency_hours: float = _DEFAULT_HOURS
     retries: int = field(default=0, init=False)
-    _reader: Reader = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._reader = Reader(connection=self.connection)
 
-    @property
-    def queries(self) -> Queries:
-        return PostgresQueries(self._reader)
-
-    @property
-    def outbox(self) -> Outbox:
-        return PostgresOutbox(self._reader)
-
     def unit_of_work(self) -> UnitOfWork:
         return PostgresUnitOfWork(Session(CallersTransaction(self.connection), self.idempotency_hours))
-
-    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
-        return _prune(self._reader, idempotency_hours, retention_days, limit)
 
     def migrate(self) -> Sequence[str]:
         """Refused: migrations need a connection and a transaction of their own."""
@@ -124,14 +125,3 @@ class JoinedStore:
 
     def close(self) -> None:
         """Does nothing: the connection is the caller's."""
-
-
-def _prune(reader: Reader, idempotency_hours: float, retention_days: float, limit: int) -> int:
-    with reader.open() as connection:
-        values = {
-            "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
-            "key_age": idempotency_hours * 3600,
-            "age": retention_days * 86400,
-            "limit": limit,
-        }
-        return sum(connection.execute(text(statement), values).rowcount for statement in _PRUNE)
