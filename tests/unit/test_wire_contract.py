@@ -13,9 +13,8 @@ from booking_core.commands import CancelBooking, CancelEvent
 from booking_core.events import PUBLISHED
 from booking_core.inbound import CONSUMED, Skipped, parse
 from booking_core.lifecycle import RefundReason
-from booking_core.use_cases import cancel, cancel_event, expire
+from booking_core.use_cases import Effect, apply_payments, cancel, cancel_event, expire
 from booking_core.values import Terms
-from booking_service.consuming import apply
 from booking_service.dev_payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
 from booking_service.relaying import Relay
 from tests.unit.booking_service.world import EVENT_ID, World, payment
@@ -45,7 +44,7 @@ class Story:
         value = payment(booking.booking_id, event_type, self._number, **{"amount": amount, **payload})
         command = parse(value)
         assert not isinstance(command, Skipped)
-        assert apply(command, store=self.world.store, terms=Terms())
+        assert apply_payments([command], store=self.world.store, terms=Terms()) == [Effect.CHANGED]
 
     def give_back(self, booking: Booking) -> None:
         command = CancelBooking(user_id=booking.user_id, booking_id=booking.booking_id, correlation_id=str(uuid4()))
@@ -124,7 +123,7 @@ def test_what_the_simulated_payment_service_says_keeps_the_schemas() -> None:
     booking = world.reserve(1, user="bob")
     story_payment = parse(payment(booking.booking_id, amount=75.0))
     assert not isinstance(story_payment, Skipped)
-    apply(story_payment, store=world.store, terms=Terms())
+    apply_payments([story_payment], store=world.store, terms=Terms())
     cancel(CancelBooking(user_id="bob", booking_id=booking.booking_id, correlation_id="c"), store=world.store)
     Relay(world.store, world.bus, "booking.events").run_once()
     refunds = RefundSimulator(

@@ -1,5 +1,6 @@
 """Idempotency keys and the inbox: what was asked or told before."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from booking_core.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy
@@ -48,7 +49,10 @@ class MemoryInbox:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def remember(self, booking_id: UUID, message_id: UUID) -> bool:
+    def remember(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        return [self._is_new(booking_id, message_id) for booking_id, message_id in messages]
+
+    def _is_new(self, booking_id: UUID, message_id: UUID) -> bool:
         self._transaction.locks.take(message_lock(booking_id, message_id))
         with self._transaction.looking() as now:
             inbox = self._transaction.tables.inbox

@@ -1,6 +1,7 @@
 """Bookings within one transaction: locking, loading, writing, and ending what is overdue."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -47,16 +48,14 @@ class MemoryBookings:
         return scene
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
-        self._transaction.locks.take(booking_lock(booking_id))
+        return self.lock_several([booking_id]).get(booking_id)
+
+    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
+        for booking_id in sorted(set(booking_ids)):
+            self._transaction.locks.take(booking_lock(booking_id))
         with self._transaction.looking() as now:
-            tables = self._transaction.tables
-            booking = tables.bookings.get(booking_id)
-            if booking is None:
-                return None
-            event = tables.events.get(booking.event_id)
-            return LockedBooking(
-                booking=copy_of(booking), now=now, event_starts_at=event.event.starts_at if event else None
-            )
+            found = {each: self._transaction.tables.bookings.get(each) for each in booking_ids}
+            return {booking_id: self._locked(booking, now) for booking_id, booking in found.items() if booking}
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         found: list[LockedBooking] = []
@@ -86,6 +85,12 @@ class MemoryBookings:
                 self.save(booking)
                 expired, seats = expired + 1, seats + len(booking.seats)
         return Sweep(expired=expired, seats_released=seats)
+
+    def _locked(self, booking: Booking, now: datetime) -> LockedBooking:
+        event = self._transaction.tables.events.get(booking.event_id)
+        return LockedBooking(
+            booking=copy_of(booking), now=now, event_starts_at=event.event.starts_at if event else None
+        )
 
     def _scene(self, request: SeatRequest) -> LockedSeats:
         with self._transaction.looking() as now:

@@ -1,6 +1,6 @@
 """Bookings in PostgreSQL. The order of locks: idempotency key, user, bookings by id, seats by id."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -65,11 +65,18 @@ class PostgresBookings:
         return found.scene(request, tuple(self._locked_of(row).booking for row in rows), None)
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
-        values = {"slot": slot_of_booking(booking_id), "booking_id": booking_id, "booking_ids": [booking_id]}
-        _, loaded = self.session.run(
-            [Statement(_LOCK, values, "lock booking"), Statement(_LOAD, values, "load booking")]
-        )
-        return self._locked_of(loaded[0]) if loaded else None
+        return self.lock_several([booking_id]).get(booking_id)
+
+    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
+        by_slot: dict[int, list[UUID]] = {}
+        for booking_id in sorted(set(booking_ids)):
+            by_slot.setdefault(slot_of_booking(booking_id), []).append(booking_id)
+        # Each statement names its slot, and of a slot the bookings are loaded when all of all slots are locked.
+        locks = [_locking(booking_id) for booking_id in sorted(set(booking_ids))]
+        loads = [_loading(slot, ids) for slot, ids in by_slot.items()]
+        loaded = self.session.run([*locks, *loads])[len(locks) :]
+        locked = [self._locked_of(row) for rows in loaded for row in rows]
+        return {each.booking.booking_id: each for each in locked}
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         slot = slot_of_event(event_id)
@@ -84,8 +91,7 @@ class PostgresBookings:
 
     def save(self, booking: Booking) -> None:
         if booking.booking_id not in self._locked:
-            values = {"slot": slot_of_booking(booking.booking_id), "booking_id": booking.booking_id}
-            [found] = self.session.run([Statement(_LOCK, values, "lock booking")])
+            [found] = self.session.run([_locking(booking.booking_id)])
             self._locked[booking.booking_id] = found[0][0] if found else 0
         if self._locked[booking.booking_id] != booking.loaded_revision:
             raise TransactionConflict()
@@ -113,7 +119,7 @@ class PostgresBookings:
     def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
         if not booking_ids:
             return []
-        [loaded] = self.session.run([Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load")])
+        [loaded] = self.session.run([_loading(slot, booking_ids)])
         return loaded
 
     def _locked_of(self, row: Row) -> LockedBooking:
@@ -121,3 +127,11 @@ class PostgresBookings:
         self._locked[booking.booking_id] = booking.revision
         now: datetime = row[-2]
         return LockedBooking(booking=booking, now=now, event_starts_at=row[-1])
+
+
+def _locking(booking_id: UUID) -> Statement:
+    return Statement(_LOCK, {"slot": slot_of_booking(booking_id), "booking_id": booking_id}, "lock booking")
+
+
+def _loading(slot: int, booking_ids: Sequence[UUID]) -> Statement:
+    return Statement(_LOAD, {"slot": slot, "booking_ids": list(booking_ids)}, "load bookings")

@@ -1,5 +1,6 @@
 """What makes a request or a message happen once: idempotency keys and the inbox."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -36,10 +37,16 @@ class PostgresInbox:
 
     session: Session
 
-    def remember(self, booking_id: UUID, message_id: UUID) -> bool:
-        values = {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id}
-        [rows] = self.session.run([Statement(_REMEMBER, values, "inbox")])
-        return bool(rows)
+    def remember(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        statements = [
+            Statement(
+                _REMEMBER,
+                {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id},
+                "inbox",
+            )
+            for booking_id, message_id in messages
+        ]
+        return [bool(rows) for rows in self.session.run(statements)]
 
 
 @frozen(eq=False)

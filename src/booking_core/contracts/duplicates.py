@@ -36,14 +36,25 @@ class InboxContract:
         scenery = Scenery.of(store_harness)
         booking_id, message_id = scenery.reserve(0).booking_id, uuid4()
         with scenery.store.unit_of_work() as uow:
-            assert uow.inbox.remember(booking_id, message_id)
-            assert not uow.inbox.remember(booking_id, message_id)
+            assert uow.inbox.remember([(booking_id, message_id)]) == [True]
+            assert uow.inbox.remember([(booking_id, message_id)]) == [False]
+
+    def test_several_at_once(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        first, second = scenery.reserve(0).booking_id, scenery.reserve(1).booking_id
+        known, message_id, other = uuid4(), uuid4(), uuid4()
+        self._remember(scenery.store, first, known)
+        with scenery.store.unit_of_work() as uow:
+            messages = [(second, other), (first, known), (first, message_id), (first, message_id)]
+
+            assert uow.inbox.remember(messages) == [True, False, True, False]
+            assert uow.inbox.remember([]) == []
 
     def test_a_rollback_forgets(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
         booking_id, message_id = scenery.reserve(0).booking_id, uuid4()
         with scenery.store.unit_of_work() as uow:
-            assert uow.inbox.remember(booking_id, message_id)
+            assert uow.inbox.remember([(booking_id, message_id)]) == [True]
 
         assert self._remember(scenery.store, booking_id, message_id)
 
@@ -62,7 +73,7 @@ class InboxContract:
     def _remember(self, store: Store, booking_id: UUID, message_id: UUID) -> bool:
         with store.unit_of_work() as uow:
             uow.bookings.lock(booking_id)
-            is_new = uow.inbox.remember(booking_id, message_id)
+            [is_new] = uow.inbox.remember([(booking_id, message_id)])
             uow.commit()
             return is_new
 

@@ -117,7 +117,7 @@ class IsolationContract:
         held = scenery.store.queries.bookings_of("grace", None, Page()).items[0]
         locked = uow.bookings.lock(held.booking_id)
         assert locked is not None
-        assert uow.inbox.remember(held.booking_id, held.event_id)
+        assert uow.inbox.remember([(held.booking_id, held.event_id)]) == [True]
         paying("pay-1")(locked)
         uow.bookings.save(locked.booking)
         uow.bookings.add(scenery.new_booking(0, 1), KEY, "the answer")
@@ -146,7 +146,7 @@ class IsolationContract:
         scene = scene_of(store, scenery.request(0, 1, 4))
         assert (len(scene.seats), scene.taken, scene.pending, scene.closed) == (3, frozenset(), 0, False)
         with store.unit_of_work() as uow:
-            assert uow.inbox.remember(held.booking_id, event_id)
+            assert uow.inbox.remember([(held.booking_id, event_id)]) == [True]
             assert uow.idempotency.claim(KEY) is None
 
 
@@ -163,7 +163,7 @@ class StaleRevisionContract:
         def save() -> None:
             with scenery.store.unit_of_work() as uow:
                 uow.bookings.save(stale)
-                uow.inbox.remember(stale.booking_id, scenery.event.event_id)
+                uow.inbox.remember([(stale.booking_id, scenery.event.event_id)])
                 uow.commit()
 
         refused(TransactionConflict, save)
@@ -173,7 +173,7 @@ class StaleRevisionContract:
         assert len(scenery.store.queries.history(winner.booking_id)) == 2
         assert scenery.seat_status(0) is SeatStatus.HELD
         with scenery.store.unit_of_work() as uow:
-            assert uow.inbox.remember(stale.booking_id, scenery.event.event_id)
+            assert uow.inbox.remember([(stale.booking_id, scenery.event.event_id)]) == [True]
 
     def test_one_stale_booking_among_many_stops_all(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)

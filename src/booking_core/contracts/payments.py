@@ -61,6 +61,40 @@ class PaymentsContract:
         assert (locked.booking.new_events, locked.booking.new_history) == ([], [])
         assert locked.booking.loaded_revision == made.revision == 1
 
+    def test_several_are_locked_and_those_unknown_left_out(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        first, second, other = (scenery.reserve(number) for number in range(3))
+        unknown = scenery.new_booking(3).booking_id
+        scenery.change(second.booking_id, paying("pay-1"))
+
+        with scenery.store.unit_of_work() as uow:
+            locked = uow.bookings.lock_several([second.booking_id, unknown, first.booking_id, second.booking_id])
+            assert uow.bookings.lock_several([]) == {}
+
+        assert set(locked) == {first.booking_id, second.booking_id}
+        assert facts(locked[first.booking_id].booking) == facts(first)
+        assert locked[second.booking_id].booking.status is Status.CONFIRMED
+        assert all(each.event_starts_at == scenery.event.starts_at for each in locked.values())
+        assert other.booking_id not in locked
+
+    def test_all_that_were_locked_together_can_be_changed(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = [scenery.reserve(number).booking_id for number in range(3)]
+
+        with scenery.store.unit_of_work() as uow:
+            locked = uow.bookings.lock_several(made)
+            for number, verb in enumerate((paying("pay-1"), failing("pay-1"), starting("pay-1"))):
+                verb(locked[made[number]])
+                uow.bookings.save(locked[made[number]].booking)
+            uow.commit()
+
+        stored = [scenery.store.queries.booking(each) for each in made]
+        assert [each.booking.status for each in stored if each] == [
+            Status.CONFIRMED,
+            Status.CANCELLED,
+            Status.PROCESSING,
+        ]
+
     def test_a_payment_in_progress(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
 

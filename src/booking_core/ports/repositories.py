@@ -1,6 +1,6 @@
 """What one unit of work reads and writes. All of it happens in one transaction, or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -73,6 +73,13 @@ class BookingRepository(Protocol):
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
         """Lock one booking and load it as it is under the lock; None if there is none."""
+        ...
+
+    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
+        """Lock and load these bookings, in order of id; those that do not exist are left out.
+
+        Each is as it is once all of them are locked, and so is its `now`.
+        """
         ...
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
@@ -156,8 +163,12 @@ class EventRepository(Protocol):
 class Inbox(Protocol):
     """Which inbound messages have been applied (FR-11, "check eventId before processing")."""
 
-    def remember(self, booking_id: UUID, message_id: UUID) -> bool:
-        """Record the message in this transaction; False if it was recorded before. Call it under the booking's lock."""
+    def remember(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        """Record these messages, each by the ids of its booking and of itself, in this transaction.
+
+        For each, in the order given: False if it was recorded before, earlier in `messages` included. Call it under
+        the locks of the bookings.
+        """
         ...
 
 

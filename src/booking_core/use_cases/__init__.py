@@ -12,15 +12,24 @@ from booking_core.use_cases.look import (
     list_seats,
     show_booking,
 )
-from booking_core.use_cases.pay import answer_refund, confirm_payment, fail_payment, start_payment
+from booking_core.use_cases.pay import (
+    Effect,
+    answer_refund,
+    apply_payments,
+    confirm_payment,
+    fail_payment,
+    start_payment,
+)
 from booking_core.use_cases.reserve import EarlierAnswer, Once, reserve, reserve_once
 
 __all__ = [
     "CancelledEvent",
     "EarlierAnswer",
+    "Effect",
     "Once",
     "SeatMap",
     "answer_refund",
+    "apply_payments",
     "cancel",
     "cancel_event",
     "close_event",

@@ -10,8 +10,8 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import json_option, print_json, print_line, progress
 from booking_core.events import PUBLISHED
 from booking_core.ports.store import EventSelection
+from booking_service.applying import Handler
 from booking_service.composition import Composition
-from booking_service.consuming import Handler
 from booking_service.replaying_events import replay_events
 from booking_service.replaying_letters import LetterReplay, replay_group, would_handle
 from booking_service.settings_table import Need

@@ -1,19 +1,16 @@
 """The consumer: what the Payment Service says is applied to our bookings, each message once (FR-08 to FR-13)."""
 
 from collections import Counter
-from enum import Enum
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
-from attrs import frozen
 
-from booking_core.commands import ConfirmPayment, FailPayment, PaymentCommand, StartPayment
-from booking_core.errors import BookingError, Failure
-from booking_core.inbound import Skipped, parse
+from booking_core.errors import BookingError
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
-from booking_core.use_cases import answer_refund, confirm_payment, fail_payment, start_payment
 from booking_core.values import Terms
+from booking_service.applying import Handler, Outcome, Verdict, reason_of
 from booking_service.dead_letters import DeadLetters
 from booking_service.running import GoOn, always
 
@@ -22,58 +19,6 @@ _log = structlog.get_logger(__name__)
 # poll() can't be woken: this is how long a stop may have to wait for it.
 POLL_SECONDS: Final = 0.5
 _TRIES: Final = 5
-
-
-def apply(command: PaymentCommand, *, store: Store, terms: Terms) -> bool:
-    """Do what the command says; False if it changes nothing. Raises BookingNotFound, ServiceBusy."""
-    if isinstance(command, StartPayment):
-        return start_payment(command, store=store, terms=terms)
-    if isinstance(command, ConfirmPayment):
-        return confirm_payment(command, store=store)
-    if isinstance(command, FailPayment):
-        return fail_payment(command, store=store)
-    return answer_refund(command, store=store)
-
-
-def described_bug(error: Exception) -> tuple[str, str]:
-    """Code and problem of a dead letter that met a bug of ours: its text may hold anything, so only its name."""
-    return BookingError.code, f"{type(error).__name__} while it was applied"
-
-
-class Outcome(Enum):
-    """What became of a message that was no trouble."""
-
-    APPLIED = "applied"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-
-
-@frozen
-class Handler:
-    """The normal path of a message, whether it comes from the payments topic or out of the dead letters."""
-
-    store: Store
-    terms: Terms
-
-    def handle(self, delivery: Delivery) -> Outcome:
-        """Apply it, in a transaction of its own.
-
-        Raises Failure (later it may work), any other BookingError (it will be no better the next time:
-        MalformedMessage, BookingNotFound, a value that a rule refuses), or whatever a bug of ours raises.
-        """
-        command = parse(delivery.value or b"")
-        if isinstance(command, Skipped):
-            _log.debug("consumer.skipped", event_type=command.event_type)
-            return Outcome.SKIPPED
-        changed = apply(command, store=self.store, terms=self.terms)
-        _log.debug(
-            "consumer.applied",
-            command=type(command).__name__,
-            changed=changed,
-            booking_id=str(command.booking_id),
-            correlation_id=command.correlation_id,
-        )
-        return Outcome.APPLIED if changed else Outcome.UNCHANGED
 
 
 class Consumer:
@@ -106,8 +51,7 @@ class Consumer:
         if not deliveries:
             return True
         try:
-            for delivery in deliveries:
-                self._handle(delivery)
+            self._settle(deliveries, self._handler.handle(deliveries))
         except BaseException:
             subscription.rewind()
             raise
@@ -122,21 +66,22 @@ class Consumer:
             self._subscription = None
             _log.info("consumer.stopped", **self.counts)
 
-    def _handle(self, delivery: Delivery) -> None:
-        try:
-            self.counts[self._handler.handle(delivery).value] += 1
-        except Failure:
-            raise
-        except BookingError as error:
-            self._bury(delivery, error.code, str(error))
-        except Exception as error:
-            origin = (delivery.topic, delivery.partition, delivery.offset)
-            self._tries[origin] += 1
-            if self._tries[origin] < _TRIES:
-                raise
-            _log.exception("consumer.gave_up", topic=origin[0], partition=origin[1], offset=origin[2])
-            self._bury(delivery, *described_bug(error))
+    def _settle(self, deliveries: Sequence[Delivery], verdicts: Sequence[Verdict]) -> None:
+        failed = [
+            (delivery, verdict)
+            for delivery, verdict in zip(deliveries, verdicts, strict=True)
+            if not isinstance(verdict, Outcome)
+        ]
+        for delivery, error in failed:
+            if not isinstance(error, BookingError):
+                self._try_again_or_give_up(delivery, error)
+        self._dead_letters.keep([(delivery, *reason_of(error)) for delivery, error in failed])
+        self.counts.update(verdict.value if isinstance(verdict, Outcome) else "dead" for verdict in verdicts)
 
-    def _bury(self, delivery: Delivery, code: str, problem: str) -> None:
-        self._dead_letters.keep(delivery, code, problem)
-        self.counts["dead"] += 1
+    def _try_again_or_give_up(self, delivery: Delivery, error: Exception) -> None:
+        origin = (delivery.topic, delivery.partition, delivery.offset)
+        self._tries[origin] += 1
+        if self._tries[origin] < _TRIES:
+            raise error
+        place = {"topic": delivery.topic, "partition": delivery.partition, "offset": delivery.offset}
+        _log.error("consumer.gave_up", **place, exc_info=error)

@@ -24,22 +24,19 @@ class DeadLetters:
         self.kept = 0
         self._bus, self._topic = bus, topic
 
-    def keep(self, delivery: Delivery, code: str, problem: str) -> None:
-        """Publish the message as it came, with `code` and `problem` as its reason. Raises BusUnavailable.
+    def keep(self, failed: Sequence[tuple[Delivery, str, str]]) -> None:
+        """Publish these messages as they came, each with a code and a problem as its reason.
 
-        Key and bytes are the original ones; above 900 KB (a key: 4 KB) they are cut, and a header says so.
+        Key and bytes are the original ones; above 900 KB (a key: 4 KB) they are cut, and a header says so. All at
+        once, in the order given. Raises BusUnavailable: then some may be there twice, and none is lost.
         """
-        letter = _letter(delivery, _reason(code, problem), _origin(delivery))
-        self._bus.publish(self._topic, [letter])
-        self.kept += 1
-        _log_kept(letter)
+        self._publish([_letter(each, _reason(code, problem), _origin(each)) for each, code, problem in failed])
 
     def keep_again(self, failed: Sequence[tuple[Delivery, str, str]]) -> None:
-        """Publish these dead letters once more, each with code and problem of today; where they came from stays.
+        """Publish these dead letters once more, each with code and problem of today; where they came from stays."""
+        self._publish([_letter(each, _reason(code, problem), _origin_kept(each)) for each, code, problem in failed])
 
-        All at once, in the order given. Raises BusUnavailable: then some may be there twice, and none is lost.
-        """
-        letters = [_letter(each, _reason(code, problem), _origin_kept(each)) for each, code, problem in failed]
+    def _publish(self, letters: Sequence[Message]) -> None:
         self._bus.publish(self._topic, letters)
         self.kept += len(letters)
         for letter in letters:

@@ -8,10 +8,9 @@ from typing import Final
 import structlog
 
 from booking_core.errors import BookingError, BookingNotFound, BusUnavailable, Failure
-from booking_core.inbound import Skipped, parse
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
-from booking_service.consuming import Handler, described_bug
+from booking_service.applying import Handler, Outcome, Verdict, reason_of, understood
 from booking_service.dead_letters import DeadLetters
 from booking_service.running import GoOn, always
 
@@ -20,7 +19,7 @@ _log = structlog.get_logger(__name__)
 POLL_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 30.0
 
-Handle = Callable[[Delivery], object]
+Handle = Callable[[Sequence[Delivery]], Sequence[Verdict]]
 
 
 class ReplayStalled(Failure):
@@ -38,12 +37,13 @@ def replay_group(consumer_group: str) -> str:
 def would_handle(store: Store) -> Handle:
     """As far as can be said without changing anything: the message is understood, and its booking is there."""
 
-    def handle(delivery: Delivery) -> None:
-        command = parse(delivery.value or b"")
-        if not isinstance(command, Skipped) and store.queries.booking(command.booking_id) is None:
-            raise BookingNotFound()
+    def verdict(delivery: Delivery) -> Verdict:
+        command = understood(delivery)
+        if isinstance(command, Verdict):
+            return command
+        return Outcome.APPLIED if store.queries.booking(command.booking_id) else BookingNotFound()
 
-    return handle
+    return lambda deliveries: [verdict(delivery) for delivery in deliveries]
 
 
 class LetterReplay:
@@ -109,16 +109,13 @@ class LetterReplay:
 
     def _take(self, letters: Sequence[Delivery]) -> None:
         failed: list[tuple[Delivery, str, str]] = []
-        for letter in letters:
-            try:
-                self._handle(letter)
-            except Failure:
-                raise
-            except BookingError as error:
-                failed.append((letter, error.code, str(error)))
-            except Exception as error:
-                _log.exception("replay.gave_up", partition=letter.partition, offset=letter.offset)
-                failed.append((letter, *described_bug(error)))
+        for letter, verdict in zip(letters, self._handle(letters), strict=True):
+            if isinstance(verdict, Outcome):
+                continue
+            if not isinstance(verdict, BookingError):
+                place = {"partition": letter.partition, "offset": letter.offset}
+                _log.error("replay.gave_up", **place, exc_info=verdict)
+            failed.append((letter, *reason_of(verdict)))
         if self._dead_letters is not None:
             self._dead_letters.keep_again(failed)
         for letter in letters:

@@ -145,7 +145,7 @@ class TestTheSessionIsKilled:
             steps: dict[str, Callable[[], object]] = {
                 "lock": lambda: uow.bookings.lock(booking.booking_id),
                 "save": lambda: uow.bookings.save(other),
-                "inbox": lambda: uow.inbox.remember(booking.booking_id, booking.booking_id),
+                "inbox": lambda: uow.inbox.remember([(booking.booking_id, booking.booking_id)]),
                 "sweep": lambda: uow.bookings.expire_overdue(1),
                 "event": lambda: uow.events.put_seats(stage.scenery.event.event_id, stage.scenery.seats),
             }

@@ -16,9 +16,8 @@ from booking_cli.invocation import Invocation
 from booking_cli.main import cli, run
 from booking_core.commands import CancelBooking
 from booking_core.inbound import Skipped, parse
-from booking_core.use_cases import cancel
+from booking_core.use_cases import Effect, apply_payments, cancel
 from booking_core.values import Terms
-from booking_service.consuming import apply
 from booking_service.dev_tokens import DevTokens
 from booking_service.local_issuer import AUDIENCE, ISSUER
 from tests.unit.booking_service.world import EVENT_ID, World, payment
@@ -66,7 +65,7 @@ def confirm(world: World, *numbers: int, **changes: Any) -> UUID:
     made = world.reserve(*numbers)
     command = parse(payment(made.booking_id, number=numbers[0], amount=75.0 * len(numbers), **changes))
     assert not isinstance(command, Skipped)
-    assert apply(command, store=world.store, terms=Terms())
+    assert apply_payments([command], store=world.store, terms=Terms()) == [Effect.CHANGED]
     return made.booking_id
 
 

@@ -1,9 +1,12 @@
 """The consumer: what is applied, what is skipped, what becomes a dead letter, and what waits."""
 
+from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
 
+from booking_core.booking import Booking
 from booking_core.errors import BusUnavailable, ServiceBusy
 from booking_core.lifecycle import CancellationReason, Status
 from booking_core.payments import RefundStatus
@@ -125,6 +128,7 @@ def test_an_outage_of_the_database_is_no_poison(world: World, monkeypatch: pytes
     first, second = world.reserve(1, 2), world.reserve(3, 4)
     send(world, payment(first.booking_id, number=1), payment(second.booking_id, number=2))
     consumer = consumer_of(world)
+    monkeypatch.setattr("booking_service.applying.TOGETHER", 1)
     unit_of_work, calls = world.store.unit_of_work, []
 
     def failing() -> object:
@@ -180,7 +184,7 @@ def test_a_bug_is_tried_five_times_before_the_message_is_dead(world: World, monk
     def bug(*_: object, **__: object) -> bool:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("booking_service.consuming.confirm_payment", bug)
+    monkeypatch.setattr("booking_service.applying.apply_payments", bug)
     for _ in range(4):
         with pytest.raises(KeyError):
             consumer.run_once()
@@ -190,6 +194,57 @@ def test_a_bug_is_tried_five_times_before_the_message_is_dead(world: World, monk
     (dead,) = world.read(DEAD)
     assert dead.value == value
     assert dict(dead.headers)["reason"] == b"INTERNAL_ERROR: KeyError while it was applied"
+
+
+def test_a_bug_with_one_message_does_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, sick, last = world.reserve(1, 2), world.reserve(3, 4), world.reserve(5, 6)
+    send(world, *(payment(each.booking_id, number=n) for n, each in enumerate((first, sick, last))))
+    consumer = consumer_of(world)
+    confirm = Booking.confirm
+
+    def sometimes(booking: Booking, *given: Any) -> None:
+        if booking.booking_id == sick.booking_id:
+            raise KeyError("a secret")
+        confirm(booking, *given)
+
+    monkeypatch.setattr(Booking, "confirm", sometimes)
+    for _ in range(4):
+        with pytest.raises(KeyError):
+            consumer.run_once()
+        assert show_booking(last.booking_id, store=world.store)[0].status is Status.CONFIRMED
+    consumer.run_once()
+
+    assert [show_booking(each.booking_id, store=world.store)[0].status for each in (first, sick, last)] == [
+        Status.CONFIRMED,
+        Status.PENDING,
+        Status.CONFIRMED,
+    ]
+    assert len(world.read(DEAD)) == 1
+
+
+def test_many_go_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those of one booking stay in their order, also where one transaction ends and the next begins."""
+    monkeypatch.setattr("booking_service.applying.TOGETHER", 3)
+    bookings = [world.reserve(number, number + 1, user=f"user-{number}") for number in range(1, 10, 2)]
+    send(
+        world,
+        *(
+            payment(each.booking_id, event_type, 10 * number + place)
+            for number, event_type in enumerate(("payment.processing", "payment.success", "payment.failed"))
+            for place, each in enumerate(bookings)
+        ),
+    )
+    unit_of_work = Mock(wraps=world.store.unit_of_work)
+    monkeypatch.setattr(world.store, "unit_of_work", unit_of_work)
+    consumer = consumer_of(world)
+
+    consumer.run_once()
+
+    for each in bookings:
+        _, history = show_booking(each.booking_id, store=world.store)
+        assert [entry.to_status for entry in history] == [Status.PENDING, Status.PROCESSING, Status.CONFIRMED]
+    assert unit_of_work.call_count == 5  # 15 messages, 3 a transaction
+    assert consumer.counts == {"applied": 10, "unchanged": 5}
 
 
 def test_closing_leaves_the_group(world: World) -> None:

@@ -12,7 +12,8 @@ from booking_core.ports.event_bus import Delivery, Message
 from booking_core.use_cases import show_booking
 from booking_core.values import Terms
 from booking_memory.bus import MemorySubscription
-from booking_service.consuming import Consumer, Handler
+from booking_service.applying import Handler
+from booking_service.consuming import Consumer
 from booking_service.dead_letters import DeadLetters
 from booking_service.replaying_letters import LetterReplay, ReplayStalled, replay_group, would_handle
 from tests.unit.booking_service.world import FailingBus, World, payment
@@ -88,7 +89,7 @@ def test_the_reason_is_todays(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     def bug(*_: object, **__: object) -> bool:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("booking_service.consuming.confirm_payment", bug)
+    monkeypatch.setattr("booking_service.applying.apply_payments", bug)
     world.bus.publish(DEAD, [Message(key=b"k", value=payment(booking.booking_id), headers={"reason": "X: old"})])
 
     replay_of(world).run()
