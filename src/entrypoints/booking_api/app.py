@@ -10,6 +10,7 @@ from werkzeug.routing import MapAdapter
 
 from booking_api.bookings import add_booking_routes
 from booking_api.cors import Cors
+from booking_api.early import EarlyAnswers
 from booking_api.errors import answer_errors, answer_http_error
 from booking_api.events import add_event_routes
 from booking_api.exchange import Exchange, current_exchange
@@ -33,8 +34,12 @@ class _NoSessions(SessionInterface):
 
 
 class BookingApi(Flask):
-    """Flask without what this API does not use: sessions, host matching, redirects to a path that was meant."""
+    """Flask without what this API does not use: sessions, host matching, redirects to a path that was meant.
 
+    `early` are the answers to requests that do not get as far as this.
+    """
+
+    early: EarlyAnswers
     request_class = Exchange
     session_interface = _NoSessions()
 
@@ -52,7 +57,7 @@ class BookingApi(Flask):
         return func
 
 
-def create_app(service: Service, verifier: TokenVerifier) -> Flask:
+def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     """The whole API over `service`, for customers whose tokens `verifier` accepts.
 
     Connects to nothing and reads no environment. Each call makes an application of its own; its metrics are
@@ -69,7 +74,9 @@ def create_app(service: Service, verifier: TokenVerifier) -> Flask:
     add_health_routes(app, service)
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
-    app.after_request(Finisher(cors, HttpMetrics(service.registry), service.pseudonym_key).finish)
+    metrics = HttpMetrics(service.registry)
+    app.early = EarlyAnswers(cors, metrics)
+    app.after_request(Finisher(cors, metrics, service.pseudonym_key).finish)
     return app
 
 

@@ -7,10 +7,11 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.bodies import create_booking_in
+from booking_api.crowd import FOUND, known_taken
 from booking_api.envelope import answer, enveloped, success
 from booking_api.exchange import Exchange
 from booking_api.idempotency import REPLAYED_HEADER, idempotency_key_of
-from booking_api.invalid import InvalidRequest
+from booking_api.invalid import InvalidRequest, both
 from booking_api.pages import page_of, query_of, status_of
 from booking_api.path_ids import id_in
 from booking_api.rendering import booking_json, pagination_json
@@ -26,6 +27,7 @@ from booking_core import (
     InvalidValue,
     Once,
     Reserve,
+    SeatAlreadyReserved,
     cancel,
     get_booking,
     list_bookings,
@@ -67,10 +69,22 @@ class BookingRoutes:
         key = idempotency_key_of(exchange, identity.user_id, f"POST {BOOKINGS}", body.document)
         if key is not None:
             return self._create_once(exchange, command, key)
-        service = self.service
-        booking = reserve(command, store=service.store, mirror=service.mirror, terms=service.terms)
+        booking = self._reserve(exchange, command)
         exchange.booking_id = booking.booking_id
         return success(booking_json(booking), 201)
+
+    def _reserve(self, exchange: Exchange, command: Reserve) -> Booking:
+        """Unless the seats are known to be taken: then nothing is asked. What is found out is told (see `crowd`)."""
+        if taken := known_taken(exchange.environ).intersection(command.seat_ids):
+            raise SeatAlreadyReserved.of(taken)
+        service = self.service
+        try:
+            booking = reserve(command, store=service.store, mirror=service.mirror, terms=service.terms)
+        except SeatAlreadyReserved as refusal:
+            exchange.environ[FOUND] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
+            raise
+        exchange.environ[FOUND] = frozenset(booking.seat_ids)
+        return booking
 
     def _create_once(self, exchange: Exchange, command: Reserve, key: IdempotencyKey) -> Response:
         written = b""
@@ -99,7 +113,7 @@ class BookingRoutes:
     def mine(self, exchange: Exchange, identity: Identity) -> Response:
         """200 with a page of the caller's bookings, newest first (spec 7.3)."""
         query = query_of(exchange)
-        page, status = page_of(query), status_of(query)
+        page, status = both(lambda: page_of(query), lambda: status_of(query))
         found = list_bookings(identity.user_id, status, page, store=self.service.store)
         return success([booking_json(each) for each in found.items], pagination=pagination_json(page, found.total))
 

@@ -13,5 +13,9 @@ _FORM: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 def correlation_of(environ: Mapping[str, Any]) -> str:
     """The caller's correlation id, if it has the form of one; else a new one, for a bad id is no reason to refuse."""
-    given = environ.get("HTTP_X_CORRELATION_ID")
+    return correlation_in(environ.get("HTTP_X_CORRELATION_ID"))
+
+
+def correlation_in(given: str | None) -> str:
+    """The header's text if it has the form of a correlation id; else a new one."""
     return given if given is not None and _FORM.fullmatch(given) else str(uuid4())

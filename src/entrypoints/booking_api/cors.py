@@ -1,6 +1,6 @@
 """Cross-origin requests: allowed for the configured origins, by these headers and methods; for nobody else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from flask import Request, Response
@@ -33,10 +33,17 @@ class Cors:
 
     def mark(self, request: Request, answer: Response) -> None:
         """Let pages of an allowed origin read this answer, errors included."""
+        for name, text in self.headers_for(request.environ.get("HTTP_ORIGIN")):
+            answer.headers.add(name, text)
+
+    def headers_for(self, origin: str | None) -> Sequence[tuple[str, str]]:
+        """What an answer to a page of this origin has to say; None is no page."""
         if not self._origins:
-            return
-        answer.headers.add("Vary", "Origin")
-        origin = request.environ.get("HTTP_ORIGIN")
-        if origin in self._origins:
-            answer.headers["Access-Control-Allow-Origin"] = origin
-            answer.headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+            return ()
+        if origin not in self._origins:
+            return (("Vary", "Origin"),)
+        return (
+            ("Vary", "Origin"),
+            ("Access-Control-Allow-Origin", origin),
+            ("Access-Control-Expose-Headers", _EXPOSED_HEADERS),
+        )

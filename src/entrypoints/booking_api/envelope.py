@@ -29,5 +29,9 @@ def success(data: Any, status: int = 200, **beside: Any) -> Response:
 
 def failure(code: str, status: int, message: str, details: Mapping[str, Any] | None = None) -> Response:
     """An answer that says what went wrong; `details` is an empty object when there are none."""
-    error = {"code": code, "message": message, "details": details or {}}
-    return answer(_ENCODER.encode({"success": False, "error": error}), status)
+    return answer(failed(code, message, details), status)
+
+
+def failed(code: str, message: str, details: Mapping[str, Any] | None = None) -> bytes:
+    """The whole body of a failure, in UTF-8."""
+    return _ENCODER.encode({"success": False, "error": {"code": code, "message": message, "details": details or {}}})

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Request, request
 
 from booking_api.correlation import correlation_of
+from booking_api.crowd import ARRIVED
 
 
 class Exchange(Request):
@@ -17,7 +18,7 @@ class Exchange(Request):
 
     def __init__(self, environ: dict[str, Any], populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
-        self.began = perf_counter()
+        self.began: float = environ.get(ARRIVED) or perf_counter()
         self.correlation_id = correlation_of(environ)
         self.user_id: str | None = None
         self.booking_id: UUID | None = None

@@ -1,6 +1,8 @@
 """The last step of every request: the headers that all answers have, one line in the log, and the figures."""
 
+import logging
 from hashlib import blake2b
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
@@ -15,8 +17,23 @@ from booking_api.metrics import HttpMetrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LONGEST_REASON: Final = 300
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+SAME_FOR_ALL: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+"""Headers that every answer has."""
 
 _log = structlog.get_logger("booking_api.access")
+
+
+def method_label(method: str) -> str:
+    """The method as figures and log name it; those that HTTP does not know are OTHER."""
+    return method if method in _METHODS else "OTHER"
+
+
+def _level_of(route: str, status: int) -> int:
+    """A probe that is answered is no news; that we were busy, or failed, is."""
+    if status >= 500:
+        return logging.WARNING if status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
+    return logging.DEBUG if route in _PROBES else logging.INFO
 
 
 class Finisher:
@@ -32,10 +49,10 @@ class Finisher:
         exchange = current_exchange()
         headers = answer.headers
         headers.add(HEADER, exchange.correlation_id)
-        headers.add("X-Content-Type-Options", "nosniff")
-        headers.add("Cache-Control", "no-store")
+        for name, text in SAME_FOR_ALL:
+            headers.add(name, text)
         self._cors.mark(exchange, answer)
-        method = exchange.method if exchange.method in _METHODS else "OTHER"
+        method = method_label(exchange.method)
         seconds = perf_counter() - exchange.began
         self._metrics.count_request(method, exchange.route, answer.status_code, exchange.error_code, seconds)
         if exchange.endpoint == CREATE:
@@ -59,7 +76,7 @@ class Finisher:
             line["user"] = self.pseudonym(exchange.user_id)
         if exchange.booking_id is not None:
             line["booking_id"] = str(exchange.booking_id)
-        _log.info("request", **line)
+        _log.log(_level_of(exchange.route, status), "request", **line)
 
     def pseudonym(self, user_id: str) -> str:
         """16 hexadecimal digits that stand for the user, and lead back to the id for nobody without the key."""

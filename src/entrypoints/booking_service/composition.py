@@ -112,7 +112,7 @@ class Composition:
             terms=self.terms,
             cors_origins=self.settings.cors_origins or (),
             metrics=metrics,
-            # `serving.threads_for` has a few threads more than that.
+            # Where there is a front, bodies have arrived before the application is called, and this never counts.
             bodies_at_once=self.settings.db_connections,
             **key,
         )

@@ -1,5 +1,6 @@
 """granian's server with our rules for replacing and stopping its worker processes."""
 
+import asyncio
 import os
 import signal
 import time
@@ -8,11 +9,11 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
 from queue import SimpleQueue
-from types import FrameType
 from typing import Any, Final
 
 import structlog
 from granian import _signals
+from granian._granian import WorkerSignal
 from granian.server.mp import MPServer, WorkerProcess
 
 _log = structlog.get_logger(__name__)
@@ -93,23 +94,26 @@ def _load(loader: Callable[[], Any]) -> Any:
     for number in _SIGNALS:
         # It has no requests to finish yet, and would otherwise go on with the parent's handlers.
         signal.signal(number, signal.SIG_DFL)
-    _signals.set_main_signals = _obey_once
+    _signals.set_loop_signals = _obey_once
     return loader()
 
 
-def _obey_once(stop: Callable[[int, FrameType | None], None], reload: object = None) -> None:
+def _obey_once(loop: asyncio.AbstractEventLoop) -> WorkerSignal:
     """How a worker listens to signals: to the first alone, for at the third granian drops the requests in flight.
 
     Several do come: ^C and systemd signal every process, and then the parent does.
     """
+    stop = WorkerSignal()
 
-    def obey(number: int, frame: FrameType | None) -> None:
+    def obey() -> None:
         for each in _SIGNALS:
+            loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_IGN)
-        stop(number, frame)
+        stop.set()
 
     for number in _SIGNALS:
-        signal.signal(number, obey)
+        loop.add_signal_handler(number, obey)
+    return stop
 
 
 class _Wake:

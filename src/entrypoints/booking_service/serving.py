@@ -51,15 +51,6 @@ class Address:
     workers: int
 
 
-def threads_for(connections: int) -> int:
-    """Threads of a process that has so many database connections: a few more, that verify, refuse and answer health.
-
-    Not many more: threads that want to run at once hand the interpreter to each other. 24 threads over 6 connections
-    made a quarter fewer reservations than 8, with twice the p95.
-    """
-    return connections + 2
-
-
 def serve(settings: Settings, address: Address, compose: Compose = Composition) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are answered first, for at most 30 s.
 
@@ -77,9 +68,8 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
             "booking_service.serving:load_app",
             address=address.host,
             port=address.port,
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             workers=address.workers,
-            blocking_threads=threads_for(share.db_connections),
             backlog=_BACKLOG,
             backpressure=_CONNECTIONS_PER_PROCESS,
             http1_settings=HTTP1Settings(max_buffer_size=_LONGEST_HEAD),
@@ -107,15 +97,17 @@ _GRANIAN_LOGS: Final[dict[str, Any]] = {
 
 
 def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent: int) -> Any:
-    """In a worker process: the WSGI application. A start that fails is one line in the log, and the process ends."""
+    """In a worker process: the application behind its front. A start that fails is one line in the log, and the end."""
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     _end_with(parent)
     try:
         from booking_api.app import create_app
+        from booking_service.front import Front
 
         parts = compose(settings)
         service = parts.service(metrics=_metrics_of_all(), pseudonym_key=pseudonym_key)
-        return create_app(service, parts.verifier)
+        # A thread for each connection: with more of them, those that run only hand the interpreter to each other.
+        return Front(create_app(service, parts.verifier), threads=settings.db_connections)
     except Exception as error:
         _log.error("serve.worker_cannot_start", error=f"{type(error).__name__}: {error}")
         sys.exit(1)

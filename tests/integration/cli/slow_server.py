@@ -13,26 +13,37 @@ from typing import Any
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
+from prometheus_client import CollectorRegistry
 
+from booking_api.cors import Cors
+from booking_api.early import EarlyAnswers
+from booking_api.metrics import HttpMetrics
 from booking_service import graceful_server, logs
+from booking_service.front import Front
 from booking_service.graceful_server import GracefulServer
 
 
-def load(directory: Path) -> Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]:
+def load(directory: Path) -> Front:
     if (directory / "broken").exists():
         sys.exit(3)
     (directory / "loading").touch()
     while (directory / "slow").exists():
         time.sleep(0.01)
 
-    def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        (directory / f"began-{os.getpid()}").touch()
-        while not (directory / "go").exists():
+    return Front(Slow(directory), threads=4)
+
+
+class Slow:
+    def __init__(self, directory: Path) -> None:
+        self.early = EarlyAnswers(Cors(()), HttpMetrics(CollectorRegistry()))
+        self._directory = directory
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        (self._directory / f"began-{os.getpid()}").touch()
+        while not (self._directory / "go").exists():
             time.sleep(0.01)
         start_response("200 OK", [("content-type", "text/plain")])
         return [str(os.getpid()).encode()]
-
-    return app
 
 
 if __name__ == "__main__":
@@ -40,8 +51,6 @@ if __name__ == "__main__":
     logs.configure()
     if replace_young == "replace":
         graceful_server._STARTS_WITHIN_SECONDS = 0.0  # type: ignore[misc]
-    server = GracefulServer(
-        "unused", port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=4, log_level=LogLevels.error
-    )
+    server = GracefulServer("unused", port=port, interface=Interfaces.RSGI, workers=workers, log_level=LogLevels.error)
     # Not 1, which is what a worker of granian or a traceback would end it with.
     sys.exit(0 if server.run(partial(load, where)) else 4)

@@ -1,0 +1,97 @@
+"""The application as granian calls it (RSGI): requests and bodies are read here, before a thread is busy with them.
+
+The application itself stays WSGI, and blocks, in a few threads: more of them than can run would only hand the
+interpreter to each other. Thousands may wait here, each for the price of a coroutine.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from time import perf_counter
+from typing import Any, Final
+
+from granian._granian import RSGIProtocolClosed
+
+from booking_api.crowd import ARRIVED
+from booking_api.limits import LONGEST_BODY
+from booking_service.front.crew import Crew
+from booking_service.front.hall import Hall
+from booking_service.front.visits import Answer, Visit, wish_of
+from booking_service.front.wsgi import Application, call, environ_of, give_body
+
+BODY_SECONDS: Final = 10.0
+# They never wait behind customers; each has a word to say on how it is with those.
+BESIDE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+
+
+class Front:
+    """One for each process. `threads` requests are in the application at once, and one more for BESIDE."""
+
+    def __init__(self, application: Application, threads: int) -> None:
+        self._application = application
+        self._crew = Crew("request", threads)
+        self._crew_beside = Crew("health", 1)
+        self._hall: Hall | None = None
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called by granian in the process that serves, before the first request."""
+        self._hall = Hall(self._application, self._crew, loop)
+        self._crew.start()
+        self._crew_beside.start()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """One request. A caller that goes before it was understood is nobody's loss."""
+        with suppress(RSGIProtocolClosed):
+            status, headers, body = await self._answer(scope, protocol)
+            protocol.response_bytes(status, headers, body)
+
+    async def _answer(self, scope: Any, protocol: Any) -> Answer:
+        arrived = perf_counter()
+        given = scope.headers.items()
+        headers, environ = dict(given), environ_of(scope, given)
+        environ[ARRIVED] = arrived
+        try:
+            body = await _body_of(scope.method, headers, protocol)
+        except TimeoutError:
+            return self._application.early.late_body(scope.method, headers, perf_counter() - arrived)
+        give_body(environ, body)
+        if scope.path in BESIDE:
+            return await self._beside(environ)
+        assert self._hall is not None  # noqa: S101 - granian has called __rsgi_init__
+        wish = wish_of(scope.method, scope.path, headers, body)
+        return await self._hall.admit(Visit(scope.method, headers, environ, perf_counter(), wish))
+
+    async def _beside(self, environ: dict[str, Any]) -> Answer:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+
+        def serve() -> None:
+            try:
+                loop.call_soon_threadsafe(answer.set_result, call(self._application, environ))
+            except Exception as error:
+                loop.call_soon_threadsafe(answer.set_exception, error)
+
+        self._crew_beside.do(serve)
+        return await answer
+
+
+async def _body_of(method: str, headers: Mapping[str, str], protocol: Any) -> bytes:
+    """The body, or as much of it as shows that it is too long. Raises TimeoutError."""
+    length = headers.get("content-length")
+    if length == "0" or (length is None and method in _WITHOUT_BODY and "transfer-encoding" not in headers):
+        return b""
+    async with asyncio.timeout(BODY_SECONDS):
+        if length is not None and length.isascii() and length.isdigit() and int(length) <= LONGEST_BODY:
+            whole: bytes = await protocol()
+            return whole
+        return await _beginning(protocol, LONGEST_BODY + 1)
+
+
+async def _beginning(protocol: Any, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in protocol:
+        body += chunk
+        if len(body) >= most:
+            break
+    return bytes(body[:most])

@@ -1,0 +1,71 @@
+"""One request on its way through the front, and what it wants."""
+
+from asyncio import Future
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from attrs import define, field, frozen
+
+from booking_api.bookings import BOOKINGS
+
+Lane = tuple[str, Hashable]
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
+    event_id: UUID
+    seat_ids: list[UUID]
+
+
+_DECODER: Final = msgspec.json.Decoder(_Wanted)
+
+
+@frozen
+class Wish:
+    """What a reservation wants: its `seats`, and the `lanes` in which it takes its turn.
+
+    `can_be_told`: the claims of others can answer it. With an idempotency key it may be a repetition, whose answer is
+    another.
+    """
+
+    seats: frozenset[UUID]
+    lanes: tuple[Lane, ...]
+    can_be_told: bool
+
+
+@define(eq=False)
+class Visit:
+    """A request that has arrived with its body. Times are of `time.perf_counter`; `began` is 0 until it is served."""
+
+    method: str
+    headers: Mapping[str, str]
+    environ: dict[str, Any]
+    arrived: float
+    wish: Wish | None = None
+    began: float = 0.0
+    answer: "Future[Answer]" = field(init=False, repr=False)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes in which it takes its turn; none for what is not a reservation."""
+        return self.wish.lanes if self.wish is not None else ()
+
+
+def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Wish | None:
+    """What a reservation wants; None for other requests, and for one that will be refused for its form.
+
+    One lane for each seat, and one for the customer, who is known here by the token as it is written.
+    """
+    if method != "POST" or path != BOOKINGS:
+        return None
+    try:
+        wanted = _DECODER.decode(body)
+    except msgspec.MsgspecError:
+        return None
+    event_id = wanted.event_id
+    seats = frozenset(wanted.seat_ids)
+    lanes: list[Lane] = [("seat", (event_id, seat_id)) for seat_id in seats]
+    lanes.append(("user", headers.get("authorization", "")))
+    return Wish(seats, tuple(lanes), "idempotency-key" not in headers)

@@ -1,0 +1,87 @@
+"""Calling a WSGI application (PEP 3333) with a request whose body has arrived already."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final, Protocol
+
+from booking_api.early import EarlyAnswers
+from booking_service.front.visits import Answer
+
+
+class Application(Protocol):
+    """A WSGI application that also says how requests are answered that do not get as far as this."""
+
+    early: EarlyAnswers
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]: ...
+
+
+_SAME_FOR_ALL: Final[Mapping[str, Any]] = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+}
+
+
+@lru_cache(maxsize=512)
+def _name_of(header: str) -> str:
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+def environ_of(scope: Any, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The environ of a request as granian describes it, without its body. A header given twice is joined by commas."""
+    server, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        **_SAME_FOR_ALL,
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": scope.path,
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.errors": sys.stderr,
+    }
+    for header, text in headers:
+        name = _name_of(header)
+        environ[name] = f"{environ[name]},{text}" if name in environ else text
+    if scope.authority and "HTTP_HOST" not in environ:
+        environ["HTTP_HOST"] = scope.authority
+    return environ
+
+
+def give_body(environ: dict[str, Any], body: bytes) -> None:
+    """Put the body in, and its length, whatever the caller had announced."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+
+
+def call(application: Application, environ: dict[str, Any]) -> Answer:
+    """The whole answer. Raises what the application raises."""
+    begun: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
+        begun[:] = [int(status[:3]), headers]
+        return _refuse_to_write
+
+    parts = application(environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
+    status, headers = begun
+    return status, headers, body
+
+
+def _refuse_to_write(_: bytes) -> None:
+    raise NotImplementedError("write() is not offered: return the body")
