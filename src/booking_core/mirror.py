@@ -27,6 +27,7 @@ FRESH_FOR: Final = timedelta(seconds=60)
 SALEABLE_FOR: Final = timedelta(hours=1)
 _ROWS_PER_TRANSACTION: Final = 500
 _PATIENCE_SECONDS: Final = 10.0
+_ATTEMPTS: Final = 3
 
 _log = logging.getLogger(__name__)
 
@@ -62,14 +63,14 @@ class CatalogMirror:
             return request.event_id not in self._unknown
         if scene.refreshed_at is None:
             return False
-        too_old = scene.now - scene.refreshed_at > SALEABLE_FOR
+        too_old = not _is_saleable((scene.now - scene.refreshed_at).total_seconds())
         return too_old or any((request.event_id, seat_id) not in self._unknown for seat_id in scene.missing)
 
     def is_stale(self, scene: ReservationScene) -> bool:
         """True if the event should be refreshed behind the customer's back."""
-        return (
-            self.catalog is not None and scene.refreshed_at is not None and scene.now - scene.refreshed_at > FRESH_FOR
-        )
+        if self.catalog is None or scene.refreshed_at is None:
+            return False
+        return not _is_fresh((scene.now - scene.refreshed_at).total_seconds())
 
     def bring_in(self, event_id: UUID, seat_ids: Collection[UUID] = ()) -> None:
         """Ask the Catalog for what is not known yet, while the caller waits; one at a time per event.
@@ -107,8 +108,17 @@ class CatalogMirror:
         """Fetch the event and all its seats, and write what changed, in small transactions; the number of its seats.
 
         An event that the Catalog no longer has is not sold any more; one it never had is remembered for 60 s.
-        Raises CatalogUnavailable.
+        Where another process changes the event's currency meanwhile, this begins again with what the Catalog says then.
+        Raises CatalogUnavailable, ServiceBusy.
         """
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._refresh(event_id)
+            except _Overtaken:
+                _log.info("catalog.refresh_overtaken event_id=%s", event_id)
+        raise ServiceBusy()
+
+    def _refresh(self, event_id: UUID) -> int:
         if self.catalog is None:
             return 0
         known = self.store.queries.event(event_id)
@@ -118,19 +128,21 @@ class CatalogMirror:
             self._unknown.add(event_id)
             if known is not None and known.age_seconds is not None:
                 _log.warning("catalog.event_gone event_id=%s: it is not sold any more", event_id)
-                self._put(evolve(known.event, status=SaleStatus.DRAFT))
+                self._put(evolve(known.event, status=SaleStatus.DRAFT), known.event)
             return 0
+        before = None if known is None else known.event
         if known is not None and (known.event.currency != event.currency or not _is_sold(known)):
             # Between the event's new currency and its seats' new prices nothing may be sold; and what is not sold may
             # be in the middle of that, left by a refresh that did not end.
-            self._put(evolve(event, status=SaleStatus.DRAFT))
-            self._write_seats(event_id, seats)
-            self._put(event)
+            halfway = evolve(event, status=SaleStatus.DRAFT)
+            self._put(halfway, before)
+            self._write_seats(halfway, seats)
+            self._put(event, halfway)
         else:
-            self._put(event)
-            self._write_seats(event_id, seats)
+            self._put(event, before)
+            self._write_seats(event, seats)
         if known is None or not known.complete:
-            self._put(event, complete=True)
+            self._put(event, event, complete=True)
         self._unknown.discard(event_id)
         return len(seats)
 
@@ -139,7 +151,7 @@ class CatalogMirror:
             # One refresh at a time per event and process: two that overlap could mix what they were told.
             with self._turns[event_id.int % len(self._turns)]:
                 known = self.store.queries.event(event_id)
-                if known is None or known.age_seconds is None or known.age_seconds > FRESH_FOR.total_seconds():
+                if known is None or known.age_seconds is None or not _is_fresh(known.age_seconds):
                     self.refresh(event_id)
         except Failure as error:
             _log.warning("catalog.refresh_failed event_id=%s code=%s: %s", event_id, error.code, error)
@@ -149,24 +161,36 @@ class CatalogMirror:
     def _ask_for_seats(self, event: TicketedEvent, missing: Sequence[UUID]) -> None:
         assert self.catalog is not None  # noqa: S101 - narrowed by the caller
         found = self.catalog.seats(event, missing) or ()
-        self._write(partial(_put_seats, event.event_id, found))
+        try:
+            self._write(partial(_put_seats, event, found))
+        except _Overtaken:
+            self.refresh(event.event_id)
         for seat_id in set(missing) - {seat.seat_id for seat in found}:
             self._unknown.add((event.event_id, seat_id))
 
-    def _put(self, event: TicketedEvent, *, complete: bool = False) -> None:
-        self._write(lambda uow: uow.events.put(event, ages=True, complete=complete))
+    def _put(self, event: TicketedEvent, before: TicketedEvent | None, *, complete: bool = False) -> None:
+        def put(uow: UnitOfWork) -> None:
+            if not uow.events.put_over(event, before, ages=True, complete=complete):
+                raise _Overtaken
 
-    def _write_seats(self, event_id: UUID, seats: Sequence[Seat]) -> None:
+        self._write(put)
+
+    def _write_seats(self, event: TicketedEvent, seats: Sequence[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.seat_id)
         for start in range(0, len(ordered), _ROWS_PER_TRANSACTION):
             chunk = ordered[start : start + _ROWS_PER_TRANSACTION]
-            self._write(partial(_put_seats, event_id, chunk))
+            self._write(partial(_put_seats, event, chunk))
         withdrawn: list[int] = []
-        self._write(
-            lambda uow: withdrawn.append(uow.events.withdraw_seats(event_id, [seat.seat_id for seat in ordered]))
-        )
-        if withdrawn and withdrawn[-1]:
-            _log.warning("catalog.seats_missing event_id=%s: %d seats are not sold any more", event_id, withdrawn[-1])
+
+        def withdraw(uow: UnitOfWork) -> None:
+            withdrawn.append(uow.events.withdraw_seats(event.event_id, [seat.seat_id for seat in ordered]))
+            _refuse_if_overtaken(event, uow)
+
+        self._write(withdraw)
+        if withdrawn[-1]:
+            _log.warning(
+                "catalog.seats_missing event_id=%s: %d seats are not sold any more", event.event_id, withdrawn[-1]
+            )
 
     def _write(self, write: Callable[[UnitOfWork], object]) -> None:
         def work(uow: UnitOfWork) -> None:
@@ -176,8 +200,32 @@ class CatalogMirror:
         in_unit_of_work(self.store, work)
 
 
-def _put_seats(event_id: UUID, seats: Sequence[Seat], uow: UnitOfWork) -> None:
-    uow.events.put_seats(event_id, seats)
+class _Overtaken(Exception):
+    """Another refresh gave the event another currency or status, or another process saw it first."""
+
+
+def _put_seats(event: TicketedEvent, seats: Sequence[Seat], uow: UnitOfWork) -> None:
+    uow.events.put_seats(event.event_id, seats)
+    _refuse_if_overtaken(event, uow)
+
+
+def _refuse_if_overtaken(event: TicketedEvent, uow: UnitOfWork) -> None:
+    """Seats are written for the event as it is: else their prices would be taken for another currency's.
+
+    Asked after the seats, as the order of locks wants it; nobody changes the event from here to the commit.
+    """
+    stands = uow.events.lock(event.event_id)
+    if stands is None or (stands.currency, stands.status) != (event.currency, event.status):
+        raise _Overtaken
+
+
+def _is_fresh(age_seconds: float) -> bool:
+    """Not below zero either: then the database's clock was set back, and nobody knows how old it is."""
+    return 0 <= age_seconds <= FRESH_FOR.total_seconds()
+
+
+def _is_saleable(age_seconds: float) -> bool:
+    return abs(age_seconds) <= SALEABLE_FOR.total_seconds()
 
 
 def _is_sold(known: EventMirror) -> bool:
@@ -188,4 +236,4 @@ def _must_refresh(known: EventMirror) -> bool:
     """It is incomplete, or too old to be sold; what came from a file is neither."""
     if known.age_seconds is None:
         return False
-    return not known.complete or known.age_seconds > SALEABLE_FOR.total_seconds()
+    return not known.complete or not _is_saleable(known.age_seconds)

@@ -31,6 +31,22 @@ class MemoryEvents:
                 event=event, ages=ages, complete=complete or was_complete, refreshed_at=now
             )
 
+    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+        stands = self.lock(event.event_id)
+        if stands is None or before is None:
+            as_before = stands is before
+        else:
+            as_before = (stands.currency, stands.status) == (before.currency, before.status)
+        if as_before:
+            self.put(event, ages=ages, complete=complete)
+        return as_before
+
+    def lock(self, event_id: UUID) -> TicketedEvent | None:
+        self._transaction.locks.take(event_lock(event_id))
+        with self._transaction.looking():
+            row = self._transaction.tables.events.get(event_id)
+            return None if row is None else row.event
+
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
         with self._transaction.looking():
             if event_id not in self._transaction.tables.events:

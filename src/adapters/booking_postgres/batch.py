@@ -6,6 +6,7 @@ either. Values are adapted and rows are loaded by psycopg all the same.
 """
 
 import select
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
+from booking_postgres.patience import NoAnswer, patience_of
 from booking_postgres.prepared import Query, prepared_on, query_of
 
 Row = tuple[Any, ...]
@@ -67,7 +69,8 @@ def run(
 
     Times are in UTC. Begins a transaction at READ COMMITTED unless one is open; without `begin` none is begun, and the
     statements are one by themselves. With `commit` it is committed in the same round trip, and not if any statement
-    fails. Raises StatementFailed for the first that failed; those after it were not run.
+    fails. Raises StatementFailed for the first that failed; those after it were not run. Its error is NoAnswer, and the
+    connection closed, if the whole took longer than the connection's patience: then nobody knows what was run.
     """
     server = connection.pgconn
     begin = begin and server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
@@ -80,7 +83,7 @@ def run(
         for statement, values in zip(batch, given, strict=True):
             steps += _send(connection, statement, values)
         server.pipeline_sync()
-        failed = _receive(server, steps)
+        failed = _receive(server, steps, patience_of(connection))
         server.exit_pipeline_mode()
         if failed is not None:
             raise failed
@@ -89,6 +92,8 @@ def run(
             steps[-1].result = None
             raise psycopg.errors.InFailedSqlTransaction("the transaction had failed: it was rolled back")
     except psycopg.Error as error:
+        if isinstance(error, NoAnswer):
+            connection.close()
         raise StatementFailed(_failed(steps), error) from error
     except BaseException:
         # Interrupted in the middle: whatever comes next on this connection would be an answer to this.
@@ -135,19 +140,23 @@ def _forget_unprepared(connection: Connection, steps: Sequence[_Step]) -> None:
             prepared.forget(step.prepares)
 
 
-def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> psycopg.Error | None:
-    """Wait for every answer, up to that of the Sync; the error of the first step that failed, if one did."""
+def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], patience: float | None) -> psycopg.Error | None:
+    """Wait for every answer, up to that of the Sync; the error of the first step that failed, if one did.
+
+    Raises NoAnswer after so many seconds.
+    """
+    give_up_at = None if patience is None else time.monotonic() + patience
     poll = select.poll()
     poll.register(server.socket, select.POLLIN | select.POLLOUT)
     while server.flush():
-        poll.poll()
+        _await(poll, give_up_at)
         server.consume_input()
     poll.modify(server.socket, select.POLLIN)
     failed: psycopg.Error | None = None
     coming = iter(steps)
     while True:
         while server.is_busy():
-            poll.poll()
+            _await(poll, give_up_at)
             server.consume_input()
         result = server.get_result()
         if result is None:
@@ -161,6 +170,12 @@ def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> psycopg.Error | N
         elif failed is None:
             failed = error_from_result(result)
     return failed
+
+
+def _await(poll: select.poll, give_up_at: float | None) -> None:
+    left = None if give_up_at is None else max(0.0, give_up_at - time.monotonic()) * 1000
+    if not poll.poll(left):
+        raise NoAnswer("the server did not answer in time")
 
 
 def _failed(steps: Sequence[_Step]) -> str:

@@ -6,20 +6,27 @@ by itself. `?prepare_threshold=3` in the URL prepares all the same, `=none` neve
 """
 
 import select
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from booking_postgres import prepared
+from booking_postgres.batch import Rows, Statement, StatementFailed, run
+from booking_postgres.patience import PATIENCE_SECONDS, PatientConnection
 
 _POOL_WAIT_SECONDS: Final = 5.0
 _CONNECT_TIMEOUT_SECONDS: Final = 3
 
 
-def create_pool(url: str, connections: int) -> Engine:
-    """An engine over psycopg 3 at READ COMMITTED that opens at most `connections`; nothing is connected yet."""
+def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECONDS) -> Engine:
+    """An engine over psycopg 3 at READ COMMITTED that opens at most `connections`; nothing is connected yet.
+
+    Each answer may take `patience` seconds; then the connection is closed, and the pool opens another in its place.
+    """
     try:
         given = make_url(url)
     except ArgumentError as error:
@@ -44,6 +51,13 @@ def create_pool(url: str, connections: int) -> Engine:
             "tcp_user_timeout": 20_000,
         },
     )
+
+    def connect(dialect: object, record: object, args: Sequence[Any], named: Mapping[str, Any]) -> PatientConnection:
+        connection = PatientConnection.connect(*args, **named)
+        connection.patience = patience
+        return connection
+
+    event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _speak_utc)
     event.listen(engine, "checkout", _refuse_dead_connection)
     if wish != "none":
@@ -69,8 +83,7 @@ def _prepare(connection: Any, record: object) -> None:
 
 def _prepare_unless_proxied(connection: Any, record: object) -> None:
     """The process id that was announced at login is the one that serves us, unless a proxy is between."""
-    answer = connection.pgconn.exec_(b"SELECT pg_backend_pid()")
-    if answer.get_value(0, 0) == str(connection.pgconn.backend_pid).encode():
+    if _ask(connection, "SELECT pg_backend_pid()") == [(connection.pgconn.backend_pid,)]:
         prepared.allow_on(connection)
 
 
@@ -79,7 +92,17 @@ def _speak_utc(connection: Any, record: object) -> None:
 
     Proxies follow this setting from session to session; where one does not, `batch.in_utc` is right all the same.
     """
-    connection.pgconn.exec_(b"SET TimeZone TO 'UTC'")
+    _ask(connection, "SET TimeZone TO 'UTC'")
+
+
+def _ask(connection: "psycopg.Connection[Any]", sql: str) -> Rows:
+    """The rows of a statement by itself. Raises the driver's error, as whoever makes connections expects it."""
+    try:
+        [rows] = run(connection, [Statement(sql, {}, plans=False)], begin=False)
+    except StatementFailed as failure:
+        connection.close()
+        raise failure.error from failure
+    return rows
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

@@ -11,20 +11,34 @@ from booking_core.errors import EventNotFound
 from booking_core.events import EventCancelled
 from booking_core.identity import slot_of_event
 from booking_core.ports import Closure
-from booking_core.values import Seat, TicketedEvent
+from booking_core.values import SaleStatus, Seat, TicketedEvent
 from booking_postgres import writes
 from booking_postgres.batch import Row, Statement, StatementFailed
 from booking_postgres.session import Session
 
 CLOSURE_COLUMNS: Final = "event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL"
 
-_PUT: Final = """
+_INSERT: Final = """
     INSERT INTO booking.events (slot, event_id, name, starts_at, sale_status, currency, ages, complete, refreshed_at)
     VALUES (%(slot)s, %(event_id)s, %(name)s, %(starts_at)s, %(status)s, %(currency)s, %(ages)s, %(complete)s,
         %(now)s)
+"""
+_PUT: Final = f"""{_INSERT}
     ON CONFLICT (slot, event_id) DO UPDATE SET name = EXCLUDED.name, starts_at = EXCLUDED.starts_at,
         sale_status = EXCLUDED.sale_status, currency = EXCLUDED.currency, ages = EXCLUDED.ages,
         complete = events.complete OR EXCLUDED.complete, refreshed_at = EXCLUDED.refreshed_at
+"""
+_PUT_NEW: Final = f"{_INSERT} ON CONFLICT (slot, event_id) DO NOTHING RETURNING true"
+# After a wait for the row its condition is looked at again.
+_PUT_OVER: Final = """
+    UPDATE booking.events SET name = %(name)s, starts_at = %(starts_at)s, sale_status = %(status)s,
+        currency = %(currency)s, ages = %(ages)s, complete = complete OR %(complete)s, refreshed_at = %(now)s
+    WHERE slot = %(slot)s AND event_id = %(event_id)s
+      AND currency = %(before_currency)s AND sale_status = %(before_status)s RETURNING true
+"""
+_LOCK: Final = """
+    SELECT event_id, name, starts_at, sale_status, currency FROM booking.events
+    WHERE slot = %(slot)s AND event_id = %(event_id)s FOR NO KEY UPDATE
 """
 _PUT_SEAT_NAME: Final = "put seat"
 # The rows that differ are locked in order, so that two refreshes and a reservation cannot wait in a circle.
@@ -83,7 +97,23 @@ class PostgresEvents:
         self.session.translators.append(_translate_unknown_event)
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
-        values = {
+        self.session.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
+
+    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+        values = self._values(event, ages=ages, complete=complete)
+        if before is None:
+            [put] = self.session.run([Statement(_PUT_NEW, values, "new event")])
+        else:
+            values |= {"before_currency": before.currency, "before_status": before.status.value}
+            [put] = self.session.run([Statement(_PUT_OVER, values, "event")])
+        return bool(put)
+
+    def lock(self, event_id: UUID) -> TicketedEvent | None:
+        [found] = self.session.run([Statement(_LOCK, _key(event_id), "lock event")])
+        return _event_of(found[0]) if found else None
+
+    def _values(self, event: TicketedEvent, *, ages: bool, complete: bool) -> dict[str, Any]:
+        return {
             **_key(event.event_id),
             "name": event.name,
             "starts_at": event.starts_at,
@@ -93,7 +123,6 @@ class PostgresEvents:
             "complete": complete,
             "now": self._now(),
         }
-        self.session.run([Statement(_PUT, values, "event")])
 
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
         if not seats:
@@ -160,6 +189,10 @@ def closure_of(row: Row) -> Closure:
         correlation_id=row[4],
         finished=row[5],
     )
+
+
+def _event_of(row: Row) -> TicketedEvent:
+    return TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
 
 
 def _key(event_id: UUID) -> dict[str, Any]:

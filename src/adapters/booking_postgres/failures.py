@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from booking_core.errors import ServiceBusy, TransactionConflict
 from booking_postgres.batch import StatementFailed
+from booking_postgres.patience import NoAnswer
 
 _RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected)
 # What a transaction-pooling proxy without prepared statements answers, and what a migration under our feet does.
@@ -25,6 +26,10 @@ class LockWaitTooLong(ServiceBusy):
 
 class ConnectionLost(ServiceBusy):
     """The database cannot be reached, or went away."""
+
+
+class NoAnswerInTime(ConnectionLost):
+    """The database is there and says nothing: another attempt would wait as long."""
 
 
 class PreparedStatementGone(TransactionConflict):
@@ -44,6 +49,8 @@ def translate(error: BaseException) -> Exception | None:
         return TransactionConflict()
     if isinstance(cause, PoolTimeout):
         return ServiceBusy("All database connections are in use, please try again")
+    if isinstance(cause, NoAnswer):
+        return NoAnswerInTime()
     if isinstance(cause, _GONE_ELSEWHERE):
         return ConnectionLost()
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | DisconnectionError):
@@ -51,6 +58,17 @@ def translate(error: BaseException) -> Exception | None:
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
         return ConnectionLost()  # not the server's words but libpq's: it ended a pipeline that nobody answers
     return None
+
+
+def reason_of(error: BaseException) -> str:
+    """What the server said when it did not let us in, ` (it says: password …)`; empty if it said nothing."""
+    cause = error.__cause__
+    while cause is not None:
+        _, fatal, said = str(cause).partition("FATAL:")
+        if fatal:
+            return f" (it says: {' '.join(said.splitlines()[0].split())})"
+        cause = cause.__cause__
+    return ""
 
 
 @contextmanager

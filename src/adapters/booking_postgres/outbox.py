@@ -7,6 +7,7 @@ from attrs import frozen
 from sqlalchemy import text
 
 from booking_core.ports import EventSelection, OutboxRecord
+from booking_postgres.patience import LONG_PATIENCE_SECONDS
 from booking_postgres.reading import Reader
 from booking_postgres.stored_events import COLUMNS, read_stored, record_of
 
@@ -69,7 +70,7 @@ class PostgresOutbox:
             return read_stored(connection, selection, after, limit)
 
     def prune(self, older_than_days: float, limit: int) -> int:
-        with self.reader.open() as connection:
+        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
             now = connection.execute(_NOW).scalar_one()
             done = connection.execute(_PRUNE, {"before": now, "age": older_than_days * 86400, "limit": limit})
             return done.rowcount

@@ -25,6 +25,7 @@ from booking_core.ports.repositories import Closure
 from booking_core.values import SaleStatus, Seat, SeatStatus, TicketedEvent
 from booking_postgres.batch import Statement, in_utc
 from booking_postgres.events import closure_of
+from booking_postgres.patience import LONG_PATIENCE_SECONDS
 from booking_postgres.reading import Reader
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of, history_of
 from booking_postgres.statistics import preview_of, statistics_of
@@ -151,11 +152,11 @@ class PostgresQueries:
         return None if row is None else closure_of(tuple(row))
 
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
-        with self.reader.open() as connection:
+        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
             return preview_of(connection, event_id)
 
     def statistics(self) -> Statistics:
-        with self.reader.open() as connection:
+        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
             return statistics_of(connection)
 
 

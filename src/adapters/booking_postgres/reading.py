@@ -1,7 +1,7 @@
 """A connection to read on: no transaction, no locks; the caller's own where the store was given one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import cast
 
 import psycopg
@@ -9,7 +9,8 @@ from attrs import frozen
 from sqlalchemy import Connection, Engine
 
 from booking_postgres.batch import Row, Rows, Statement, StatementFailed, in_utc, run
-from booking_postgres.failures import ConnectionLost, PreparedStatementGone, translate, translated
+from booking_postgres.failures import ConnectionLost, NoAnswerInTime, PreparedStatementGone, translate, translated
+from booking_postgres.patience import waiting_for
 from booking_postgres.prepared import forbid_on
 from booking_postgres.transaction import driver_of
 
@@ -22,14 +23,19 @@ class Reader:
     connection: Connection | None = None
 
     @contextmanager
-    def open(self) -> Iterator[Connection]:
-        """A connection for a few statements that commit by themselves. Driver errors become the domain's."""
+    def open(self, *, patience: float | None = None) -> Iterator[Connection]:
+        """A connection for a few statements that commit by themselves. Driver errors become the domain's.
+
+        `patience`: how many seconds each may take, where the pool's usual ones are not right.
+        """
         with translated():
             if self.connection is not None:
                 yield self.connection
             elif self.engine is not None:
                 with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-                    yield connection
+                    driver = driver_of(connection)
+                    with nullcontext() if patience is None else waiting_for(driver, patience):
+                        yield connection
 
     def rows(self, statement: Statement) -> Rows:
         """The rows of one statement that is read often: prepared, and in one round trip."""
@@ -39,6 +45,8 @@ class Reader:
                 return in_utc(cursor.fetchall())
         try:
             return self._rows_of_pool(self.engine, statement)
+        except NoAnswerInTime:
+            raise
         except (ConnectionLost, PreparedStatementGone):
             # Reading twice is reading once; what was wrong with that connection is not wrong with the next.
             return self._rows_of_pool(self.engine, statement)

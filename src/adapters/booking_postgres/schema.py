@@ -12,6 +12,9 @@ from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, Uni
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from booking_postgres.patience import waiting_for
+from booking_postgres.transaction import driver_of
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -55,7 +58,8 @@ def migrate(engine: Engine) -> list[str]:
     """
     for attempt in range(_ATTEMPTS):
         try:
-            with engine.begin() as connection:
+            # A migration takes as long as it takes, and waits for its turn.
+            with engine.begin() as connection, waiting_for(driver_of(connection), None):
                 return _migrate(connection)
         except (IntegrityError, ProgrammingError) as error:
             # Two CREATE ... IF NOT EXISTS at once: one of them fails although the thing then exists.

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine, text
 from booking_core.errors import BookingError
 from booking_core.ports import Outbox, Queries, UnitOfWork
 from booking_postgres import schema
-from booking_postgres.failures import translated
+from booking_postgres.failures import reason_of, translated
 from booking_postgres.outbox import PostgresOutbox
+from booking_postgres.patience import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
 from booking_postgres.queries import PostgresQueries
 from booking_postgres.reading import Reader
 from booking_postgres.session import Session
@@ -55,7 +56,7 @@ class _OverReader:
         return PostgresOutbox(self._reader)
 
     def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
-        with self._reader.open() as connection:
+        with self._reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
             values = {
                 "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
                 "key_age": idempotency_hours * 3600,
@@ -93,10 +94,11 @@ class PostgresStore(_OverReader):
 
     def trouble(self) -> str | None:
         try:
-            with self._reader.open() as connection:
+            with self._reader.open(patience=SHORT_PATIENCE_SECONDS) as connection:
                 return schema.trouble_with(schema.revision_of(connection))
-        except BookingError:
-            return "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
+        except BookingError as error:
+            advice = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
+            return f"{advice}{reason_of(error)}"
 
     def close(self) -> None:
         self.engine.dispose()

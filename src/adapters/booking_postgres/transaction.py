@@ -11,7 +11,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from booking_core.errors import CommitOutcomeUnknown, TransactionConflict, WrongIsolationLevel
 from booking_postgres.batch import Row, Rows, Statement, StatementFailed, run
-from booking_postgres.failures import ConnectionLost, PreparedStatementGone, translate, translated
+from booking_postgres.failures import ConnectionLost, NoAnswerInTime, PreparedStatementGone, translate, translated
 from booking_postgres.prepared import forbid_on
 
 _READ_COMMITTED: Final = "read committed"
@@ -19,6 +19,8 @@ _READ_COMMITTED: Final = "read committed"
 # Bounds, never rules: nothing that is right rests on them (Citus' workers ignore them, for one). Lock wait, statement,
 # and a transaction whose process was stopped while it held seats: then the server ends it.
 _BOUNDS: Final = ("1000ms", "10s", "10s")
+# Whoever wants a seat while thousands do is better told to come again than kept waiting on a connection.
+_BOUNDS_OF_RESERVING: Final = ("250ms", "10s", "10s")
 _SET_BOUNDS: Final = Statement(
     "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
     " set_config('idle_in_transaction_session_timeout', %(idle)s, true)",
@@ -37,8 +39,8 @@ class OwnTransaction:
 
     @property
     def bounds(self) -> Sequence[str] | None:
-        """For a first statement that sets the bounds by itself."""
-        return list(_BOUNDS)
+        """For a reservation, whose first statement sets the bounds by itself."""
+        return list(_BOUNDS_OF_RESERVING)
 
     def begin(self) -> None:
         """Take a connection. Raises ServiceBusy if there is none in time."""
@@ -49,6 +51,7 @@ class OwnTransaction:
         """The rows of each statement; with `commit` the transaction ends in the same round trip.
 
         A connection that turns out dead before anything was locked or written is TransactionConflict: run again.
+        A server that does not answer at all is given up once (`patience`): ServiceBusy, or CommitOutcomeUnknown.
         """
         first, self._begun = not self._begun, True
         bounding = first and not any(statement.sets_bounds for statement in statements[:1])
@@ -61,7 +64,7 @@ class OwnTransaction:
                 self._give_up(error)
             if isinstance(error, ConnectionLost) and commit:
                 raise CommitOutcomeUnknown() from failure.error
-            if isinstance(error, ConnectionLost) and first:
+            if isinstance(error, ConnectionLost) and first and not isinstance(error, NoAnswerInTime):
                 raise TransactionConflict() from failure.error
             raise
         return results[1:] if bounding else results

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID, uuid4
 
 from attrs import evolve
 
+from booking_core.contracts.crowd import at_once
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.reservations import scene_of
-from booking_core.contracts.scenery import Scenery, facts
+from booking_core.contracts.scenery import Scenery, facts, refused
+from booking_core.errors import ServiceBusy
+from booking_core.lifecycle import Status
 from booking_core.ports import EventMirror, Page, Store
 from booking_core.values import SaleStatus, Seat, SeatStatus, TicketedEvent
 
@@ -36,8 +40,15 @@ def mirror_of(store: Store, event_id: UUID) -> EventMirror:
     return mirror
 
 
+def _put_over(store: Store, event: TicketedEvent, before: TicketedEvent | None) -> bool:
+    with store.unit_of_work() as uow:
+        is_put = uow.events.put_over(event, before, ages=True, complete=False)
+        uow.commit()
+        return is_put
+
+
 class EventsContract:
-    """`EventRepository.put`, `put_seats`, `withdraw_seats`, and the queries for events."""
+    """`EventRepository.put`, `put_over`, `lock`, `put_seats`, `withdraw_seats`, and the queries for events."""
 
     def test_an_event_comes_back_as_it_was_put(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
@@ -66,6 +77,57 @@ class EventsContract:
         put(scenery.store, fresh, complete=False)
 
         assert mirror_of(scenery.store, fresh.event_id).complete
+
+    def test_put_over_writes_what_still_stands_as_before(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        store, before = scenery.store, scenery.event
+        changed = evolve(before, name="Der Sturm", currency="EUR", status=SaleStatus.DRAFT)
+
+        assert not _put_over(store, changed, evolve(before, currency="EUR"))
+        assert not _put_over(store, changed, evolve(before, status=SaleStatus.DRAFT))
+        assert not _put_over(store, changed, None)
+        assert mirror_of(store, before.event_id).event == before
+
+        assert _put_over(store, changed, evolve(before, name="another name decides nothing"))
+        mirror = mirror_of(store, before.event_id)
+        assert (mirror.event, mirror.complete) == (changed, True)
+        assert mirror.age_seconds is not None
+
+    def test_put_over_nothing_writes_what_is_unknown(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        fresh = evolve(scenery.event, event_id=uuid4())
+
+        assert not _put_over(scenery.store, fresh, fresh)
+        assert scenery.store.queries.event(fresh.event_id) is None
+        assert _put_over(scenery.store, fresh, None)
+        assert not _put_over(scenery.store, evolve(fresh, currency="EUR"), None)
+        assert mirror_of(scenery.store, fresh.event_id).event == fresh
+
+    def test_of_many_that_see_an_event_first_one_puts_it(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        for _ in range(5):
+            fresh = evolve(scenery.event, event_id=uuid4())
+            named = [evolve(fresh, name=f"told {n}") for n in range(8)]
+
+            outcomes = at_once([partial(_put_over, scenery.store, event, None) for event in named])
+
+            assert sorted(outcomes, key=bool) == [False] * 7 + [True]
+            assert mirror_of(scenery.store, fresh.event_id).event == named[outcomes.index(True)]
+
+    def test_a_locked_event_stands_still_and_can_be_booked(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        store, changed = scenery.store, evolve(scenery.event, currency="EUR")
+        with store.unit_of_work() as uow:
+            assert uow.events.lock(scenery.event.event_id) == scenery.event
+            assert uow.events.lock(uuid4()) is None
+            refused(ServiceBusy, lambda: put(store, changed))
+            refused(ServiceBusy, lambda: _put_over(store, changed, scenery.event))
+            assert scenery.reserve(0).status is Status.PENDING
+            assert mirror_of(store, scenery.event.event_id).event == scenery.event
+
+        assert _put_over(store, changed, scenery.event)
+        with store.unit_of_work() as uow:
+            assert uow.events.lock(scenery.event.event_id) == changed
 
     def test_an_event_of_the_catalog_ages_and_is_refreshed(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)

@@ -123,6 +123,20 @@ class EventRepository(Protocol):
         """
         ...
 
+    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+        """`put`, if the event still has the currency and the status of `before`; None: if it is still unknown.
+
+        Else nothing is written, and False. Waits (bounded) for whoever is putting the event at the same moment.
+        """
+        ...
+
+    def lock(self, event_id: UUID) -> TicketedEvent | None:
+        """Lock the event until the unit of work ends, and return it as it stands then; None if it is unknown.
+
+        Whoever puts it waits meanwhile, reservations do not. In the one order of locks it comes after the seats.
+        """
+        ...
+
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
         """Insert or update seats, sorted by id; writes only rows that changed and returns how many.
 

@@ -10,6 +10,7 @@ from flask import Request
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder
 
+from booking_api.body_faults import faults_in
 from booking_api.invalid import InvalidRequest
 from booking_api.limits import body_of
 from booking_api.path_ids import CANONICAL_LENGTH
@@ -49,11 +50,8 @@ def create_booking_in(request: Request) -> Body[CreateBooking]:
     """What to reserve. Whether seats are named twice, or not at all, is for the command to say."""
     body = _read(_CREATE_BOOKING, request)
     # The decoder takes 32 digits without dashes for a UUID too.
-    if len(body.document["eventId"]) != CANONICAL_LENGTH:
-        raise InvalidRequest("eventId", "must be a UUID")
-    for place, text in enumerate(body.document["seatIds"]):
-        if len(text) != CANONICAL_LENGTH:
-            raise InvalidRequest(f"seatIds[{place}]", "must be a UUID")
+    if any(len(text) != CANONICAL_LENGTH for text in (body.document["eventId"], *body.document["seatIds"])):
+        raise InvalidRequest.of_all(faults_in(CreateBooking, body.document))
     return body
 
 
@@ -70,7 +68,7 @@ def _read(decoder: Decoder[T], request: Request) -> Body[T]:
         # The typed decoding has bounded the depth and refused NaN; this one sees a name that is given twice.
         return Body(fields, _PLAIN.decode(raw.decode()))
     except ValidationError as error:
-        raise _explained(str(error)) from None
+        raise all_faults(decoder.type, raw, error) from None
     except UnicodeDecodeError:
         raise InvalidRequest("body", "must be in UTF-8") from None
     except (DecodeError, ValueError) as error:
@@ -96,6 +94,16 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _PLAIN: Final = JSONDecoder(object_pairs_hook=_each_once)
 
 
+def all_faults(kind: type[Struct], raw: bytes, error: ValidationError) -> InvalidRequest:
+    """What is wrong with a body that the decoder refused: all of it, or what the decoder met first."""
+    try:
+        document = _PLAIN.decode(raw.decode())
+    except (ValueError, RecursionError):  # the decoder stopped before something that is worse
+        return _explained(str(error))
+    faults = faults_in(kind, document) if isinstance(document, dict) else []
+    return InvalidRequest.of_all(faults) if faults else _explained(str(error))
+
+
 def _explained(problem: str) -> InvalidRequest:
     """The decoder's complaint in the words of this API."""
     if named := _NAMED.fullmatch(problem):
@@ -105,5 +113,10 @@ def _explained(problem: str) -> InvalidRequest:
         )
     if not (placed := _PLACE.fullmatch(problem)):
         return InvalidRequest("body", "must be a JSON object")
-    expected = "a UUID" if "uuid" in placed["problem"].lower() else "a list" if "array" in placed["problem"] else "text"
+    words = placed["problem"].lower()
+    expected = next((said for word, said in _EXPECTED if word in words), "text")
     return InvalidRequest(placed["field"], f"must be {expected}")
+
+
+# The decoder's words and ours; its own would show our classes' insides.
+_EXPECTED: Final = (("uuid", "a UUID"), ("array", "a list"), ("length", "text of 1 to 255 characters"))

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from flask import Request
 
-from booking_api.invalid import InvalidRequest
+from booking_api.invalid import InvalidRequest, both
 from booking_core import Status
 from booking_core.ports import Page
 
@@ -27,12 +27,8 @@ def query_of(request: Request) -> Query:
 
 def page_of(query: Query) -> Page:
     """Page 1 and limit 10 unless said otherwise. InvalidRequest for anything but whole numbers in range, said once."""
-    number, limit = _once(query, "page"), _once(query, "limit")
-    if number is not None and not _COUNT.fullmatch(number):
-        raise InvalidRequest("page", "must be a whole number from 1 to 999999999")
-    if limit is not None and not (_COUNT.fullmatch(limit) and int(limit) <= LARGEST_LIMIT):
-        raise InvalidRequest("limit", f"must be a whole number from 1 to {LARGEST_LIMIT}")
-    return Page(number=int(number or 1), limit=int(limit or 10))
+    number, limit = both(lambda: _number_of(query), lambda: _limit_of(query))
+    return Page(number=number, limit=limit)
 
 
 def status_of(query: Query) -> Status | None:
@@ -44,6 +40,20 @@ def status_of(query: Query) -> Status | None:
         return Status(text)
     except ValueError:
         raise InvalidRequest("status", f"must be one of {', '.join(status.value for status in Status)}") from None
+
+
+def _number_of(query: Query) -> int:
+    number = _once(query, "page")
+    if number is not None and not _COUNT.fullmatch(number):
+        raise InvalidRequest("page", "must be a whole number from 1 to 999999999")
+    return int(number or 1)
+
+
+def _limit_of(query: Query) -> int:
+    limit = _once(query, "limit")
+    if limit is not None and not (_COUNT.fullmatch(limit) and int(limit) <= LARGEST_LIMIT):
+        raise InvalidRequest("limit", f"must be a whole number from 1 to {LARGEST_LIMIT}")
+    return int(limit or 10)
 
 
 def _once(query: Query, name: str) -> str | None:

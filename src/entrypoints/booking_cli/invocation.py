@@ -1,5 +1,6 @@
 """What every command is given: the environment, and how to put the parts together."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -11,6 +12,9 @@ from booking_service import logs
 from booking_service.composition import Composition
 from booking_service.settings import Settings
 from booking_service.settings_table import Need
+
+# The commands that stay: their log is all that they say.
+_TELL_BY_LOG: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})
 
 
 class CommandFailed(Exception):
@@ -25,9 +29,14 @@ class Invocation:
     compose: Callable[[Settings], Composition] = Composition
 
     def settings(self, command: str, *needs: Need) -> Settings:
-        """The settings that `command` needs; logs follow them from now on. Raises SettingsError."""
+        """The settings that `command` needs; logs follow them from now on. Raises SettingsError.
+
+        Beside what a command prints for somebody at a terminal, the log only says what is wrong, unless it was asked to
+        say more.
+        """
         settings = Settings.from_environ(self.environ, needs=needs, command=command)
-        logs.configure(settings.log_level, settings.log_format, settings.secrets)
+        quiet = command not in _TELL_BY_LOG and sys.stderr.isatty() and not self.environ.get("BOOKING_LOG_LEVEL")
+        logs.configure("WARNING" if quiet else settings.log_level, settings.log_format, settings.secrets)
         return settings
 
     @property

@@ -17,9 +17,20 @@ from booking_core.errors import BookingError
 from booking_service.settings import SettingsError
 
 OK, FAILED, USAGE = 0, 1, 2
+_NO_LIMIT = 10_000
+
+
+class _Commands(click.Group):
+    """Says the whole first sentence of each command, on as many lines as it takes."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, command.get_short_help_str(limit=_NO_LIMIT)) for name, command in sorted(self.commands.items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("booking migrate && booking serve", "booking expire --json"),
 )

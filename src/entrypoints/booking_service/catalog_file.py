@@ -1,5 +1,6 @@
 """The file catalog: events with all their seats, as JSON. Read strictly: errors name the path in the file."""
 
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -67,6 +68,8 @@ def read_catalog_file(path: Path) -> Sequence[LoadedEvent]:
 
 def parse_catalog(content: bytes) -> Sequence[LoadedEvent]:
     """Everything in the JSON text, in its order. Raises CatalogFileInvalid."""
+    if content.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
+        raise CatalogFileInvalid("starts with a byte order mark: save it as UTF-8 without one")
     try:
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -88,6 +91,8 @@ def _loaded(entry: _Event, path: str) -> LoadedEvent:
     except InvalidValue as error:
         raise CatalogFileInvalid(f"{error} - at `{path}`") from error
     _refuse_repeats((seat.seat_id for seat in entry.seats), path + ".seats[{}].seatId")
+    places = ((seat.row, seat.number) for seat in entry.seats)
+    _refuse_repeats((f"row {row} number {number}" for row, number in places), path + ".seats[{}]")
     seats = [_seat(seat, entry.currency, f"{path}.seats[{index}]") for index, seat in enumerate(entry.seats)]
     return LoadedEvent(event, seats)
 

@@ -1,6 +1,5 @@
 """The routes that `booking dev` alone has: payments to simulate, tokens for anybody, and the keys to check them."""
 
-import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -9,6 +8,7 @@ import msgspec
 from attrs import frozen
 from flask import Flask, Response
 
+from booking_api.bodies import all_faults
 from booking_api.envelope import success
 from booking_api.exchange import Exchange, current_exchange
 from booking_api.invalid import InvalidRequest
@@ -21,7 +21,6 @@ from booking_service.local_issuer import ADMIN_PERMISSION
 T = TypeVar("T", bound=msgspec.Struct)
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-_PLACE: Final = re.compile(r"(?P<problem>.*) - at `\$\.(?P<field>.*)`", re.DOTALL)
 _MOST_DECIMALS: Final = 18
 _NUMBER: Final = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -104,11 +103,11 @@ class _DevRoutes:
 
 def _read(exchange: Exchange, kind: type[T]) -> T:
     """The body, whatever type it says it has: this is typed by hand. Raises InvalidRequest."""
+    raw = body_of(exchange)
     try:
-        return msgspec.json.decode(body_of(exchange), type=kind)
+        return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
-        found = _PLACE.fullmatch(str(error))
-        raise InvalidRequest(*((found["field"], found["problem"]) if found else ("body", str(error)))) from None
+        raise all_faults(kind, raw, error) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidRequest("body", "must be well-formed JSON") from None
 

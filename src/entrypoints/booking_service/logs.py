@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from booking_service.log_noise import OnceAMinute
 from booking_service.reading import masked_url
 
 _SECRET_KEYS: Final = frozenset({"authorization", "cookie", "password", "sasl_password", "secret", "token"})
@@ -40,6 +41,7 @@ def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(form)],
         )
     )
+    handler.addFilter(OnceAMinute())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

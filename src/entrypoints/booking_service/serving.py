@@ -3,15 +3,12 @@
 import logging
 import os
 import secrets
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -23,6 +20,7 @@ from granian.log import LogLevels
 from booking_service import logs
 from booking_service.composition import Composition
 from booking_service.graceful_server import GracefulServer
+from booking_service.metrics_directory import own_directory
 from booking_service.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -138,13 +136,12 @@ def _metrics_directory(workers: int) -> Iterator[None]:
         os.environ.pop(_METRICS_DIRECTORY, None)
         yield
         return
-    directory = Path(tempfile.mkdtemp(prefix="booking-metrics-"))
-    os.environ[_METRICS_DIRECTORY] = str(directory)
-    try:
-        yield
-    finally:
-        os.environ.pop(_METRICS_DIRECTORY, None)
-        shutil.rmtree(directory, ignore_errors=True)
+    with own_directory() as directory:
+        os.environ[_METRICS_DIRECTORY] = str(directory)
+        try:
+            yield
+        finally:
+            os.environ.pop(_METRICS_DIRECTORY, None)
 
 
 def _refuse_taken_port(address: Address) -> None:

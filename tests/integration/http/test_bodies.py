@@ -45,10 +45,8 @@ def reserving(**changes: Any) -> str:
         (f'{{"eventId":"{EVENT}","event\\u0049d":"{EVENT}","seatIds":["{SEAT}"]}}', "body"),
         ('{"eventId":NaN,"seatIds":[]}', "body"),
         ('{"eventId":"\\ud800","seatIds":[]}', "body"),
-        ("{}", "eventId"),
         (json.dumps({"eventId": EVENT}), "seatIds"),
         (json.dumps({"seatIds": [SEAT]}), "eventId"),
-        (json.dumps({"event_id": EVENT, "seatIds": [SEAT]}), "event_id"),
         (reserving(more=1), "more"),
         (reserving(**{"x" * 1000: 1}), "x" * 64),
         (f'{{"eventId":"{EVENT}","seatIds":["{SEAT}"],"deep":{DEEP}', "deep"),
@@ -71,6 +69,33 @@ def test_a_reservation_that_cannot_be_understood(api: Api, body: str, field: str
     assert set(problem) == {"field", "problem"}
     assert problem["field"] == field
     assert len(answer.data) < 1000
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ("{}", ["eventId", "seatIds"]),
+        (json.dumps({"event_id": EVENT, "seatIds": [SEAT]}), ["eventId", "event_id"]),
+        (json.dumps({"eventId": 7, "seatIds": "x", "more": 1, "less": 2}), ["eventId", "seatIds", "more", "less"]),
+        (reserving(eventId="x", seatIds=[SEAT, 1, EVENT.replace("-", "")]), ["eventId", "seatIds[1]", "seatIds[2]"]),
+        (reserving(eventId=EVENT.replace("-", ""), seatIds=[SEAT.replace("-", "")]), ["eventId", "seatIds[0]"]),
+        (reserving(seatIds=[1] * 10_000), [f"seatIds[{place}]" for place in range(20)]),
+    ],
+)
+def test_everything_that_is_wrong_is_named(api: Api, body: str, fields: list[str]) -> None:
+    answer = api.post(BOOKINGS, body.encode())
+
+    assert error_of(answer) == (400, "VALIDATION_FAILED")
+    assert [each["field"] for each in details_of(answer)["fields"]] == fields
+    assert "more)" in answer.get_json()["error"]["message"]
+    assert len(answer.data) < 3000
+
+
+def test_everything_that_is_wrong_with_a_query_is_named(api: Api) -> None:
+    answer = api.get(f"{BOOKINGS}/my?page=0&limit=1000&status=LOST")
+
+    assert error_of(answer) == (400, "VALIDATION_FAILED")
+    assert [each["field"] for each in details_of(answer)["fields"]] == ["page", "limit", "status"]
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe", b'{"\xff":1}', GOOD.encode("utf-16"), b"\x00" * 100])

@@ -1,7 +1,7 @@
 """Money is exact and shown with its currency's decimals; values that cannot be are refused when they are made."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, Final
 from uuid import UUID
 
@@ -148,3 +148,18 @@ def test_values_are_frozen_and_told_by_name() -> None:
             setattr(value, attribute, None)
     with pytest.raises(TypeError):
         Money(Decimal(1), "USD")  # type: ignore[call-arg]
+
+
+class TestTheCallersDecimalContext:
+    """An application may keep fewer digits than an amount has: ours are exact all the same."""
+
+    def test_totals_are_exact(self) -> None:
+        with localcontext(prec=3):
+            assert total_of(seats_priced(Decimal("1234.56"), Decimal("0.44"))) == Decimal("1235.00")
+
+    def test_amounts_are_written_exactly(self) -> None:
+        with localcontext(prec=3):
+            assert str(written_in(Decimal("123456.7"), "USD")) == "123456.70"
+            assert str(written_in(Decimal("123456.78"), "USD")) == "123456.78"
+            assert str(Money(amount=Decimal("999999999999.99"), currency="USD").written) == "999999999999.99"
+            assert str(written_in(Decimal("1E+5"), "JPY")) == "100000"

@@ -1,0 +1,37 @@
+"""What an operator is told when the database does not let us in: one line, with what it says, and no password."""
+
+from sqlalchemy.engine import make_url
+
+from tests.integration.postgres.stage import open_store
+
+ADVICE = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
+
+
+def trouble_at(url: str) -> str:
+    store = open_store(url, 1)
+    trouble = store.trouble()
+    store.close()
+    assert trouble is not None
+    return trouble
+
+
+def test_a_wrong_password(postgres_url: str) -> None:
+    url = make_url(postgres_url).set(password="no-such-password").render_as_string(hide_password=False)
+
+    trouble = trouble_at(url)
+
+    assert trouble.startswith(f"{ADVICE} (it says: password authentication failed for user")
+    assert "no-such-password" not in trouble
+    assert len(trouble.splitlines()) == 1
+
+
+def test_a_database_that_does_not_exist(postgres_url: str) -> None:
+    url = make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
+
+    assert trouble_at(url) == f'{ADVICE} (it says: database "nowhere" does not exist)'
+
+
+def test_a_server_that_is_not_there(postgres_url: str) -> None:
+    url = make_url(postgres_url).set(port=1).render_as_string(hide_password=False)
+
+    assert trouble_at(url) == ADVICE

@@ -1,0 +1,44 @@
+"""At a terminal a command that ends by itself says what it did once, and not in its log as well."""
+
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from booking_cli.invocation import Invocation
+from booking_service.settings_table import Need
+
+DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking"}
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("command", "at_terminal", "environ", "level"),
+    [
+        ("expire", True, {}, logging.WARNING),
+        ("catalog load", True, {}, logging.WARNING),
+        ("expire", False, {}, logging.INFO),
+        ("expire", True, {"BOOKING_LOG_LEVEL": "INFO"}, logging.INFO),
+        ("expire --every", True, {}, logging.INFO),
+        ("worker", True, {}, logging.INFO),
+    ],
+)
+def test_how_loud_the_log_is(
+    monkeypatch: pytest.MonkeyPatch, command: str, at_terminal: bool, environ: dict[str, str], level: int
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: at_terminal)
+
+    Invocation(environ=DATABASE | environ).settings(command, Need.DATABASE)
+
+    assert logging.getLogger().level == level
