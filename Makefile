@@ -35,7 +35,7 @@ format: $(READY) ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## reservations per second against a PostgreSQL of its own
+bench: $(READY) ## speed beside yardsticks of the same run (ARGS: --list, --only relay,sweep, --quick)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY) ## the long versions of the tests

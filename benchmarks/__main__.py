@@ -1,37 +1,90 @@
-"""`python -m benchmarks`: one table, and with `--json FILE` the same as a record."""
+"""`python -m benchmarks`: a table for each scenario, and with `--json FILE` all of it as a record.
+
+Ends with 1 if a scenario could not be measured, or if something happened that must never happen; not because a figure
+is lower than it must be, which depends on the machine and is said.
+"""
 
 import argparse
 import json
+import logging
+import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import reservations
-from benchmarks.ground import BenchmarkFailed
-from benchmarks.report import table
+from benchmarks.ground import Ground
+from benchmarks.report import record, summary, table
+from benchmarks.running import measure
+from benchmarks.scenario import Scale, Scenario
+from benchmarks.scenarios import SCENARIOS
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="runs to take the median of (default 3)")
-    parser.add_argument("--seconds", type=int, default=8, help="length of each run (default 8)")
-    parser.add_argument("--connections", type=int, default=64, help="open HTTP connections (default 64)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
-    options = parser.parse_args()
-    try:
-        figures = reservations.measure(
-            runs=options.runs, seconds=options.seconds, connections=options.connections, say=_say
-        )
-    except BenchmarkFailed as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(table(figures))
+    options = _options()
+    if options.list:
+        print("\n".join(f"{scenario.name:<18}{scenario.what}" for scenario in SCENARIOS))
+        return 0
+    # The client tells of every connection that a stopping broker closes.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, _stop)
+    begun_at = datetime.now(UTC)
+    seconds = options.seconds or (3 if options.quick else 8)
+    scale = Scale(seconds=seconds, connections=options.connections, quick=options.quick, large=options.large)
+    outcomes = []
+    with Ground() as ground:
+        for scenario in options.only:
+            outcomes.append(
+                measure(scenario, ground, scale, runs=options.runs or (1 if options.quick else 3), say=_say)
+            )
+            print(f"{table(outcomes[-1])}\n", flush=True)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 1 if any(run["errors"] for run in figures["runs"]) else 0
+        options.json.write_text(json.dumps(record(outcomes, scale, begun_at), indent=2, ensure_ascii=False) + "\n")
+    print(summary(outcomes) or "All figures are as they must be.")
+    return 1 if any(outcome.trouble or outcome.flaws for outcome in outcomes) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--list", action="store_true", help="say which scenarios there are, and end")
+    parser.add_argument("--only", type=_chosen, default=SCENARIOS, metavar="NAME[,NAME…]", help="these alone")
+    parser.add_argument("--runs", type=_positive, help="runs to take the median of (default 3; quick 1)")
+    parser.add_argument(
+        "--quick", action="store_true", help="little work: whether everything works, and roughly how fast"
+    )
+    parser.add_argument("--large", action="store_true", help="growth to ten million bookings")
+    parser.add_argument("--seconds", type=_positive, help="length of a run of HTTP load (default 8; quick 3)")
+    parser.add_argument("--connections", type=_positive, default=64, help="open HTTP connections (default 64)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
+    return parser.parse_args()
+
+
+def _chosen(text: str) -> tuple[Scenario, ...]:
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    names = text.split(",")
+    for name in names:
+        if name not in by_name:
+            raise argparse.ArgumentTypeError(f"there is no scenario {name!r}, only: {', '.join(by_name)}")
+    return tuple(scenario for scenario in SCENARIOS if scenario.name in names)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("must be a whole number above 0")
+    return int(text)
+
+
+def _stop(*_: object) -> None:
+    """SIGTERM ends the benchmark like Ctrl-C: everything that it has started is stopped on the way out."""
+    raise KeyboardInterrupt
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        _say("stopped")
+        sys.exit(130)

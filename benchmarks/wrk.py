@@ -4,11 +4,31 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.ground import BenchmarkFailed
+from attrs import frozen
+
+from benchmarks.errors import BenchmarkFailed
 
 _THREADS: Final = 2
+_SCRIPT: Final = Path(__file__).with_name("requests.lua")
+
+
+@frozen(kw_only=True)
+class Seen:
+    """Answers by status, requests without an answer, whether requests ran out (`exhausted`), and how long it took."""
+
+    ok: int
+    created: int
+    conflict: int
+    busy: int
+    other: int
+    exhausted: int
+    unanswered: int
+    seconds: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
 
 
 def path() -> str:
@@ -19,11 +39,12 @@ def path() -> str:
     return found
 
 
-def post(url: str, script: Path, requests: Path, *, connections: int, seconds: int) -> dict[str, Any]:
-    """Send the requests of the file, each once, as fast as they are answered; the script's own JSON of what it saw."""
-    command = [path(), "--threads", str(_THREADS), "--connections", str(connections), "--duration", f"{seconds}s"]
+def load(url: str, requests: Path, *, connections: int, seconds: float, again: bool = False) -> Seen:
+    """Send the requests of the file as fast as they are answered; `again`: from the start again at its end."""
+    command = [path(), "--threads", str(_THREADS), "--connections", str(connections), "--duration", f"{seconds:.0f}s"]
+    script = ["--timeout", "10s", "--script", str(_SCRIPT), url, "--"]
     done = subprocess.run(
-        [*command, "--timeout", "10s", "--script", str(script), url, "--", str(requests), str(_THREADS)],
+        [*command, *script, str(requests), str(_THREADS), "again" if again else "once"],
         capture_output=True,
         text=True,
         timeout=seconds + 60,
@@ -31,5 +52,4 @@ def post(url: str, script: Path, requests: Path, *, connections: int, seconds: i
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise BenchmarkFailed(f"wrk failed: {(done.stderr or done.stdout).strip()}")
-    seen: dict[str, Any] = json.loads(lines[-1])
-    return seen
+    return Seen(**json.loads(lines[-1]))

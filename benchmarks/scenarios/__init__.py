@@ -1,0 +1,30 @@
+"""One scenario per module, in the order in which they run."""
+
+from typing import Final
+
+from benchmarks.scenario import Scenario
+from benchmarks.scenarios import (
+    cancel_event,
+    commit_to_topic,
+    consume,
+    growth,
+    hot_seat,
+    locked_row,
+    reads,
+    relay,
+    reservations,
+    sweep,
+)
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    reservations.SCENARIO,
+    reads.SCENARIO,
+    hot_seat.SCENARIO,
+    locked_row.SCENARIO,
+    sweep.SCENARIO,
+    cancel_event.SCENARIO,
+    relay.SCENARIO,
+    consume.SCENARIO,
+    commit_to_topic.SCENARIO,
+    growth.SCENARIO,
+)
