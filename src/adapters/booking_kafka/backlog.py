@@ -1,6 +1,9 @@
-"""What waits for a group, asked of the brokers without joining it."""
+"""What waits for a group, and since when, asked of the brokers without joining it."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -12,6 +15,7 @@ from booking_kafka.lookout import look
 from booking_kafka.tuning import CONSUMER
 
 _ANSWER_MS: Final = 5000
+_POLL_MS: Final = 500
 # The client wants a session to be shorter than a request; there is no session here, for nobody joins.
 _QUIET: Final[Mapping[str, Any]] = {
     "request_timeout_ms": _ANSWER_MS,
@@ -26,11 +30,36 @@ def backlog(connection: Connection, topic: str, group: str) -> Mapping[int, rang
     The end is that of what senders' transactions have committed. Offsets may have gaps, so that fewer messages may
     wait than the ranges are long; there are none in topics that nobody writes to in transactions or compacts.
     """
+    with _asking(connection, topic, group) as consumer:
+        return _asked(consumer, topic)
+
+
+def oldest(connection: Connection, topic: str, group: str) -> datetime | None:
+    """See `EventBus.oldest`; within about 30 seconds."""
+    with _asking(connection, topic, group) as consumer:
+        starts = {number: offsets.start for number, offsets in _asked(consumer, topic).items() if offsets}
+        consumer.assign([TopicPartition(topic, number) for number in starts])
+        for number, start in starts.items():
+            consumer.seek(TopicPartition(topic, number), start)
+        sent: dict[int, int] = {}
+        give_up_at = time.monotonic() + _ANSWER_MS / 1000
+        while len(sent) < len(starts) and time.monotonic() < give_up_at:
+            for partition, records in consumer.poll(timeout_ms=_POLL_MS).items():
+                # What comes later in a partition is younger, and another poll may bring it.
+                sent.setdefault(partition.partition, records[0].timestamp)
+        if len(sent) < len(starts):
+            raise BusUnavailable(f"Topic {topic!r} has messages, and the brokers did not hand them over")
+    return min((datetime.fromtimestamp(at / 1000, UTC) for at in sent.values()), default=None)
+
+
+@contextmanager
+def _asking(connection: Connection, topic: str, group: str) -> Iterator[KafkaConsumer]:
+    """A consumer that names the group and never joins it."""
     look(connection, topic)
     with translated(f"Asking {connection} what waits for group {group!r} in topic {topic!r}"):
         consumer = KafkaConsumer(group_id=group, **connection.client_config(), **{**CONSUMER, **_QUIET})
         try:
-            return _asked(consumer, topic)
+            yield consumer
         finally:
             consumer.close(autocommit=False, timeout_ms=_ANSWER_MS)
 

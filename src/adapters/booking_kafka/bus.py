@@ -1,6 +1,7 @@
 """The event bus over Kafka. Importing this needs no client, and making one connects to nothing."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,14 @@ class KafkaEventBus:
         with self._lock:
             self._refuse_if_closed()
         return backlog(self._connection, topic, group)
+
+    def oldest(self, topic: str, group: str) -> datetime | None:
+        """As the port says, by the time that its sender gave it; within about 30 seconds."""
+        from booking_kafka.backlog import oldest
+
+        with self._lock:
+            self._refuse_if_closed()
+        return oldest(self._connection, topic, group)
 
     def close(self) -> None:
         """As the port says; takes some seconds for each topic and subscription when brokers are away.

@@ -1,6 +1,7 @@
 """The event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from threading import Condition
 from typing import Final
 
@@ -101,6 +102,11 @@ class MemoryEventBus:
         with self._changed:
             self._refuse_if_closed()
             return self._topic(topic).backlog(group)
+
+    def oldest(self, topic: str, group: str) -> datetime | None:
+        with self._changed:
+            self._refuse_if_closed()
+            return self._topic(topic).oldest(group)
 
     def close(self) -> None:
         with self._changed:

@@ -27,6 +27,7 @@ def statistics_of(tables: Tables, now: datetime) -> Statistics:
     deadlines = [booking.deadline for booking in bookings if booking.status in ON_HOLD and booking.deadline]
     waiting = [row.record.recorded_at for row in tables.outbox.values() if row.published_at is None]
     payments = (payment for booking in bookings for payment in booking.payments.values())
+    closures = [closure.cancelled_at for closure in tables.closures.values() if not closure.finished]
     refunds = [payment.refund_requested_at for payment in payments if payment.refund_status is RefundStatus.REQUESTED]
     return Statistics(
         by_status={status: by_status[status] for status in Status},
@@ -37,7 +38,8 @@ def statistics_of(tables: Tables, now: datetime) -> Statistics:
         oldest_outbox_seconds=_oldest(waiting, now),
         unanswered_refunds=sum(at is not None and at <= now - _PATIENCE for at in refunds),
         oldest_unanswered_refund_seconds=_oldest(refunds, now),
-        open_closures=sum(not closure.finished for closure in tables.closures.values()),
+        open_closures=len(closures),
+        oldest_open_closure_seconds=_oldest(closures, now),
     )
 
 

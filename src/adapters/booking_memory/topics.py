@@ -70,3 +70,9 @@ class Topic:
         """By partition, the offsets that wait for the group, which is not made by asking."""
         committed = self.groups.get(group, Group()).committed
         return {number: range(committed[number], len(self.partitions[number])) for number in range(PARTITIONS)}
+
+    def oldest(self, group: str) -> datetime | None:
+        """When the first of those that wait for the group was appended."""
+        waiting = ((number, offsets.start) for number, offsets in self.backlog(group).items() if offsets)
+        sent = (self.partitions[number][offset].timestamp for number, offset in waiting)
+        return min((at for at in sent if at is not None), default=None)

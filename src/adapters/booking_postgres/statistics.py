@@ -26,7 +26,9 @@ _FIGURES: Final = text("""
              AND refund_requested_at <= now - interval '1 hour'),
         (SELECT extract(epoch FROM now - min(refund_requested_at)) FROM booking.payments
              WHERE refund_status = 'REQUESTED'),
-        (SELECT count(*) FROM booking.events WHERE closed_at IS NOT NULL AND finished_at IS NULL)
+        (SELECT count(*) FROM booking.events WHERE closed_at IS NOT NULL AND finished_at IS NULL),
+        (SELECT extract(epoch FROM now - min(closed_at)) FROM booking.events
+             WHERE closed_at IS NOT NULL AND finished_at IS NULL)
     FROM clock
 """)
 # An overdue hold is not live: cancelling the event settles it as expired.
@@ -58,6 +60,7 @@ def statistics_of(connection: Connection) -> Statistics:
         unanswered_refunds=row[5],
         oldest_unanswered_refund_seconds=_seconds(row[6]),
         open_closures=row[7],
+        oldest_open_closure_seconds=_seconds(row[8]),
     )
 
 

@@ -34,7 +34,7 @@ _SWEEP: Final = f"""
     ), told AS (
         INSERT INTO booking.history (slot, booking_id, number, at, trigger, from_status, to_status, actor, actor_id,
             correlation_id, note)
-        SELECT slot, booking_id, revision + 1, %(now)s, 'TIME', status, 'CANCELLED', 'SWEEPER', 'sweeper',
+        SELECT slot, booking_id, revision + 1, %(now)s, 'TIME', status, 'CANCELLED', 'SWEEPER', 'expiry',
             correlation_id, '' FROM due
     ), news AS (
         SELECT d.*, gen_random_uuid() AS message_id, d.sequence + t.step AS number, t.event_type, r.seat_ids

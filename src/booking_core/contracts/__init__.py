@@ -36,6 +36,7 @@ from booking_core.contracts.harness import EventBusHarness, StoreHarness
 from booking_core.contracts.isolation import IsolationContract, StaleRevisionContract
 from booking_core.contracts.outbox import OutboxContract
 from booking_core.contracts.payments import PaymentsContract
+from booking_core.contracts.pruning import PruningContract
 from booking_core.contracts.queries import QueriesContract
 from booking_core.contracts.reservations import ReservationsContract
 from booking_core.contracts.statistics import StatisticsContract
@@ -53,6 +54,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     IsolationContract,
     OutboxContract,
     PaymentsContract,
+    PruningContract,
     QueriesContract,
     ReservationsContract,
     StaleRevisionContract,

@@ -1,8 +1,14 @@
 """How much of a topic waits for a group, and committing no further than to a mark."""
 
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
 from booking_core.contracts.event_bus import numbered, receive_number, values
 from booking_core.contracts.harness import EventBusHarness
 from booking_core.ports import EventBus, Message
+
+_TICK: Final = timedelta(milliseconds=1)
 
 
 def waiting(bus: EventBus, topic: str, group: str) -> int:
@@ -15,8 +21,14 @@ def ends(bus: EventBus, topic: str) -> dict[int, int]:
     return {partition: offsets.stop for partition, offsets in bus.backlog(topic, "nobody").items()}
 
 
+def _until_later_than(moment: datetime) -> None:
+    """Return when a clock that counts milliseconds shows more than at that moment."""
+    while datetime.now(UTC) <= moment + 2 * _TICK:
+        time.sleep(_TICK.total_seconds())
+
+
 class BacklogContract:
-    """`EventBus.backlog`, and `Subscription.commit` with a mark."""
+    """`EventBus.backlog`, `oldest`, and `Subscription.commit` with a mark."""
 
     def test_of_an_empty_topic(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
@@ -25,6 +37,41 @@ class BacklogContract:
 
         assert len(backlog) >= 2, "every partition is named"
         assert all(len(offsets) == 0 for offsets in backlog.values())
+
+    def test_nothing_that_waits_has_no_age(self, event_bus_harness: EventBusHarness) -> None:
+        bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
+
+        assert bus.oldest(topic, "group") is None
+        bus.publish(topic, numbered(0, 20))
+        subscription = bus.subscribe(topic, "group")
+        receive_number(subscription, 20)
+        subscription.commit()
+        subscription.close()
+
+        assert bus.oldest(topic, "group") is None
+
+    def test_the_oldest_that_waits_is_the_first_that_was_sent(self, event_bus_harness: EventBusHarness) -> None:
+        bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
+        begun = datetime.now(UTC)
+        bus.publish(topic, numbered(0, 1))  # in one partition only: the others begin with younger ones
+        between = datetime.now(UTC)
+        subscription = bus.subscribe(topic, "group")
+        receive_number(subscription, 1)
+        first = bus.oldest(topic, "group")
+        subscription.commit()
+        subscription.close()
+        _until_later_than(between)
+        bus.publish(topic, numbered(1, 21))
+
+        second, of_another = bus.oldest(topic, "group"), bus.oldest(topic, "another")
+
+        # Brokers keep whole milliseconds.
+        assert first is not None
+        assert begun - _TICK <= first <= between
+        assert second is not None
+        assert between < second <= datetime.now(UTC)
+        assert of_another == first
+        assert waiting(bus, topic, "group") == 20, "looking takes nothing"
 
     def test_a_new_group_has_everything_before_it(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()

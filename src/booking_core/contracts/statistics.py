@@ -19,6 +19,7 @@ class StatisticsContract:
         assert found.oldest_overdue_seconds is None
         assert found.oldest_outbox_seconds is None
         assert found.oldest_unanswered_refund_seconds is None
+        assert found.oldest_open_closure_seconds is None
 
     def test_bookings_count_by_effective_status(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness, seats=9)
@@ -74,5 +75,10 @@ class StatisticsContract:
         closures = [close(scenery.store, closing(scenery)) for scenery in sceneries]
         assert closures[0] is not None
         finish(sceneries[0], closures[0], 0)
+        store_harness.advance(200)
 
-        assert store_harness.store.queries.statistics().open_closures == 1
+        found = store_harness.store.queries.statistics()
+
+        assert found.open_closures == 1
+        assert found.oldest_open_closure_seconds is not None
+        assert 200 <= found.oldest_open_closure_seconds < 260

@@ -82,6 +82,13 @@ class EventBus(Protocol):
         """
         ...
 
+    def oldest(self, topic: str, group: str) -> datetime | None:
+        """When the oldest message that waits for the group was sent, in UTC; None if nothing waits.
+
+        Nobody joins the group for this, and nothing is taken from it. Raises BusUnavailable.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of everything. May be called twice."""
         ...

@@ -79,7 +79,8 @@ class Statistics:
     """The state of the whole, for operators. Effective status; ages in seconds, None where there is nothing.
 
     `ending_soon`: holds whose deadline is within 60 s. `unanswered_refunds`: asked for more than an hour ago, while the
-    age is that of the oldest one without an answer, however young.
+    age is that of the oldest one without an answer, however young. `open_closures`: cancelled events whose bookings may
+    not all be cancelled yet; the age counts from the closing.
     """
 
     by_status: Mapping[Status, int]
@@ -91,6 +92,7 @@ class Statistics:
     unanswered_refunds: int
     oldest_unanswered_refund_seconds: float | None
     open_closures: int
+    oldest_open_closure_seconds: float | None
 
 
 @frozen(kw_only=True)

@@ -71,7 +71,7 @@ def _print(booking: Booking, history: Sequence[HistoryEntry]) -> None:
         print_table(["payment", "refund", "currency", "reason", "status"], [list(each.values()) for each in refunds])
     print_line("")
     print_table(
-        ["#", "at", "trigger", "from", "to", "by", "who", "payment", "note"],
+        ["#", "at", "trigger", "from", "to", "by", "who", "payment", "note", "correlation"],
         [
             [
                 entry.number,
@@ -83,6 +83,7 @@ def _print(booking: Booking, history: Sequence[HistoryEntry]) -> None:
                 entry.actor_id,
                 entry.payment_id,
                 entry.note,
+                entry.correlation_id,
             ]
             for entry in history
         ],

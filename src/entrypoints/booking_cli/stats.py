@@ -3,6 +3,7 @@
 from typing import Final
 
 import click
+from attrs import frozen
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_error, print_json, print_line, print_table
@@ -13,10 +14,21 @@ from booking_service.composition import Composition
 from booking_service.replaying_letters import replay_group
 from booking_service.settings_table import Need
 
-# The sweep comes every 60 s and the relay every 0.1 s: twice (and much more) that long means that neither runs.
+# The sweep comes every 60 s, closures every second, and the relay every 0.1 s: twice (and much more) that long means
+# that nobody does it. The Payment Service has an hour to answer, and so has whoever looks after dead letters.
 OVERDUE_SECONDS: Final = 150.0
+CLOSURE_SECONDS: Final = 150.0
 OUTBOX_SECONDS: Final = 60.0
-REFUND_SECONDS: Final = 24 * 3600.0
+REFUND_SECONDS: Final = 3600.0
+DEAD_LETTER_SECONDS: Final = 3600.0
+
+
+@frozen
+class DeadLetters:
+    """Those that no replay has taken."""
+
+    count: int
+    oldest_seconds: float | None
 
 
 @click.command(epilog=example("booking stats", "booking stats --check || page-somebody"))
@@ -24,9 +36,11 @@ REFUND_SECONDS: Final = 24 * 3600.0
 @json_option
 @pass_invocation
 def stats(invocation: Invocation, check: bool, as_json: bool) -> None:
-    """Count bookings by status, events that wait to be published, refunds without an answer, and dead letters.
+    """Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead letters.
 
     Dead letters are those that no replay has taken; not counted where the settings name no broker or it is away.
+    With --check it fails if an overdue hold or an event being cancelled waits for more than 150 s, an event to publish
+    for more than 60 s, or a refund or a dead letter for more than an hour.
     """
     needs = (Need.DATABASE, Need.EVENT_BUS) if invocation.names_a_bus else (Need.DATABASE,)
     with invocation.parts("stats", *needs) as parts:
@@ -37,18 +51,19 @@ def stats(invocation: Invocation, check: bool, as_json: bool) -> None:
             {
                 "byStatus": {status.value: statistics.by_status.get(status, 0) for status in Status},
                 "outbox": statistics.outbox,
-                "deadLetters": dead_letters,
+                "deadLetters": None if dead_letters is None else dead_letters.count,
                 "unansweredRefunds": statistics.unanswered_refunds,
             }
         )
     else:
         _print(statistics, dead_letters)
-    if check and (alarms := alarms_of(statistics)):
+    if check and (alarms := alarms_of(statistics, dead_letters)):
         raise CommandFailed("; ".join(alarms))
 
 
-def alarms_of(statistics: Statistics) -> list[str]:
+def alarms_of(statistics: Statistics, dead_letters: DeadLetters | None = None) -> list[str]:
     """What an operator should look at now; empty if all is well."""
+    dead = dead_letters or DeadLetters(0, None)
     waits = (
         (statistics.overdue, statistics.oldest_overdue_seconds, OVERDUE_SECONDS, "overdue bookings wait for a sweep"),
         (statistics.outbox, statistics.oldest_outbox_seconds, OUTBOX_SECONDS, "events wait to be published"),
@@ -58,6 +73,13 @@ def alarms_of(statistics: Statistics) -> list[str]:
             REFUND_SECONDS,
             "refunds wait for the Payment Service",
         ),
+        (
+            statistics.open_closures,
+            statistics.oldest_open_closure_seconds,
+            CLOSURE_SECONDS,
+            "cancelled events wait for the end of their bookings",
+        ),
+        (dead.count, dead.oldest_seconds, DEAD_LETTER_SECONDS, "dead letters wait for a replay"),
     )
     return [
         f"{count} {what}, the oldest for {oldest:.0f} s"
@@ -66,17 +88,18 @@ def alarms_of(statistics: Statistics) -> list[str]:
     ]
 
 
-def _dead_letters(parts: Composition) -> int | None:
-    settings = parts.settings
+def _dead_letters(parts: Composition) -> DeadLetters | None:
+    topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
     try:
-        backlog = parts.event_bus.backlog(settings.dead_letter_topic, replay_group(settings.consumer_group))
+        count = sum(map(len, parts.event_bus.backlog(topic, group).values()))
+        oldest = parts.event_bus.oldest(topic, group) if count else None
     except BusUnavailable as error:
         print_error(f"dead letters are not counted: {error}")
         return None
-    return sum(map(len, backlog.values()))
+    return DeadLetters(count, None if oldest is None else (parts.store.queries.now() - oldest).total_seconds())
 
 
-def _print(statistics: Statistics, dead_letters: int | None) -> None:
+def _print(statistics: Statistics, dead_letters: DeadLetters | None) -> None:
     print_table(["status", "bookings"], [[status, statistics.by_status.get(status, 0)] for status in Status])
     print_line("")
     print_table(
@@ -90,10 +113,18 @@ def _print(statistics: Statistics, dead_letters: int | None) -> None:
                 statistics.unanswered_refunds,
                 _age(statistics.oldest_unanswered_refund_seconds),
             ],
-            ["events being cancelled", statistics.open_closures, ""],
-            ["dead letters", "not counted" if dead_letters is None else dead_letters, ""],
+            [
+                "events being cancelled",
+                statistics.open_closures,
+                _age(statistics.oldest_open_closure_seconds),
+            ],
+            ["dead letters", *_counted(dead_letters)],
         ],
     )
+
+
+def _counted(dead_letters: DeadLetters | None) -> tuple[object, str]:
+    return ("not counted", "") if dead_letters is None else (dead_letters.count, _age(dead_letters.oldest_seconds))
 
 
 def _age(seconds: float | None) -> str:

@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 @click.command(epilog=example("booking worker"))
 @pass_invocation
 def worker(invocation: Invocation) -> None:
-    """Relay, consumer, expiry, closures and pruning in one process, until SIGTERM.
+    """Relay, consumer, expiry, closures, pruning and a watch on refunds in one process, until SIGTERM.
 
     With BOOKING_WORKER_PORT it answers /healthz, /readyz and /metrics there, on every address of the machine.
     """
@@ -31,7 +31,7 @@ def worker(invocation: Invocation) -> None:
     with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
         jobs = workers.all_jobs(parts)
         with _health(parts, jobs, signals) as watch:
-            _run("worker", jobs, signals, watch)
+            _run("worker", jobs, signals, watch, bus=parts.settings.event_bus)
 
 
 @click.command(epilog=example("booking relay"))
@@ -39,7 +39,7 @@ def worker(invocation: Invocation) -> None:
 def relay(invocation: Invocation) -> None:
     """Publish stored events, until SIGTERM."""
     with invocation.parts("relay", Need.DATABASE, Need.EVENT_BUS) as parts, StopSignals() as signals:
-        _run("relay", [workers.relay(parts)], signals)
+        _run("relay", [workers.relay(parts)], signals, bus=parts.settings.event_bus)
 
 
 @click.command(epilog=example("booking consume"))
@@ -57,7 +57,8 @@ def consume(invocation: Invocation) -> None:
 @pass_invocation
 def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
-    with invocation.parts("expire", Need.DATABASE) as parts, StopSignals() as signals:
+    name = "expire" if every is None else "expire --every"
+    with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
         sweeper = Sweeper(parts.store, every_seconds=every or 0.0)
         if every is None:
             sweeper.run_once(signals.go_on)
@@ -72,6 +73,14 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
 
 
 COMMANDS: Final = (worker, relay, consume, expire)
+
+
+def _warn_of_memory() -> None:
+    """A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process."""
+    _log.warning(
+        "bus.memory",
+        detail="BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them",
+    )
 
 
 Watch = Callable[[Sequence[Thread]], None]
@@ -93,8 +102,13 @@ def _health(parts: Composition, jobs: Sequence[Job], signals: StopSignals) -> It
         raise CommandFailed(str(error)) from error
 
 
-def _run(name: str, jobs: Sequence[Job], signals: StopSignals, watch: Watch = unwatched) -> None:
+def _run(
+    name: str, jobs: Sequence[Job], signals: StopSignals, watch: Watch = unwatched, *, bus: str | None = None
+) -> None:
+    """Until the end, which comes by a signal. `bus`: what is published goes there."""
     _log.info(f"{name}.started", jobs=[job.name for job in jobs])
+    if bus == "memory":
+        _warn_of_memory()
     if not run_together(jobs, signals.event(), watch=watch):
         raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
     _log.info(f"{name}.stopped")

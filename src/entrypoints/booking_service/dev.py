@@ -20,6 +20,7 @@ from booking_service import logs, workers
 from booking_service.catalog_loading import load_event
 from booking_service.closing import Closer
 from booking_service.composition import Composition
+from booking_service.dev_environment import environment_file
 from booking_service.dev_payments import PaymentSimulator, RefundSimulator
 from booking_service.dev_routes import add_dev_routes
 from booking_service.dev_samples import HALL_ID, sample_events
@@ -101,6 +102,7 @@ def _run(
         add_dev_routes(app, payments=payments, tokens=tokens)
         # What ends first is the API: nobody is promised anything that the workers then would not do.
         stack.enter_context(_working(_jobs(parts)))
+        for_others = stack.enter_context(environment_file(data_dir, _found_by_others(options, postgres.url)))
         stack.enter_context(serving(app, listener, threads=_THREADS))
         if signals.go_on():
             ready = Ready(
@@ -109,6 +111,7 @@ def _run(
                 alice=tokens.sign("alice"),
                 data_dir=data_dir,
                 database=postgres.location,
+                environment=for_others,
             )
             announce(walk(ready))
         # Not one long wait: a signal that arrives just before it begins is seen by Python only when it ends.
@@ -177,6 +180,11 @@ def _settings(options: DevOptions, environ: Mapping[str, str], database_url: str
     settings = Settings.from_environ({**defaults, **given, **ours}, needs=_NEEDS, command="dev")
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings
+
+
+def _found_by_others(options: DevOptions, database_url: str) -> Mapping[str, str]:
+    """What the other commands need to know. Not of the in-process bus: theirs would be another one."""
+    return {"BOOKING_DATABASE_URL": database_url, **(_bus(options.kafka) if options.kafka else {})}
 
 
 def _bus(kafka: str | None) -> Mapping[str, str]:

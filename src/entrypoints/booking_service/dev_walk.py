@@ -1,5 +1,6 @@
 """What `booking dev` prints when it is ready: prose in comments, and lines for bash that need curl and python3."""
 
+import shlex
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -9,13 +10,17 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Ready:
-    """What there is to tell. `alice` is a token; `database` is where PostgreSQL keeps its files."""
+    """What there is to tell. `alice` is a token; `database` is where PostgreSQL keeps its files.
+
+    `environment` is the file that other commands find this database with.
+    """
 
     url: str
     event_id: UUID
     alice: str
     data_dir: Path
     database: Path
+    environment: Path
 
 
 def walk(ready: Ready) -> str:
@@ -25,6 +30,7 @@ def walk(ready: Ready) -> str:
         kept += f", and the database in {ready.database}"
     return (
         f"# booking dev is ready at {ready.url} - press ^C to stop it. Everything is kept in {kept}.\n"
+        f"# Other commands, such as `booking stats`, work on it after: . {shlex.quote(str(ready.environment))}\n"
         "# Paste this into bash elsewhere: Alice holds two seats, Bob is refused them, Alice pays, and cancels.\n"
         f"API={ready.url} EVENT={ready.event_id}\n"
         f"{_TOOLS}"

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from booking_service.consuming import Consumer
+from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import Relay
 from booking_service.running import Job
 from booking_service.sweeping import Sweeper
@@ -22,6 +23,7 @@ def figures_of(jobs: Sequence[Job]) -> Callable[[], bytes]:
     - `booking_events_published_total`: by the relay
     - `booking_messages_consumed_total{outcome}`: applied, unchanged, skipped, dead
     - `booking_bookings_expired_total`, `booking_seats_released_total`: by the sweep
+    - `booking_refunds_unanswered`: asked for more than an hour ago and not answered, as last looked at
     - the usual ones of the process, of Python and of its garbage collection
 
     A job that is not there has no figures.
@@ -54,3 +56,5 @@ class _Figures(Collector):
             elif isinstance(job, Sweeper):
                 yield CounterMetricFamily("booking_bookings_expired", "Overdue holds ended", value=job.expired)
                 yield CounterMetricFamily("booking_seats_released", "Their seats", value=job.seats_released)
+            elif isinstance(job, RefundWatch):
+                yield GaugeMetricFamily("booking_refunds_unanswered", "Not answered in an hour", value=job.unanswered)

@@ -5,6 +5,7 @@ from booking_service.composition import Composition
 from booking_service.consuming import Consumer
 from booking_service.dead_letters import DeadLetters
 from booking_service.pruning import Pruner
+from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import Relay
 from booking_service.running import Job
 from booking_service.sweeping import Sweeper
@@ -38,4 +39,5 @@ def pruner(parts: Composition) -> Pruner:
 
 def all_jobs(parts: Composition) -> list[Job]:
     """Everything that `worker` does."""
-    return [relay(parts), consumer(parts), Sweeper(parts.store), Closer(parts.store), pruner(parts)]
+    store = parts.store
+    return [relay(parts), consumer(parts), Sweeper(store), Closer(store), pruner(parts), RefundWatch(store)]

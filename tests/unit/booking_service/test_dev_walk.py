@@ -15,6 +15,7 @@ def printed(database: str = "/home/me/.booking/postgres") -> str:
             alice="aaa.bbb.ccc",
             data_dir=Path("/home/me/.booking"),
             database=Path(database),
+            environment=Path("/home/me/my data/environment.sh"),
         )
     )
 
@@ -39,3 +40,7 @@ def test_a_database_elsewhere_is_named_too() -> None:
     first = printed("/var/lib/booking-core/0123456789abcdef").splitlines()[0]
     assert "/home/me/.booking" in first
     assert "/var/lib/booking-core/0123456789abcdef" in first
+
+
+def test_what_other_commands_need_can_be_pasted_from_its_comment() -> None:
+    assert printed().splitlines()[1].endswith(". '/home/me/my data/environment.sh'")

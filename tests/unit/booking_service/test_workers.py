@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from booking_core.commands import CancelEvent
 from booking_core.errors import BusUnavailable, ServiceBusy
+from booking_core.inbound import Skipped, parse
 from booking_core.lifecycle import CancellationReason
 from booking_core.ports.event_bus import Message
-from booking_core.use_cases import close_event, show_booking
+from booking_core.use_cases import apply_payments, close_event, show_booking
 from booking_service import workers
 from booking_service.closing import Closer
 from booking_service.pruning import Pruner
+from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import BATCH, Relay
 from booking_service.settings import Settings
 from booking_service.sweeping import Sweeper
-from tests.unit.booking_service.world import EVENT_ID, FailingBus, World
+from booking_service.worker_figures import figures_of
+from tests.unit.booking_service.world import EVENT_ID, FailingBus, World, payment
 
 
 @pytest.fixture
@@ -196,7 +200,40 @@ def test_pruning_is_bounded_and_stops_when_told(world: World, monkeypatch: pytes
     assert len(calls) == 23
 
 
+def test_refunds_without_an_answer_are_told_of_after_an_hour(world: World) -> None:
+    late = world.reserve(1)
+    world.later(11)
+    watch = RefundWatch(world.store)
+    command = parse(payment(late.booking_id, amount=75.0))
+    assert not isinstance(command, Skipped)
+    apply_payments([command], store=world.store)
+    world.later(59)
+    with capture_logs() as young:
+        watch.run_once()
+    world.later(1)
+    with capture_logs() as old:
+        watch.run_once()
+
+    assert young == []
+    assert old == [{"event": "refunds.unanswered", "log_level": "warning", "refunds": 1, "oldest_seconds": 3600}]
+    assert b"booking_refunds_unanswered 1.0" in figures_of([watch])()
+
+    answer = parse(payment(late.booking_id, "refund.completed", number=2))
+    assert not isinstance(answer, Skipped)
+    apply_payments([answer], store=world.store)
+    with capture_logs() as answered:
+        watch.run_once()
+    assert (answered, watch.unanswered) == ([], 0)
+
+
 def test_the_worker_does_everything(world: World) -> None:
     parts = world.compose(Settings(event_bus="memory"))
 
-    assert [job.name for job in workers.all_jobs(parts)] == ["relay", "consumer", "expire", "closure", "prune"]
+    assert [job.name for job in workers.all_jobs(parts)] == [
+        "relay",
+        "consumer",
+        "expire",
+        "closure",
+        "prune",
+        "refunds",
+    ]
