@@ -87,9 +87,13 @@ class MemoryBookings:
         return Sweep(expired=expired, seats_released=seats)
 
     def _locked(self, booking: Booking, now: datetime) -> LockedBooking:
-        event = self._transaction.tables.events.get(booking.event_id)
+        tables = self._transaction.tables
+        event = tables.events.get(booking.event_id)
         return LockedBooking(
-            booking=copy_of(booking), now=now, event_starts_at=event.event.starts_at if event else None
+            booking=copy_of(booking),
+            now=now,
+            event_starts_at=event.event.starts_at if event else None,
+            event_is_closed=booking.event_id in tables.closures,
         )
 
     def _scene(self, request: SeatRequest) -> LockedSeats:

@@ -25,7 +25,7 @@ from booking_postgres.sweep import sweep_statement
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
 # Its waits are over when the next statement begins, so that one sees everything as it is under the lock.
 _LOAD: Final = f"""
-    SELECT {BOOKING_COLUMNS}, clock_timestamp(), e.starts_at
+    SELECT {BOOKING_COLUMNS}, clock_timestamp(), e.starts_at, e.closed_at IS NOT NULL
     FROM booking.bookings b LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id
     WHERE b.slot = %(slot)s AND b.booking_id = ANY(%(booking_ids)s) ORDER BY b.booking_id
 """  # noqa: S608
@@ -125,8 +125,8 @@ class PostgresBookings:
     def _locked_of(self, row: Row) -> LockedBooking:
         booking = booking_of(row)
         self._locked[booking.booking_id] = booking.revision
-        now: datetime = row[-2]
-        return LockedBooking(booking=booking, now=now, event_starts_at=row[-1])
+        now: datetime = row[-3]
+        return LockedBooking(booking=booking, now=now, event_starts_at=row[-2], event_is_closed=row[-1])
 
 
 def _locking(booking_id: UUID) -> Statement:

@@ -11,9 +11,10 @@ from booking_core.contracts.payments import paying, starting
 from booking_core.contracts.reservations import scene_of
 from booking_core.contracts.scenery import CAUSE, CORRELATION, Scenery, facts, refused
 from booking_core.contracts.wire import payload_of
-from booking_core.errors import ServiceBusy
+from booking_core.errors import BookingNotCancellable, ServiceBusy
 from booking_core.events import EventCancelled
 from booking_core.identity import new_id, slot_of_event
+from booking_core.lifecycle import CancellationReason, RefundReason
 from booking_core.ports import Closure, Store
 
 
@@ -57,6 +58,32 @@ def finish(scenery: Scenery, closure: Closure, affected: int) -> bool:
 
 class ClosuresContract:
     """`EventRepository.close`, `drain`, `finish` and `BookingRepository.lock_live`."""
+
+    def test_a_locked_booking_knows_of_the_closure(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = scenery.reserve(0)
+
+        before = self._is_closed(scenery, made.booking_id)
+        close(scenery.store, closing(scenery))
+
+        assert (before, self._is_closed(scenery, made.booking_id)) == (False, True)
+
+    def test_a_customer_who_cancels_before_the_closure_gets_there_has_the_money_back(
+        self, store_harness: StoreHarness
+    ) -> None:
+        """The event is cancelled: the 24 hours of BR-04 are set aside, whoever comes first."""
+        scenery = Scenery.of(store_harness, days=0.5)
+        paid, held = scenery.reserve(0), scenery.reserve(1)
+        scenery.change(paid.booking_id, paying("pay-1"))
+        close(scenery.store, closing(scenery))
+
+        ended = [scenery.cancel(paid), scenery.cancel(held)]
+
+        assert {each.cancellation_reason for each in ended} == {CancellationReason.EVENT_CANCELLED}
+        assert ended[0].payments["pay-1"].refund_reason is RefundReason.EVENT_CANCELLED
+        assert refused(BookingNotCancellable, lambda: scenery.cancel(paid)).code == "BOOKING_NOT_CANCELLABLE"
+        with scenery.store.unit_of_work() as uow:
+            assert uow.events.affected_bookings(scenery.event.event_id) == 2
 
     def test_closing_says_when_by_the_stores_clock(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
@@ -218,6 +245,12 @@ class ClosuresContract:
         assert (preview.bookings, preview.seats) == (4, 6)
         assert dict(preview.refunds) == {"USD": (Decimal("225.00"), 2)}
         assert scenery.store.queries.cancellation_preview(uuid4()).bookings == 0
+
+    def _is_closed(self, scenery: Scenery, booking_id: UUID) -> bool:
+        with scenery.store.unit_of_work() as uow:
+            locked = uow.bookings.lock(booking_id)
+        assert locked is not None
+        return locked.event_is_closed
 
     def _drain(self, scenery: Scenery, limit: int) -> list[UUID]:
         """Drain to the end; the last seat of each step."""

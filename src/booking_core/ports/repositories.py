@@ -16,12 +16,13 @@ from booking_core.values import Seat, TicketedEvent
 
 @frozen(kw_only=True)
 class LockedBooking:
-    """A booking under its lock, and what its verbs need: the database's clock, later than the lock, and the event's
-    start as our database knows it (None if the event is gone from it)."""
+    """A booking under its lock, and what its verbs need: the database's clock, later than the lock, and of the event
+    the start as our database knows it (None if the event is gone from it), and whether it was cancelled here."""
 
     booking: Booking
     now: datetime
     event_starts_at: datetime | None
+    event_is_closed: bool
 
 
 @frozen(kw_only=True)

@@ -3,12 +3,15 @@
 from booking_core.booking import Booking
 from booking_core.commands import CancelBooking
 from booking_core.errors import BookingNotFound
+from booking_core.ports.repositories import LockedBooking
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.running import in_unit_of_work
 
 
 def cancel(command: CancelBooking, *, store: Store) -> Booking:
     """The booking, CANCELLED; its seats are free at once, and BR-04 says whether the money goes back.
+
+    Where the event was cancelled, and only this booking not yet, it ends with the event, and all money goes back.
 
     Again for a booking its customer has cancelled: the same answer, nothing changes. Raises BookingNotFound (also for
     somebody else's), PaymentInProgress, BookingNotCancellable, ServiceBusy.
@@ -18,10 +21,16 @@ def cancel(command: CancelBooking, *, store: Store) -> Booking:
         locked = uow.bookings.lock(command.booking_id)
         if locked is None or locked.booking.user_id != command.user_id:
             raise BookingNotFound()
-        # An event that is gone from our database has, for all we can promise, started.
-        locked.booking.cancel(locked.now, locked.event_starts_at or locked.now, command.cause)
+        _cancel(locked, command)
         uow.bookings.save(locked.booking)
         uow.commit()
         return locked.booking
 
     return in_unit_of_work(store, work)
+
+
+def _cancel(locked: LockedBooking, command: CancelBooking) -> None:
+    if locked.event_is_closed and locked.booking.cancel_for_event(locked.now, command.cause):
+        return
+    # An event that is gone from our database has, for all we can promise, started.
+    locked.booking.cancel(locked.now, locked.event_starts_at or locked.now, command.cause)
