@@ -1,6 +1,7 @@
 """The Kafka bus, given to the contract suite."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from booking_kafka.bus import KafkaEventBus
 from booking_kafka.connection import Connection
@@ -16,6 +17,9 @@ class _OwnGroups(KafkaEventBus):
 
     def backlog(self, topic: str, group: str) -> Mapping[int, range]:
         return super().backlog(topic, f"{group}.of.{topic}")
+
+    def oldest(self, topic: str, group: str) -> datetime | None:
+        return super().oldest(topic, f"{group}.of.{topic}")
 
 
 class KafkaEventBusHarness:

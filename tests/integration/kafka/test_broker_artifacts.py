@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.kafka.broker import NotInstalled, java, libraries
+from tests.integration.kafka.broker import NotInstalled, java, libraries, tools
 
 _MAVEN = """#!/bin/sh
 echo run >> "$XDG_CACHE_HOME/runs"
@@ -40,6 +40,16 @@ def test_processes_that_ask_at_once_fetch_once(only_these_programs: Path) -> Non
     (jars,) = found
     assert [path.name for path in jars.iterdir()] == ["kafka.jar"]
     assert Path(os.environ["XDG_CACHE_HOME"], "runs").read_text() == "run\n"
+
+
+def test_the_tools_are_fetched_apart_from_the_broker(only_these_programs: Path) -> None:
+    program(only_these_programs / "mvn", "#!/bin/sh\nmkdir libs && cp pom.xml libs/\n")
+
+    broker, console = libraries(), tools()
+
+    assert broker != console
+    assert "<artifactId>kafka_2.13<" in (broker / "pom.xml").read_text()
+    assert "<artifactId>kafka-tools<" in (console / "pom.xml").read_text()
 
 
 def test_a_failed_fetch_leaves_nothing_behind(only_these_programs: Path) -> None:
