@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Modules that assert for the tests, told to pytest before anyone imports them: then what they say is told well.
-pytest.register_assert_rewrite("booking_core.contracts", "tests.integration.kafka.readers", "tests.integration.kafka.service")
+pytest.register_assert_rewrite(
+    "booking_core.contracts", "tests.integration.kafka.readers", "tests.integration.kafka.service"
+)
 
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 

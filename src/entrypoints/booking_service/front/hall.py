@@ -2,6 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -25,6 +26,9 @@ PATIENCE_SECONDS: Final = 0.4
 LANE_PATIENCE_SECONDS: Final = 1.0
 # Those who are told what is known anyway give way to others, but not for ever.
 _GIVE_WAY_SECONDS: Final = 0.1
+# To tell what is known takes nothing but the interpreter, of which there is one: a single thread does it, and hands in
+# its answers by the dozen.
+_TOLD_TOGETHER: Final = 16
 # So many wait for the crew's next free hands, out of our own.
 _AHEAD: Final = 1
 _LOOK_EVERY_SECONDS: Final = 0.05
@@ -43,6 +47,7 @@ class Hall:
     _told: deque[Visit] = field(factory=deque, init=False)
     _pace: Pace = field(factory=Pace, init=False)
     _at_work: int = field(default=0, init=False)
+    _is_telling: bool = field(default=False, init=False)
     _is_looking: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)
     _said_at: float = field(default=float("-inf"), init=False)
@@ -60,39 +65,51 @@ class Hall:
 
     def _go_on(self) -> None:
         """Give the crew what it has hands for."""
-        while self._at_work < self.crew.size + _AHEAD and (self._ready or self._told):
-            if self._told_are_next():
-                visit = self._told.popleft()
+        while self._at_work < self.crew.size + _AHEAD and (self._ready or self._may_tell()):
+            if self._may_tell() and self._told_are_next():
+                visits = [self._told.popleft() for _ in range(min(_TOLD_TOGETHER, len(self._told)))]
+                self._is_telling = True
             elif self._is_too_late(visit := self._ready.popleft()):
                 self._turn_away(visit)
                 self._leave(visit, NOTHING)
                 continue
+            else:
+                visits = [visit]
             self._at_work += 1
-            self.crew.do(partial(self._serve, visit))
+            self.crew.do(partial(self._serve, visits))
+
+    def _may_tell(self) -> bool:
+        return bool(self._told) and not self._is_telling
 
     def _told_are_next(self) -> bool:
-        if not self._told or not self._ready:
-            return bool(self._told)
+        if not self._ready:
+            return True
         return self._told[0].arrived + _GIVE_WAY_SECONDS < self._ready[0].arrived
 
-    def _serve(self, visit: Visit) -> None:
+    def _serve(self, visits: Sequence[Visit]) -> None:
         """In a thread of the crew."""
+        answers = [self._answer_of(visit) for visit in visits]
+        # The loop is gone after a shutdown that did not wait for these answers.
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._served, visits, answers)
+
+    def _answer_of(self, visit: Visit) -> Answer:
         visit.began = perf_counter()
         try:
-            answer = call(self.application, visit.environ)
+            return call(self.application, visit.environ)
         except Exception:
             _log.exception("front.application_failed")
-            answer = self.application.early.broken(visit.method, visit.headers, perf_counter() - visit.arrived)
-        # The loop is gone after a shutdown that did not wait for this answer.
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._served, visit, answer)
+            return self.application.early.broken(visit.method, visit.headers, perf_counter() - visit.arrived)
 
-    def _served(self, visit: Visit, answer: Answer) -> None:
+    def _served(self, visits: Sequence[Visit], answers: Sequence[Answer]) -> None:
         self._at_work -= 1
-        self._pace.done(is_crowded=bool(self._ready))
-        if TAKEN not in visit.environ:
-            self._leave(visit, Finding(visit.environ.get(FOUND, frozenset()), held_up=answer[0] == 503))
-        self._answer(visit, answer)
+        for visit, answer in zip(visits, answers, strict=True):
+            if TAKEN in visit.environ:
+                self._is_telling = False
+            else:
+                self._pace.done(is_crowded=bool(self._ready))
+                self._leave(visit, Finding(visit.environ.get(FOUND, frozenset()), held_up=answer[0] == 503))
+            self._answer(visit, answer)
         self._go_on()
 
     def _leave(self, visit: Visit, found: Finding) -> None:

@@ -225,18 +225,35 @@ def test_a_caller_that_has_gone_is_no_trouble() -> None:
     run(test)
 
 
-def test_who_is_told_gives_way_but_not_for_ever() -> None:
+@pytest.mark.parametrize(("ago", "served_first"), [(0.0, False), (0.3, True)])
+def test_who_is_told_gives_way_but_not_for_ever(ago: float, served_first: bool) -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
         stage.admit(SEAT)
-        long, short = stage.admit(SEAT, ago=0.3), stage.admit(SEAT)
-        side = [stage.admit() for _ in range(3)]
+        told = stage.admit(SEAT, ago=ago)
+        first, second, third = (stage.admit() for _ in range(3))
+        for _ in range(3):
+            await stage.hands.work()
+
+        assert (told.done(), second.done()) == (served_first, not served_first)
+        assert first.done()  # the crew had it already
+        await stage.hands.work_off()
+        assert told.done()
+        assert third.done()
+
+    run(test)
+
+
+def test_the_told_are_told_together_and_the_next_ones_after_them() -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.found = frozenset({SEAT})
+        answers = [stage.admit(SEAT) for _ in range(1 + hall_module._TOLD_TOGETHER + 1)]
         await stage.hands.work()
-        await stage.hands.work()
+        assert len(stage.hands.tasks) == 1
         await stage.hands.work()
 
-        assert (long.done(), short.done(), [each.done() for each in side]) == (True, False, [True, False, False])
+        assert [each.done() for each in answers] == [True] * (1 + hall_module._TOLD_TOGETHER) + [False]
         await stage.hands.work_off()
-        assert short.done()
+        assert answers[-1].done()
 
     run(test)
