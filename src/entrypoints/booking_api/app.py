@@ -8,6 +8,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
+from booking_api.accounting import Accounting
 from booking_api.bookings import add_booking_routes
 from booking_api.cors import Cors
 from booking_api.early import EarlyAnswers
@@ -74,9 +75,9 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_health_routes(app, service)
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
-    metrics = HttpMetrics(service.registry)
-    app.early = EarlyAnswers(cors, metrics)
-    app.after_request(Finisher(cors, metrics, service.pseudonym_key).finish)
+    accounting = Accounting(HttpMetrics(service.registry), service.pseudonym_key)
+    app.early = EarlyAnswers(cors, accounting, verifier)
+    app.after_request(Finisher(cors, accounting).finish)
     return app
 
 

@@ -48,7 +48,15 @@ _CANCEL_EVENT: Final = Decoder(CancelEventBody)
 
 def create_booking_in(request: Request) -> Body[CreateBooking]:
     """What to reserve. Whether seats are named twice, or not at all, is for the command to say."""
-    body = _read(_CREATE_BOOKING, request)
+    content_type = request.environ.get("CONTENT_TYPE")
+    _check_type(content_type)
+    return create_booking_from(content_type, body_of(request))
+
+
+def create_booking_from(content_type: str | None, raw: bytes) -> Body[CreateBooking]:
+    """The same, of a body that is here already."""
+    _check_type(content_type)
+    body = _understood(_CREATE_BOOKING, raw)
     # The decoder takes 32 digits without dashes for a UUID too.
     if any(len(text) != CANONICAL_LENGTH for text in (body.document["eventId"], *body.document["seatIds"])):
         raise InvalidRequest.of_all(faults_in(CreateBooking, body.document))
@@ -57,12 +65,11 @@ def create_booking_in(request: Request) -> Body[CreateBooking]:
 
 def cancel_event_in(request: Request) -> Body[CancelEventBody]:
     """Why an event is cancelled."""
-    return _read(_CANCEL_EVENT, request)
-
-
-def _read(decoder: Decoder[T], request: Request) -> Body[T]:
     _check_type(request.environ.get("CONTENT_TYPE"))
-    raw = body_of(request)
+    return _understood(_CANCEL_EVENT, body_of(request))
+
+
+def _understood(decoder: Decoder[T], raw: bytes) -> Body[T]:
     try:
         fields = decoder.decode(raw)
         # The typed decoding has bounded the depth and refused NaN; this one sees a name that is given twice.

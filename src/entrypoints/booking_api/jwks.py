@@ -93,6 +93,11 @@ class RemoteKeys:
             raise UnknownKey(kid)
         return found
 
+    def current(self, kid: str) -> RSAPublicKey | None:
+        """See KeySource.current. Keys that are due for another look are not current."""
+        known = self._known
+        return None if known is None or self._is_old(self._clock()) else known.get(kid)
+
     def _is_old(self, now: float) -> bool:
         return now - self._read_at > self._max_age
 

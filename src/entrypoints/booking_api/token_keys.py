@@ -41,6 +41,10 @@ class KeySource(Protocol):
         """
         ...
 
+    def current(self, kid: str) -> RSAPublicKey | None:
+        """As `key`, but never waits: None where memory alone does not say."""
+        ...
+
 
 class MalformedKeySet(ValueError):
     """A document that is no JWKS at all: not an object, or without a list of keys."""
@@ -58,6 +62,10 @@ class FixedKeys:
         if found is None:
             raise UnknownKey(kid)
         return found
+
+    def current(self, kid: str) -> RSAPublicKey | None:
+        """See KeySource.current."""
+        return self._keys.get(kid)
 
 
 def signing_keys(document: object, known: Mapping[str, RSAPublicKey] | None = None) -> dict[str, RSAPublicKey]:

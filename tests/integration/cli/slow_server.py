@@ -15,6 +15,7 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from prometheus_client import CollectorRegistry
 
+from booking_api.accounting import Accounting
 from booking_api.cors import Cors
 from booking_api.early import EarlyAnswers
 from booking_api.metrics import HttpMetrics
@@ -35,7 +36,8 @@ def load(directory: Path) -> Front:
 
 class Slow:
     def __init__(self, directory: Path) -> None:
-        self.early = EarlyAnswers(Cors(()), HttpMetrics(CollectorRegistry()))
+        nobody: Any = None  # asks with a token
+        self.early = EarlyAnswers(Cors(()), Accounting(HttpMetrics(CollectorRegistry()), b"key"), nobody)
         self._directory = directory
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:

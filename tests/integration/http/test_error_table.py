@@ -32,6 +32,9 @@ class NoKeys:
     def key(self, kid: str) -> Any:
         raise KeysUnavailable("connection to 10.1.2.3 refused", retry_after_seconds=7)
 
+    def current(self, kid: str) -> None:
+        return None
+
 
 class BrokenStore:
     """A store with a bug in it."""

@@ -1,25 +1,36 @@
 """Answers that no route gives: they look as if one had."""
 
 import json
-from typing import Any, NoReturn
+from time import perf_counter
+from typing import NoReturn
+from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
 
 from booking_api.app import BookingApi, create_app
-from booking_api.early import EarlyAnswer
+from booking_api.crowd import TAKEN
+from booking_api.early import EarlyAnswer, EarlyRequest
+from booking_api.jwks import FixedKeys
 from booking_api.service import Service
 from booking_api.tokens import TokenVerifier
 from booking_core import CatalogMirror, ServiceBusy
 from booking_memory.store import MemoryStore
+from booking_service.dev_tokens import DevTokens
 
 ORIGIN = "https://shop.example.com"
 HEADERS = {"x-correlation-id": "c-1", "origin": ORIGIN}
 
 
-class _NoKeys:
-    def key_for(self, *_: object) -> NoReturn:
-        raise AssertionError("no token is verified here")
+ISSUER, AUDIENCE = "https://issuer.test/", "booking"
+EVENT, SEAT, OTHER = (UUID(f"018f2b6a-7c1d-7e3a-9b4c-5d6e7f80910{number}") for number in range(3))
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:
+    return DevTokens(tmp_path_factory.mktemp("issuer"), ISSUER, AUDIENCE)
 
 
 @pytest.fixture
@@ -28,12 +39,21 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def app(registry: CollectorRegistry) -> BookingApi:
+def app(registry: CollectorRegistry, issuer: DevTokens) -> BookingApi:
     store = MemoryStore()
     mirror = CatalogMirror(store=store, catalog=None, later=lambda work: None)
     service = Service(store=store, mirror=mirror, registry=registry, cors_origins=(ORIGIN,))
-    keys: Any = _NoKeys()
-    return create_app(service, TokenVerifier(issuer="i", audience="a", keys=keys))
+    return create_app(service, TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(issuer.jwks())))
+
+
+def same(early: EarlyAnswer | None, routed: TestResponse) -> bool:
+    assert early is not None
+    status, headers, body = early
+    assert (status, body) == (routed.status_code, routed.data)
+    assert sorted((name.title(), text) for name, text in headers) == sorted(
+        (name.title(), text) for name, text in routed.headers
+    )
+    return True
 
 
 def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,12 +63,59 @@ def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.Mon
     monkeypatch.setitem(app.view_functions, "healthz", busy)
     routed = app.test_client().get("/healthz", headers=HEADERS)
 
-    status, headers, body = app.early.busy("GET", HEADERS, 0.1)
+    assert same(app.early.busy(EarlyRequest("GET", HEADERS, perf_counter())), routed)
 
-    assert (status, body) == (routed.status_code, routed.data)
-    assert sorted((name.title(), text) for name, text in headers) == sorted(
-        (name.title(), text) for name, text in routed.headers
+
+def order(*seats: UUID, **more: object) -> bytes:
+    return json.dumps({"eventId": str(EVENT), "seatIds": [str(seat) for seat in seats], **more}).encode()
+
+
+def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorRegistry, issuer: DevTokens) -> None:
+    headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
+    request, body = EarlyRequest("POST", headers, perf_counter()), order(SEAT, OTHER)
+
+    with capture_logs() as lines:
+        routed = app.test_client().post(
+            "/api/v1/bookings", data=body, headers=headers, environ_overrides={TAKEN: frozenset({OTHER, EVENT})}
+        )
+        early = app.early.taken(request, body, frozenset({OTHER, EVENT}))
+
+    assert same(early, routed)
+    assert routed.json is not None
+    assert routed.json["error"]["details"] == {"unavailableSeatIds": [str(OTHER)]}
+    first, second = ({**line, "duration_ms": 0} for line in lines)
+    assert first == second
+    assert registry.get_sample_value("booking_reservations_total", {"outcome": "SEAT_ALREADY_RESERVED"}) == 2
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", order(SEAT)),
+        ("application/json", b"{"),
+        ("application/json", order(SEAT, extra=1)),
+        ("application/json", order()),
+        ("application/json", order(SEAT, SEAT)),
+        ("application/json", order(SEAT).replace(b"-", b"")),
+    ],
+)
+def test_what_may_be_wrong_is_left_to_the_application(
+    app: BookingApi, issuer: DevTokens, content_type: str, body: bytes
+) -> None:
+    headers = {"authorization": f"Bearer {issuer.sign('ann')}", "content-type": content_type}
+    request = EarlyRequest("POST", headers, perf_counter())
+    app.test_client().get("/api/v1/events", headers=headers)
+    assert app.early.taken(
+        EarlyRequest("POST", headers | {"content-type": "application/json"}, 0.0), order(SEAT), {SEAT}
     )
+
+    assert app.early.taken(request, body, {SEAT}) is None
+
+
+def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: DevTokens) -> None:
+    headers = {"authorization": f"Bearer {issuer.sign('bob')}"}
+
+    assert app.early.taken(EarlyRequest("POST", headers, perf_counter()), order(SEAT), {SEAT}) is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +125,7 @@ def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.Mon
 def test_each_is_counted_and_has_the_envelope(
     app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str
 ) -> None:
-    answer: EarlyAnswer = getattr(app.early, name)("BREW", HEADERS, 0.1)
+    answer: EarlyAnswer = getattr(app.early, name)(EarlyRequest("BREW", HEADERS, perf_counter()))
 
     assert answer[0] == status
     assert json.loads(answer[2])["error"]["code"] == code
@@ -68,4 +135,4 @@ def test_each_is_counted_and_has_the_envelope(
 
 
 def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
-    assert ("Connection", "close") in app.early.late_body("POST", {}, 10.0)[1]
+    assert ("Connection", "close") in app.early.late_body(EarlyRequest("POST", {}, perf_counter()))[1]

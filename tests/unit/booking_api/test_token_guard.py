@@ -31,6 +31,9 @@ class NoKeys:
     def key(self, kid: str) -> Any:
         raise KeysUnavailable("nothing yet", retry_after_seconds=3)
 
+    def current(self, kid: str) -> None:
+        return None
+
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:

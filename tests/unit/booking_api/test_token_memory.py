@@ -35,12 +35,15 @@ class ChangingKeys:
     """Whatever key the test puts in, or none."""
 
     def __init__(self, key: object) -> None:
-        self.current = key
+        self.now_in_use = key
 
     def key(self, kid: str) -> RSAPublicKey:
-        if self.current is None:
+        if self.now_in_use is None:
             raise UnknownKey(kid)
-        return self.current  # type: ignore[return-value]
+        return self.now_in_use  # type: ignore[return-value]
+
+    def current(self, kid: str) -> RSAPublicKey | None:
+        return self.now_in_use  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +71,30 @@ def test_a_remembered_token_is_not_verified_again(issuer: DevTokens, remember: i
     assert key.uses == uses
 
 
+def test_only_what_was_verified_and_still_holds_is_known_without_waiting(issuer: DevTokens) -> None:
+    keys = ChangingKeys(public_key(issuer))
+    now = [NOW]
+    judge = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, clock=lambda: now[0])
+    header = f"Bearer {issuer.sign('ann')}"
+
+    assert judge.remembered(header) is None
+    assert judge.remembered(None) is None
+    assert judge.remembered("Basic YW5uOg==") is None
+    judge.verify(header)
+    assert judge.remembered(header) == Identity(user_id="ann", permissions=frozenset())
+    keys.now_in_use, kept = None, keys.now_in_use
+    assert judge.remembered(header) is None
+    keys.now_in_use = kept
+    now[0] += 100 * 86400
+    assert judge.remembered(header) is None
+
+
 def test_a_remembered_token_is_refused_once_its_key_is_gone(issuer: DevTokens) -> None:
     keys = ChangingKeys(public_key(issuer))
     judge, text = verifier(keys), issuer.sign("ann")
     judge.verify(f"Bearer {text}")
 
-    keys.current = None
+    keys.now_in_use = None
 
     with pytest.raises(TokenRefused):
         judge.verify(f"Bearer {text}")
@@ -84,10 +105,10 @@ def test_a_remembered_token_is_verified_again_when_its_kid_has_another_key(issue
     judge, text = verifier(keys), issuer.sign("ann")
     judge.verify(f"Bearer {text}")
 
-    keys.current = public_key(issuer)  # the same numbers in another object
+    keys.now_in_use = public_key(issuer)  # the same numbers in another object
     assert judge.verify(f"Bearer {text}").user_id == "ann"
 
-    keys.current = PUBLIC_KEY
+    keys.now_in_use = PUBLIC_KEY
     with pytest.raises(TokenRefused, match="wrong signature"):
         judge.verify(f"Bearer {text}")
 
@@ -98,7 +119,7 @@ def test_a_refused_token_is_not_remembered(issuer: DevTokens) -> None:
     with pytest.raises(TokenRefused):
         judge.verify(f"Bearer {text}")
 
-    keys.current = public_key(issuer)
+    keys.now_in_use = public_key(issuer)
 
     assert judge.verify(f"Bearer {text}").user_id == "ann"
 

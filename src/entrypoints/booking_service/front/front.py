@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from granian._granian import RSGIProtocolClosed
 
-from booking_api.crowd import ARRIVED
+from booking_api.early import EarlyRequest
 from booking_api.limits import LONGEST_BODY
 from booking_service.front.crew import Crew
 from booking_service.front.hall import Hall
-from booking_service.front.visits import Answer, Visit, wish_of
-from booking_service.front.wsgi import Application, call, environ_of, give_body
+from booking_service.front.visits import Answer, Visit, headers_of, wish_of
+from booking_service.front.wsgi import Application, serve
 
 BODY_SECONDS: Final = 10.0
 # They never wait behind customers; each has a word to say on how it is with those.
@@ -47,32 +47,30 @@ class Front:
             protocol.response_bytes(status, headers, body)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
+        method, path, headers = scope.method, scope.path, headers_of(scope)
         arrived = perf_counter()
-        given = scope.headers.items()
-        headers, environ = dict(given), environ_of(scope, given)
-        environ[ARRIVED] = arrived
         try:
-            body = await _body_of(scope.method, headers, protocol)
+            body = await _body_of(method, headers, protocol)
         except TimeoutError:
-            return self._application.early.late_body(scope.method, headers, perf_counter() - arrived)
-        give_body(environ, body)
-        if scope.path in BESIDE:
-            return await self._beside(environ)
+            return self._application.early.late_body(EarlyRequest(method, headers, arrived))
+        # A body may take its time: the request has arrived when all of it has.
+        visit = Visit(EarlyRequest(method, headers, perf_counter()), scope, body, wish_of(method, path, headers, body))
+        if path in BESIDE:
+            return await self._beside(visit)
         assert self._hall is not None  # noqa: S101 - granian has called __rsgi_init__
-        wish = wish_of(scope.method, scope.path, headers, body)
-        return await self._hall.admit(Visit(scope.method, headers, environ, perf_counter(), wish))
+        return await self._hall.admit(visit)
 
-    async def _beside(self, environ: dict[str, Any]) -> Answer:
+    async def _beside(self, visit: Visit) -> Answer:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
 
-        def serve() -> None:
+        def work() -> None:
             try:
-                loop.call_soon_threadsafe(answer.set_result, call(self._application, environ))
+                loop.call_soon_threadsafe(answer.set_result, serve(self._application, visit))
             except Exception as error:
                 loop.call_soon_threadsafe(answer.set_exception, error)
 
-        self._crew_beside.do(serve)
+        self._crew_beside.do(work)
         return await answer
 
 

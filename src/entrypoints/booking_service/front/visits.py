@@ -9,9 +9,10 @@ import msgspec
 from attrs import define, field, frozen
 
 from booking_api.bookings import BOOKINGS
+from booking_api.early import EarlyAnswer, EarlyRequest
 
 Lane = tuple[str, Hashable]
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Answer = EarlyAnswer
 
 
 class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,20 +38,39 @@ class Wish:
 
 @define(eq=False)
 class Visit:
-    """A request that has arrived with its body. Times are of `time.perf_counter`; `began` is 0 until it is served."""
+    """A request that has arrived with its body; `scope` is granian's description of it.
 
-    method: str
-    headers: Mapping[str, str]
-    environ: dict[str, Any]
-    arrived: float
+    `began` (on `time.perf_counter`) is 0 until the application has it. `taken` are seats that it is told of, `found`
+    those that it found taken itself.
+    """
+
+    request: EarlyRequest
+    scope: Any
+    body: bytes
     wish: Wish | None = None
     began: float = 0.0
+    taken: frozenset[UUID] = frozenset()
+    found: frozenset[UUID] = frozenset()
     answer: "Future[Answer]" = field(init=False, repr=False)
+
+    @property
+    def arrived(self) -> float:
+        """When, on `time.perf_counter`."""
+        return self.request.arrived
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
         """The lanes in which it takes its turn; none for what is not a reservation."""
         return self.wish.lanes if self.wish is not None else ()
+
+
+def headers_of(scope: Any) -> dict[str, str]:
+    """The headers by their names in lower case; one that is given twice is joined by commas."""
+    items = scope.headers.items()
+    headers = dict(items)
+    if len(headers) < len(items):
+        headers = {name: ",".join(text for other, text in items if other == name) for name in headers}
+    return headers
 
 
 def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Wish | None:

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
+from booking_api.crowd import ARRIVED, FOUND, TAKEN
 from booking_api.early import EarlyAnswers
-from booking_service.front.visits import Answer
+from booking_service.front.visits import Answer, Visit
 
 
 class Application(Protocol):
     """A WSGI application that also says how requests are answered that do not get as far as this."""
 
-    early: EarlyAnswers
+    @property
+    def early(self) -> EarlyAnswers: ...
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]: ...
 
@@ -34,8 +36,8 @@ def _name_of(header: str) -> str:
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
-def environ_of(scope: Any, headers: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The environ of a request as granian describes it, without its body. A header given twice is joined by commas."""
+def environ_of(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """The environ of a request as granian describes it, with its body and the length that it has."""
     server, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         **_SAME_FOR_ALL,
@@ -48,23 +50,28 @@ def environ_of(scope: Any, headers: Iterable[tuple[str, str]]) -> dict[str, Any]
         "REMOTE_ADDR": scope.client.rpartition(":")[0],
         "wsgi.url_scheme": scope.scheme,
         "wsgi.errors": sys.stderr,
+        "wsgi.input": io.BytesIO(body),
     }
-    for header, text in headers:
-        name = _name_of(header)
-        environ[name] = f"{environ[name]},{text}" if name in environ else text
+    for header, text in headers.items():
+        environ[_name_of(header)] = text
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
     if scope.authority and "HTTP_HOST" not in environ:
         environ["HTTP_HOST"] = scope.authority
     return environ
 
 
-def give_body(environ: dict[str, Any], body: bytes) -> None:
-    """Put the body in, and its length, whatever the caller had announced."""
-    environ["wsgi.input"] = io.BytesIO(body)
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
+def serve(application: Application, visit: Visit) -> Answer:
+    """The application's answer; the visit knows afterwards what it found. Raises what the application raises."""
+    environ = environ_of(visit.scope, visit.request.headers, visit.body)
+    environ[ARRIVED] = visit.arrived
+    environ[TAKEN] = visit.taken
+    answer = call(application, environ)
+    visit.found = environ.get(FOUND, visit.found)
+    return answer
 
 
-def call(application: Application, environ: dict[str, Any]) -> Answer:
+def call(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer:
     """The whole answer. Raises what the application raises."""
     begun: list[Any] = []
 

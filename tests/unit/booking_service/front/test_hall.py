@@ -1,7 +1,7 @@
 """Who gets in, who is told, who is turned away: over a crew whose hands the test moves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -10,31 +10,50 @@ import pytest
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
+from booking_api.accounting import Accounting
 from booking_api.cors import Cors
 from booking_api.crowd import FOUND, TAKEN
-from booking_api.early import EarlyAnswers
+from booking_api.early import EarlyAnswer, EarlyAnswers, EarlyRequest
 from booking_api.metrics import HttpMetrics
 from booking_service.front import hall as hall_module
 from booking_service.front.crew import Crew, Task
 from booking_service.front.hall import Hall
 from booking_service.front.visits import Answer, Visit, Wish
+from tests.unit.booking_service.front.test_wsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
 
 
+class Early(EarlyAnswers):
+    """`taken` answers for the callers it knows."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        nobody: Any = None
+        super().__init__(Cors(()), Accounting(HttpMetrics(registry), b"key"), nobody)
+        self.knows = True
+        self.told: list[frozenset[UUID]] = []
+
+    def taken(self, request: EarlyRequest, body: bytes, taken: Collection[UUID]) -> EarlyAnswer | None:
+        if not self.knows:
+            return None
+        self.told.append(frozenset(taken))
+        return 409, [], b"told"
+
+
 class Application:
-    """Answers with the method; what was found is said by the test."""
+    """Answers as the test says; what was found is said by the test."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.early = EarlyAnswers(Cors(()), HttpMetrics(self.registry))
+        self.early = Early(self.registry)
         self.served: list[dict[str, Any]] = []
         self.status = "409 Conflict"
         self.found: frozenset[UUID] = frozenset()
+        self.broken = False
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.served.append(environ)
-        if environ.get("broken"):
+        if self.broken:
             raise KeyError("broken")
         environ[FOUND] = self.found
         start_response(self.status, [])
@@ -55,7 +74,7 @@ class Hands(Crew):
     async def work(self) -> None:
         """One task, and all that follows from it."""
         self.tasks.pop(0)()
-        for _ in range(3):
+        for _ in range(20):
             await asyncio.sleep(0)
 
     async def work_off(self) -> None:
@@ -73,12 +92,13 @@ class Stage:
         self.hall = Hall(self.application, self.hands, asyncio.get_running_loop())
         return self.hall
 
-    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, **environ: object) -> "asyncio.Future[Answer]":
+    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0) -> "asyncio.Future[Answer]":
         wish = None
         if seats:
             lanes = [("seat", each) for each in seats]
             wish = Wish(frozenset(seats), (*lanes, ("user", user or object())), can_be_told=True)
-        return self.hall.admit(Visit("POST", {"x-correlation-id": "c-1"}, dict(environ), perf_counter() - ago, wish))
+        request = EarlyRequest("POST", {"x-correlation-id": "c-1"}, perf_counter() - ago)
+        return self.hall.admit(Visit(request, Scope(), b"", wish))
 
     @property
     def counted(self) -> float | None:
@@ -113,15 +133,29 @@ def test_a_visit_is_answered() -> None:
 def test_one_inside_for_a_seat_and_what_it_finds_is_told_to_all() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        first, *others = [stage.admit(SEAT) for _ in range(5)]
+        first, *others = [stage.admit(SEAT) for _ in range(40)]
         side = stage.admit(OTHER)
         assert len(stage.hands.tasks) == 2
         await stage.hands.work_off()
 
-        assert all(each.done() for each in (first, side, *others))
-        asked = [TAKEN in environ for environ in stage.application.served]
-        assert asked == [False, False, True, True, True, True]
-        assert stage.application.served[2][TAKEN] == frozenset({SEAT})
+        assert [(await each)[2] for each in (first, side)] == [b"answered"] * 2
+        assert {(await each)[2] for each in others} == {b"told"}
+        assert stage.application.early.told == [frozenset({SEAT})] * 39
+        assert len(stage.application.served) == 2
+
+    run(test)
+
+
+def test_whom_nobody_knows_yet_the_application_tells() -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.found = frozenset({SEAT})
+        stage.application.early.knows = False
+        answers = [stage.admit(SEAT) for _ in range(3)]
+        await stage.hands.work_off()
+
+        assert [(await each)[2] for each in answers] == [b"answered"] * 3
+        known = frozenset({SEAT})
+        assert [environ[TAKEN] for environ in stage.application.served] == [frozenset(), known, known]
 
     run(test)
 
@@ -147,7 +181,7 @@ def test_one_customer_has_one_inside() -> None:
         await stage.hands.work_off()
 
         assert second.done()
-        assert TAKEN not in stage.application.served[1]
+        assert stage.application.served[1][TAKEN] == frozenset()
 
     run(test)
 
@@ -206,7 +240,10 @@ def test_an_application_that_fails_is_answered_for(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(hall_module, "PATIENCE_SECONDS", 60.0)  # writing the traceback takes its time
 
     async def test(stage: Stage) -> None:
-        first, second = stage.admit(SEAT, broken=True), stage.admit(SEAT)
+        stage.application.broken = True
+        first, second = stage.admit(SEAT), stage.admit(SEAT)
+        await stage.hands.work()
+        stage.application.broken = False
         await stage.hands.work_off()
 
         assert ((await first)[0], (await second)[0]) == (500, 409)
@@ -221,39 +258,5 @@ def test_a_caller_that_has_gone_is_no_trouble() -> None:
         await stage.hands.work_off()
 
         assert (await waiting)[0] == 409
-
-    run(test)
-
-
-@pytest.mark.parametrize(("ago", "served_first"), [(0.0, False), (0.3, True)])
-def test_who_is_told_gives_way_but_not_for_ever(ago: float, served_first: bool) -> None:
-    async def test(stage: Stage) -> None:
-        stage.application.found = frozenset({SEAT})
-        stage.admit(SEAT)
-        told = stage.admit(SEAT, ago=ago)
-        first, second, third = (stage.admit() for _ in range(3))
-        for _ in range(3):
-            await stage.hands.work()
-
-        assert (told.done(), second.done()) == (served_first, not served_first)
-        assert first.done()  # the crew had it already
-        await stage.hands.work_off()
-        assert told.done()
-        assert third.done()
-
-    run(test)
-
-
-def test_the_told_are_told_together_and_the_next_ones_after_them() -> None:
-    async def test(stage: Stage) -> None:
-        stage.application.found = frozenset({SEAT})
-        answers = [stage.admit(SEAT) for _ in range(1 + hall_module._TOLD_TOGETHER + 1)]
-        await stage.hands.work()
-        assert len(stage.hands.tasks) == 1
-        await stage.hands.work()
-
-        assert [each.done() for each in answers] == [True] * (1 + hall_module._TOLD_TOGETHER) + [False]
-        await stage.hands.work_off()
-        assert answers[-1].done()
 
     run(test)

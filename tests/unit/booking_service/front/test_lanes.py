@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from booking_api.early import EarlyRequest
 from booking_service.front.lanes import NOTHING, Finding, Lanes, Verdict
 from booking_service.front.visits import Visit, Wish
 
@@ -23,7 +24,7 @@ def visit(*seats: int, user: str = "", arrived: float = 0.0, tellable: bool = Tr
     lanes = [("seat", (EVENT, seat(number))) for number in seats]
     user = user or f"user-{next(_USERS)}"
     wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), tellable)
-    return Visit("POST", {}, {}, arrived, wish)
+    return Visit(EarlyRequest("POST", {}, arrived), None, b"", wish)
 
 
 def taken(*seats: int) -> Finding:
@@ -35,7 +36,7 @@ def test_others_are_not_in_the_way() -> None:
 
     assert lanes.enter(visit(1, 2))
     assert lanes.enter(visit(3))
-    assert lanes.enter(Visit("GET", {}, {}, 0.0))
+    assert lanes.enter(Visit(EarlyRequest("GET", {}, 0.0), None, b""))
     assert not lanes.is_anybody_waiting
 
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.validate import validator
 
-from attrs import define, field
+import pytest
+from attrs import define
 
-from booking_service.front.wsgi import call, environ_of, give_body
+from booking_service.front.visits import headers_of
+from booking_service.front.wsgi import call, environ_of
 
 
 @define
@@ -21,33 +23,46 @@ class Scope:
     scheme: str = "http"
     http_version: str = "1.1"
     authority: str | None = None
-    headers: list[tuple[str, str]] = field(factory=list)
+
+
+def environ(scope: Scope, body: bytes = b"", **headers: str) -> dict[str, Any]:
+    return environ_of(scope, {name.replace("_", "-"): text for name, text in headers.items()}, body)
 
 
 def test_the_environ_of_a_request() -> None:
-    environ = environ_of(
-        Scope(), [("host", "example.com"), ("content-type", "application/json"), ("x-a", "1"), ("x-a", "2")]
-    )
+    found = environ(Scope(), host="example.com", content_type="application/json", x_a="1")
 
-    assert environ["REQUEST_METHOD"] == "POST"
-    assert (environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/api/v1/bookings", "page=2")
-    assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("127.0.0.1", "8000")
-    assert (environ["CONTENT_TYPE"], environ["HTTP_X_A"]) == ("application/json", "1,2")
-    assert (environ["HTTP_HOST"], environ["REMOTE_ADDR"]) == ("example.com", "10.0.0.7")
-    assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert found["REQUEST_METHOD"] == "POST"
+    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/api/v1/bookings", "page=2")
+    assert (found["SERVER_NAME"], found["SERVER_PORT"]) == ("127.0.0.1", "8000")
+    assert (found["CONTENT_TYPE"], found["HTTP_X_A"]) == ("application/json", "1")
+    assert (found["HTTP_HOST"], found["REMOTE_ADDR"]) == ("example.com", "10.0.0.7")
+    assert found["SERVER_PROTOCOL"] == "HTTP/1.1"
 
 
 def test_http_2_names_the_host_elsewhere() -> None:
-    assert environ_of(Scope(authority="example.com"), [])["HTTP_HOST"] == "example.com"
+    assert environ(Scope(authority="example.com"))["HTTP_HOST"] == "example.com"
 
 
 def test_a_body_has_the_length_that_it_has() -> None:
-    environ = environ_of(Scope(), [("content-length", "999"), ("transfer-encoding", "chunked")])
+    found = environ(Scope(), b"four", content_length="999", transfer_encoding="chunked")
 
-    give_body(environ, b"four")
+    assert (found["CONTENT_LENGTH"], found["wsgi.input"].read()) == ("4", b"four")
+    assert "HTTP_TRANSFER_ENCODING" not in found
 
-    assert (environ["CONTENT_LENGTH"], environ["wsgi.input"].read()) == ("4", b"four")
-    assert "HTTP_TRANSFER_ENCODING" not in environ
+
+@pytest.mark.parametrize(
+    ("items", "headers"),
+    [([("a", "1"), ("b", "2")], {"a": "1", "b": "2"}), ([("a", "1"), ("b", "2"), ("a", "3")], {"a": "1,3", "b": "2"})],
+)
+def test_a_header_that_is_given_twice_is_one(items: list[tuple[str, str]], headers: dict[str, str]) -> None:
+    class Given:
+        class headers:
+            @staticmethod
+            def items() -> list[tuple[str, str]]:
+                return items
+
+    assert headers_of(Given) == headers
 
 
 class Parts(list[bytes]):
@@ -64,7 +79,7 @@ def test_the_whole_answer_and_the_end_of_it() -> None:
         start_response("201 Created", [("X-A", "1")])
         return parts
 
-    assert call(application, {}) == (201, [("X-A", "1")], b"one two")  # type: ignore[arg-type]
+    assert call(application, {}) == (201, [("X-A", "1")], b"one two")
     assert parts.closed
 
 
@@ -73,7 +88,4 @@ def test_it_keeps_the_rules_of_wsgi() -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(99)]
 
-    environ = environ_of(Scope(), [("host", "example.com")])
-    give_body(environ, b"hello")
-
-    assert call(validator(application), environ)[2] == b"hello"  # type: ignore[arg-type]
+    assert call(validator(application), environ(Scope(), b"hello", host="example.com"))[2] == b"hello"
