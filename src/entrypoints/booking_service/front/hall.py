@@ -2,6 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -24,8 +25,10 @@ PATIENCE_SECONDS: Final = 0.4
 LANE_PATIENCE_SECONDS: Final = 1.0
 # So many wait for the crew's next free hands, out of our own.
 _AHEAD: Final = 1
-# A crowd is told in small groups, and whatever else has happened meanwhile comes between them.
+# A crowd is told in small groups with pauses, so many times as long, in which everything else happens: whoever is told
+# comes back at once, and without pauses the loop would do nothing else.
 _TOLD_TOGETHER: Final = 8
+_PAUSES: Final = 2.0
 _LOOK_EVERY_SECONDS: Final = 0.05
 _SAY_EVERY_SECONDS: Final = 10.0
 
@@ -40,10 +43,12 @@ class Hall:
     _lanes: Lanes = field(factory=Lanes, init=False)
     _ready: deque[Visit] = field(factory=deque, init=False)
     _told: deque[Visit] = field(factory=deque, init=False)
+    _strangers: deque[Visit] = field(factory=deque, init=False)
     _pace: Pace = field(factory=Pace, init=False)
     _at_work: int = field(default=0, init=False)
     _is_looking: bool = field(default=False, init=False)
     _is_telling: bool = field(default=False, init=False)
+    _are_strangers_inside: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)
     _said_at: float = field(default=float("-inf"), init=False)
 
@@ -65,32 +70,44 @@ class Hall:
             if self._is_too_late(visit):
                 self._turn_away(visit)
                 self._leave(visit, NOTHING)
-                continue
-            self._at_work += 1
-            self.crew.do(partial(self._serve, visit))
+            else:
+                self._let_in([visit])
+        # One hand at most is for those who are only told, and only while nobody else waits for it.
+        if self._strangers and not self._are_strangers_inside and self._at_work < self.crew.size:
+            self._are_strangers_inside = True
+            self._let_in([self._strangers.popleft() for _ in range(min(_TOLD_TOGETHER, len(self._strangers)))])
 
-    def _serve(self, visit: Visit) -> None:
+    def _let_in(self, visits: Sequence[Visit]) -> None:
+        self._at_work += 1
+        self.crew.do(partial(self._serve, visits))
+
+    def _serve(self, visits: Sequence[Visit]) -> None:
         """In a thread of the crew."""
+        answers = [self._answer_of(visit) for visit in visits]
+        # The loop is gone after a shutdown that did not wait for these answers.
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._served, visits, answers)
+
+    def _answer_of(self, visit: Visit) -> Answer:
         visit.began = perf_counter()
         try:
-            answer = serve(self.application, visit)
+            return serve(self.application, visit)
         except Exception:
             _log.exception("front.application_failed")
-            answer = self.application.early.broken(visit.request)
-        # The loop is gone after a shutdown that did not wait for this answer.
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._served, visit, answer)
+            return self.application.early.broken(visit.request)
 
-    def _served(self, visit: Visit, answer: Answer) -> None:
+    def _served(self, visits: Sequence[Visit], answers: Sequence[Answer]) -> None:
         self._at_work -= 1
-        self._pace.done(is_crowded=bool(self._ready))
-        self._leave(visit, Finding(visit.found, held_up=answer[0] == 503))
-        self._answer(visit, answer)
+        for visit, answer in zip(visits, answers, strict=True):
+            if visit.taken:
+                self._are_strangers_inside = False
+            else:
+                self._pace.done(is_crowded=bool(self._ready))
+                self._leave(visit, Finding(visit.found, held_up=answer[0] == 503))
+            self._answer(visit, answer)
         self._go_on()
 
     def _leave(self, visit: Visit, found: Finding) -> None:
-        if visit.taken:
-            return  # it was told, and is in no lane
         told, started = self._lanes.leave(visit, found)
         for other, verdict in told:
             if verdict is Verdict.TAKEN:
@@ -99,25 +116,24 @@ class Hall:
             else:
                 self._turn_away(other)
         self._ready.extend(started)
-        self._tell_later()
-
-    def _tell_later(self) -> None:
         if self._told and not self._is_telling:
             self._is_telling = True
             self.loop.call_soon(self._tell)
 
     def _tell(self) -> None:
-        self._is_telling = False
+        began = perf_counter()
         for _ in range(min(_TOLD_TOGETHER, len(self._told))):
             visit = self._told.popleft()
             answer = self.application.early.taken(visit.request, visit.body, visit.taken)
             if answer is not None:
                 self._answer(visit, answer)
             else:
-                # Who they are has to be found out first, which may take a while.
-                self._ready.append(visit)
-                self._go_on()
-        self._tell_later()
+                # Who they are has to be found out first, which takes a while and may have to wait.
+                self._strangers.append(visit)
+        self._go_on()
+        self._is_telling = bool(self._told)
+        if self._is_telling:
+            self.loop.call_later((perf_counter() - began) * _PAUSES, self._tell)
 
     def _turn_away(self, visit: Visit) -> None:
         self._answer(visit, self.application.early.busy(visit.request))
