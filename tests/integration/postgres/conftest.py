@@ -30,3 +30,9 @@ def stage(database_url: str) -> Iterator[Stage]:
     """One event with twelve seats, in a database that this test alone sees."""
     with Stage.at(database_url) as stage:
         yield stage
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reservations wait for a lock as long as anything does, for what happens meanwhile is the test's to arrange."""
+    monkeypatch.setattr("booking_postgres.transaction._BOUNDS_OF_RESERVING", ("1000ms", "10s", "10s"))

@@ -19,6 +19,8 @@ from booking_core.use_cases import close_event, expire
 from booking_core.values import SeatStatus
 from tests.integration.postgres.stage import Stage
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 OUTSIDERS_LOCK = 0  # the place of the seat that another session has locked
 
 

@@ -16,6 +16,8 @@ from booking_core.use_cases import CancelledEvent, cancel_event, close_event
 from booking_core.values import SeatStatus
 from tests.integration.postgres.stage import Stage, until
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 def command(stage: Stage) -> CancelEvent:
     return CancelEvent(

@@ -20,6 +20,8 @@ from booking_core.reservation import ReservationScene
 from booking_postgres import transaction
 from tests.integration.postgres.stage import Stage
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 Session = psycopg.Connection[Any]
 
 SEAT_LOCK: Final = ("ORDER BY s.seat_id FOR UPDATE", "ORDER BY s.seat_id")

@@ -16,6 +16,8 @@ from booking_core.use_cases import get_booking
 from tests.integration.postgres.cutting_proxy import Cut, CuttingProxy, proxy_before
 from tests.integration.postgres.stage import Stage, open_store
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 _KILL = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'booking-core'"

@@ -13,6 +13,8 @@ from booking_core.ports import Page
 from booking_core.use_cases import expire
 from tests.integration.postgres.stage import Stage
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 def rounds(few: int, many: int) -> pytest.MarkDecorator:
     """Few rounds in every run, many with `make soak`."""
