@@ -13,18 +13,23 @@ from benchmarks.scenarios import (
     reads,
     relay,
     reservations,
+    stages,
     sweep,
 )
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     reservations.SCENARIO,
+    stages.SCENARIO,
     reads.SCENARIO,
     hot_seat.SCENARIO,
     locked_row.SCENARIO,
+    overload.SCENARIO,
+    flash_sale.SCENARIO,
     sweep.SCENARIO,
     cancel_event.SCENARIO,
     relay.SCENARIO,
     consume.SCENARIO,
     commit_to_topic.SCENARIO,
+    start_up.SCENARIO,
     growth.SCENARIO,
 )
