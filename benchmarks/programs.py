@@ -30,6 +30,11 @@ class Program:
     def __init__(self, name: str, process: "subprocess.Popen[str]") -> None:
         self._name, self._process = name, process
 
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        return self._process.pid
+
     def alive(self) -> None:
         """Raises BenchmarkFailed if it has ended."""
         if self._process.poll() is not None:
@@ -96,12 +101,24 @@ def running_module(module: str, *arguments: str) -> Iterator[Program]:
 @contextmanager
 def serving(database_url: str, **settings: str) -> Iterator[str]:
     """`booking serve` with all its processes ready; the URL that it answers on."""
+    with starting(database_url, **settings) as (address, program):
+        await_ready(database_url, address, program)
+        yield address
+
+
+@contextmanager
+def starting(database_url: str, **settings: str) -> Iterator[tuple[str, Program]]:
+    """`booking serve` that has only just been started, and the URL that it is going to answer on."""
+    port = free_port()
+    with running_booking(database_url, "serve", "--host", "127.0.0.1", "--port", str(port), **settings) as program:
+        yield f"http://127.0.0.1:{port}", program
+
+
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with running_booking(database_url, "serve", "--host", "127.0.0.1", "--port", str(port), **settings) as program:
-        _await_ready(database_url, f"http://127.0.0.1:{port}/readyz", program)
-        yield f"http://127.0.0.1:{port}"
+        return int(probe.getsockname()[1])
 
 
 def _environment(database_url: str, settings: dict[str, str]) -> dict[str, str]:
@@ -109,9 +126,10 @@ def _environment(database_url: str, settings: dict[str, str]) -> dict[str, str]:
     return inherited | {"BOOKING_DATABASE_URL": database_url, "BOOKING_LOG_LEVEL": "WARNING"} | settings
 
 
-def _await_ready(database_url: str, url: str, program: Program) -> None:
-    """Ask, on a new connection each time, until every process has answered: load that came before would stay with one.
+def await_ready(database_url: str, address: str, program: Program) -> None:
+    """Ask `booking serve`, on a new connection each time, until every process has answered.
 
+    Load that came before would stay with one.
     A process that has answered has a connection to the database, and asked one by one it needs no second.
     """
     count = (
@@ -120,15 +138,16 @@ def _await_ready(database_url: str, url: str, program: Program) -> None:
     give_up_at = time.monotonic() + _READY_SECONDS
     while time.monotonic() < give_up_at:
         program.alive()
-        if all(_is_ready(url) for _ in range(_ASKED_AT_A_TIME)) and ask(database_url, count)[0] >= _PROCESSES:
+        if all(is_ready(address) for _ in range(_ASKED_AT_A_TIME)) and ask(database_url, count)[0] >= _PROCESSES:
             return
         time.sleep(0.05)
     raise BenchmarkFailed(f"`booking serve` was not ready within {_READY_SECONDS:.0f} s")
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(address: str) -> bool:
+    """Whether what listens there answers /readyz with 200."""
     try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

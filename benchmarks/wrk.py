@@ -3,14 +3,15 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
 from benchmarks.errors import BenchmarkFailed
 
-_THREADS: Final = 2
+THREADS: Final = 2
 _SCRIPT: Final = Path(__file__).with_name("requests.lua")
 
 
@@ -41,10 +42,15 @@ def path() -> str:
 
 def load(url: str, requests: Path, *, connections: int, seconds: float, again: bool = False) -> Seen:
     """Send the requests of the file as fast as they are answered; `again`: from the start again at its end."""
-    command = [path(), "--threads", str(_THREADS), "--connections", str(connections), "--duration", f"{seconds:.0f}s"]
-    script = ["--timeout", "10s", "--script", str(_SCRIPT), url, "--"]
+    arguments = [str(requests), str(THREADS), "again" if again else "once"]
+    return Seen(**run(_SCRIPT, url, arguments, connections=connections, seconds=seconds))
+
+
+def run(script: Path, url: str, arguments: Sequence[str], *, connections: int, seconds: float) -> dict[str, Any]:
+    """What the script says at the end, as one line of JSON. BenchmarkFailed if it does not get there."""
+    command = [path(), "--threads", str(THREADS), "--connections", str(connections), "--duration", f"{seconds:.0f}s"]
     done = subprocess.run(
-        [*command, *script, str(requests), str(_THREADS), "again" if again else "once"],
+        [*command, "--timeout", "10s", "--script", str(script), url, "--", *arguments],
         capture_output=True,
         text=True,
         timeout=seconds + 60,
@@ -52,4 +58,5 @@ def load(url: str, requests: Path, *, connections: int, seconds: float, again: b
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise BenchmarkFailed(f"wrk failed: {(done.stderr or done.stdout).strip()}")
-    return Seen(**json.loads(lines[-1]))
+    said: dict[str, Any] = json.loads(lines[-1])
+    return said

@@ -7,13 +7,16 @@ from benchmarks.scenarios import (
     cancel_event,
     commit_to_topic,
     consume,
+    flash_sale,
     growth,
     hot_seat,
     locked_row,
+    overload,
     reads,
     relay,
     reservations,
     stages,
+    start_up,
     sweep,
 )
 

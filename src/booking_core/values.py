@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ _DECIMALS: Final = (
     | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
     | dict.fromkeys("CLF UYW".split(), 4)
 )
+_AMOUNTS: Final = 4096
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 MAX_AMOUNT: Final = Decimal(10) ** 12
 _MOST_DECIMALS: Final = 18
@@ -38,7 +40,13 @@ def decimals_of(currency: str) -> int:
 
 def written_in(amount: Decimal, currency: str) -> Decimal:
     """The amount with the currency's decimals (`150.00`, JPY `500`); a digit that counts is never lost."""
-    exponent = -decimals_of(currency)
+    return _written_with(amount, decimals_of(currency))
+
+
+@lru_cache(maxsize=_AMOUNTS)
+def _written_with(amount: Decimal, decimals: int) -> Decimal:
+    """The same for the same amount, however that was written: few seats have a price of their own."""
+    exponent = -decimals
     with localcontext(prec=_EXACT_DIGITS):  # the caller's own may keep fewer digits
         plain = abs(amount).normalize()
         written = plain.as_tuple().exponent

@@ -42,6 +42,7 @@ class Statement:
 
 
 _BEGIN: Final = Statement("BEGIN ISOLATION LEVEL READ COMMITTED", {}, "begin", plans=False)
+_TIME: Final = psycopg.postgres.types["timestamptz"].oid
 _COMMIT: Final = Statement("COMMIT", {}, "commit", plans=False)
 
 
@@ -187,7 +188,8 @@ def _rows_of(connection: Connection, result: pq.abc.PGresult | None) -> Rows:
         return []
     loader = Transformer(connection)
     loader.set_pgresult(result)
-    return in_utc(loader.load_rows(0, result.ntuples, tuple))
+    rows = loader.load_rows(0, result.ntuples, tuple)
+    return in_utc(rows) if any(result.ftype(place) == _TIME for place in range(result.nfields)) else rows
 
 
 def in_utc(rows: Rows) -> Rows:

@@ -14,6 +14,7 @@ from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.patience import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
 from booking_postgres.queries import PostgresQueries
 from booking_postgres.reading import Reader
+from booking_postgres.seat_maps import SeatMaps
 from booking_postgres.session import Session
 from booking_postgres.transaction import CallersTransaction, OwnTransaction
 from booking_postgres.unit_of_work import PostgresUnitOfWork
@@ -46,10 +47,14 @@ class _OverReader:
     """What both stores do in the same way over the connections of their reader."""
 
     _reader: Reader = field(init=False)
+    _seat_maps: SeatMaps = field(init=False)
+
+    def _read_by(self, reader: Reader) -> None:
+        self._reader, self._seat_maps = reader, SeatMaps(reader)
 
     @property
     def queries(self) -> Queries:
-        return PostgresQueries(self._reader)
+        return PostgresQueries(self._reader, self._seat_maps)
 
     @property
     def outbox(self) -> Outbox:
@@ -75,7 +80,7 @@ class PostgresStore(_OverReader):
     retries: int = field(default=3, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._reader = Reader(engine=self.engine)
+        self._read_by(Reader(engine=self.engine))
 
     def unit_of_work(self) -> UnitOfWork:
         return PostgresUnitOfWork(Session(OwnTransaction(self.engine), self.idempotency_hours))
@@ -113,7 +118,7 @@ class JoinedStore(_OverReader):
     retries: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._reader = Reader(connection=self.connection)
+        self._read_by(Reader(connection=self.connection))
 
     def unit_of_work(self) -> UnitOfWork:
         return PostgresUnitOfWork(Session(CallersTransaction(self.connection), self.idempotency_hours))

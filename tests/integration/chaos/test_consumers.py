@@ -58,7 +58,7 @@ def locked(stage: Stage, booking: Booking) -> Iterator[None]:
         connection.rollback()
 
 
-@kills(3, 80)
+@kills(2, 80)
 def test_a_consumer_killed_at_random_moments(
     stage: Stage, door: psycopg.Connection[tuple[int]], moments: Random, kills: int
 ) -> None:
@@ -119,7 +119,7 @@ def finish(stage: Stage) -> None:
     stage.settle()
 
 
-@kills(3, 60)
+@kills(2, 60)
 def test_members_that_join_and_leave(stage: Stage, moments: Random, kills: int) -> None:
     stage.program("relay").start()
     members = [stage.program("consume") for _ in range(3)]

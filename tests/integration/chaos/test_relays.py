@@ -12,7 +12,7 @@ from tests.integration.chaos.rounds import kills
 from tests.integration.chaos.stage import Stage
 
 
-@kills(3, 100)
+@kills(2, 100)
 def test_relays_killed_at_random_moments(stage: Stage, moments: Random, kills: int) -> None:
     relays = [stage.program("relay") for _ in range(2)]
     stage.program("consume").start()

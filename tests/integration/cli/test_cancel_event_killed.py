@@ -39,7 +39,7 @@ def command(house: FullHouse) -> tuple[str, ...]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_killed_and_started_again(template: Template, fresh_database: FreshDatabase, kills: int) -> None:
     house, moments = template.house, chance()
     seconds = undisturbed(fresh_database(template=template.name), house)

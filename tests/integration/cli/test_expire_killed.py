@@ -56,7 +56,7 @@ def overdue(postgres_url: str) -> Iterator[Holds]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_killed_and_started_again(overdue: Holds, fresh_database: FreshDatabase, kills: int) -> None:
     moments = chance()
     found: list[int] = []

@@ -53,8 +53,8 @@ def main(data_dir: str, binaries: str, *options: str) -> None:
             "guard": server._guard._process.pid if server._guard else None,
             "child": _fork() if "fork" in options else None,
         }
-        print(json.dumps(said), flush=True)
         try:
+            print(json.dumps(said), flush=True)  # from now on the interrupt may come
             signal.pause()
         except KeyboardInterrupt:
             print(json.dumps(_query(server.url, "SELECT 'still served'")), flush=True)
