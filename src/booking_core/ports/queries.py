@@ -134,7 +134,8 @@ class Queries(Protocol):
     def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
         """All seats of the event, by row, number and id; empty if there are none. An overdue hold is AVAILABLE.
 
-        A withdrawn seat is shown for as long as it has a live claim.
+        A withdrawn seat is shown for as long as it has a live claim. The same tuple twice says that nothing has
+        changed in between; other sequences say nothing.
         """
         ...
 

@@ -7,7 +7,7 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.bodies import create_booking_in
-from booking_api.crowd import FOUND, known_taken
+from booking_api.crowd import FOUND, HELD_UP, known_taken
 from booking_api.envelope import answer, enveloped, success
 from booking_api.exchange import Exchange
 from booking_api.idempotency import REPLAYED_HEADER, idempotency_key_of
@@ -28,6 +28,7 @@ from booking_core import (
     Once,
     Reserve,
     SeatAlreadyReserved,
+    ServiceBusy,
     cancel,
     get_booking,
     list_bookings,
@@ -82,6 +83,9 @@ class BookingRoutes:
             booking = reserve(command, store=service.store, mirror=service.mirror, terms=service.terms)
         except SeatAlreadyReserved as refusal:
             exchange.environ[FOUND] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
+            raise
+        except ServiceBusy:
+            exchange.environ[HELD_UP] = True
             raise
         exchange.environ[FOUND] = frozenset(booking.seat_ids)
         return booking

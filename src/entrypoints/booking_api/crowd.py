@@ -16,6 +16,9 @@ TAKEN: Final = "booking.taken"
 FOUND: Final = "booking.found"
 """Set by the application: the seats of this request with a live, committed claim now, those just reserved included."""
 
+HELD_UP: Final = "booking.held_up"
+"""Set by the application: whether the seats of this request were not to be had in time."""
+
 
 def known_taken(environ: Mapping[str, Any]) -> frozenset[UUID]:
     """The seats that are known to be taken; empty if nothing is known."""

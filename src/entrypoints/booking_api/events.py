@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 from flask import Flask, Response
 
 from booking_api.bodies import cancel_event_in
@@ -14,8 +14,9 @@ from booking_api.idempotency import REPLAYED_HEADER, idempotency_key_of, kept_an
 from booking_api.invalid import InvalidRequest
 from booking_api.pages import page_of, query_of
 from booking_api.path_ids import id_in
-from booking_api.rendering import event_json, pagination_json, seat_map_json
+from booking_api.rendering import event_json, pagination_json
 from booking_api.routing import add_guarded
+from booking_api.seat_answers import SeatAnswers
 from booking_api.service import Service
 from booking_api.tokens import Identity
 from booking_core import (
@@ -51,6 +52,7 @@ class EventRoutes:
     """Each method answers one route. Refusals are raised; `errors` answers them."""
 
     service: Service
+    seat_answers: SeatAnswers = field(factory=SeatAnswers)
 
     def list(self, exchange: Exchange, identity: Identity) -> Response:
         """200 with a page of the events we know, by start."""
@@ -65,7 +67,7 @@ class EventRoutes:
     def seats(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
         """200 with all seats of an event."""
         found = list_seats(_id_of(event_id), store=self.service.store, mirror=self.service.mirror)
-        return success(seat_map_json(found))
+        return answer(self.seat_answers.of(found))
 
     def cancel(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
         """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.

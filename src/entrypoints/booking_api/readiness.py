@@ -46,5 +46,6 @@ class Readiness:
         if trouble is not None:
             # For operators: the answer, which needs no token, only says that there is trouble.
             _log.warning("readiness.trouble", trouble=trouble)
-        self._is_ready, self._looked_at = trouble is None, began
+        # Bad news counts from its end: a look that takes seconds must not be old when it is over.
+        self._is_ready, self._looked_at = trouble is None, began if trouble is None else self.clock()
         self._looks += 1

@@ -72,16 +72,16 @@ class Consumer:
             for delivery, verdict in zip(deliveries, verdicts, strict=True)
             if not isinstance(verdict, Outcome)
         ]
-        for delivery, error in failed:
-            if not isinstance(error, BookingError):
-                self._try_again_or_give_up(delivery, error)
+        self._try_again_or_give_up([each for each in failed if not isinstance(each[1], BookingError)])
         self._dead_letters.keep([(delivery, *reason_of(error)) for delivery, error in failed])
         self.counts.update(verdict.value if isinstance(verdict, Outcome) else "dead" for verdict in verdicts)
 
-    def _try_again_or_give_up(self, delivery: Delivery, error: Exception) -> None:
-        origin = (delivery.topic, delivery.partition, delivery.offset)
-        self._tries[origin] += 1
-        if self._tries[origin] < _TRIES:
-            raise error
-        place = {"topic": delivery.topic, "partition": delivery.partition, "offset": delivery.offset}
-        _log.error("consumer.gave_up", **place, exc_info=error)
+    def _try_again_or_give_up(self, failed: Sequence[tuple[Delivery, Exception]]) -> None:
+        """All of a batch are counted together: else each would have its five tries after the one before it."""
+        origins = [(each.topic, each.partition, each.offset) for each, _ in failed]
+        self._tries.update(origins)
+        for origin, (_, error) in zip(origins, failed, strict=True):
+            if self._tries[origin] < _TRIES:
+                raise error
+        for (topic, partition, offset), (_, error) in zip(origins, failed, strict=True):
+            _log.error("consumer.gave_up", topic=topic, partition=partition, offset=offset, exc_info=error)

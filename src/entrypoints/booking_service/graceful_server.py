@@ -1,6 +1,7 @@
 """granian's server with our rules for replacing and stopping its worker processes."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import time
@@ -37,7 +38,8 @@ class GracefulServer(MPServer):
         # Its two methods are all that is used of an event here.
         self.main_loop_interrupt = _Wake()  # type: ignore[assignment]
         self._kept_running = True
-        self.serve(target_loader=partial(_load, loader), wrap_loader=False)
+        self._serves = multiprocessing.Event()
+        self.serve(target_loader=partial(_load, loader, self._serves), wrap_loader=False)
         return self._kept_running
 
     def shutdown(self, exit_code: int = 0) -> None:
@@ -60,7 +62,16 @@ class GracefulServer(MPServer):
             if self.reload_signal:
                 self.reload_signal = False
                 for idx in range(self.workers):
+                    self._serves.clear()
                     self._replace(idx, spawn_target, target_loader)
+                    self._await_serving(self.wrks[idx])
+
+    def _await_serving(self, worker: WorkerProcess) -> None:
+        """The next is not ended before this one serves: else nobody would listen."""
+        give_up_at = time.monotonic() + _STARTS_WITHIN_SECONDS
+        while not self._serves.wait(0.05) and worker.inner.is_alive() and not self.interrupt_signal:
+            if time.monotonic() > give_up_at:
+                return
 
     def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> None:
         self._end([self.wrks[idx]])
@@ -89,16 +100,16 @@ class GracefulServer(MPServer):
             _forget_metrics(process.pid)
 
 
-def _load(loader: Callable[[], Any]) -> Any:
+def _load(loader: Callable[[], Any], serves: Any) -> Any:
     """In a new worker process: load the application, and see to it that signals mean what they should."""
     for number in _SIGNALS:
         # It has no requests to finish yet, and would otherwise go on with the parent's handlers.
         signal.signal(number, signal.SIG_DFL)
-    _signals.set_loop_signals = _obey_once
+    _signals.set_loop_signals = partial(_obey_once, serves)
     return loader()
 
 
-def _obey_once(loop: asyncio.AbstractEventLoop) -> WorkerSignal:
+def _obey_once(serves: Any, loop: asyncio.AbstractEventLoop) -> WorkerSignal:
     """How a worker listens to signals: to the first alone, for at the third granian drops the requests in flight.
 
     Several do come: ^C and systemd signal every process, and then the parent does.
@@ -113,6 +124,8 @@ def _obey_once(loop: asyncio.AbstractEventLoop) -> WorkerSignal:
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, obey)
+    # The loop runs when granian listens, not before.
+    loop.call_soon(serves.set)
     return stop
 
 

@@ -15,7 +15,7 @@ from booking_core.contracts.scenery import refused
 from booking_core.errors import SeatAlreadyReserved
 from booking_core.idempotency import IdempotencyKey
 from booking_core.use_cases import Once, cancel_event, get_booking, list_seats, reserve_once
-from booking_postgres import batch, transaction
+from booking_postgres import batch, reading, transaction
 from tests.integration.postgres.stage import Stage
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
@@ -88,6 +88,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(psycopg.Cursor, "execute", spy)
     monkeypatch.setattr(transaction, "run", spy_on_batches)
+    monkeypatch.setattr(reading, "run", spy_on_batches)
     return statements
 
 

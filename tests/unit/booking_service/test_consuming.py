@@ -222,6 +222,26 @@ def test_a_bug_with_one_message_does_not_stop_the_others(world: World, monkeypat
     assert len(world.read(DEAD)) == 1
 
 
+def test_bugs_with_many_messages_are_counted_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        send(
+            world,
+            payment(world.reserve(2 * number + 1, 2 * number + 2, user=f"user-{number}").booking_id, number=number),
+        )
+    consumer = consumer_of(world)
+
+    def bug(*_: object, **__: object) -> bool:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr("booking_service.applying.apply_payments", bug)
+    for _ in range(4):
+        with pytest.raises(KeyError):
+            consumer.run_once()
+    consumer.run_once()
+
+    assert len(world.read(DEAD)) == 4
+
+
 def test_many_go_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """And those of one booking stay in their order, also where one transaction ends and the next begins."""
     monkeypatch.setattr("booking_service.applying.TOGETHER", 3)

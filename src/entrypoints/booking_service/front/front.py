@@ -34,7 +34,7 @@ class Front:
     def __init__(self, application: Application, threads: int) -> None:
         self._application = application
         self._crew = Crew("request", threads)
-        self._crew_beside = Crew("health", 1)
+        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in BESIDE}
         self._hall: Hall | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -42,7 +42,8 @@ class Front:
         sys.setswitchinterval(_TURN_SECONDS)
         self._hall = Hall(self._application, self._crew, loop)
         self._crew.start()
-        self._crew_beside.start()
+        for crew in self._crews_beside.values():
+            crew.start()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """One request. A caller that goes before it was understood is nobody's loss."""
@@ -60,11 +61,11 @@ class Front:
         # A body may take its time: the request has arrived when all of it has.
         visit = Visit(EarlyRequest(method, headers, perf_counter()), scope, body, wish_of(method, path, headers, body))
         if path in BESIDE:
-            return await self._beside(visit)
+            return await self._beside(self._crews_beside[path], visit)
         assert self._hall is not None  # noqa: S101 - granian has called __rsgi_init__
         return await self._hall.admit(visit)
 
-    async def _beside(self, visit: Visit) -> Answer:
+    async def _beside(self, crew: Crew, visit: Visit) -> Answer:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
 
@@ -74,7 +75,7 @@ class Front:
             except Exception as error:
                 loop.call_soon_threadsafe(answer.set_exception, error)
 
-        self._crew_beside.do(work)
+        crew.do(work)
         return await answer
 
 

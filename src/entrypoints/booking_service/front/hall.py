@@ -103,7 +103,7 @@ class Hall:
                 self._are_strangers_inside = False
             else:
                 self._pace.done(is_crowded=bool(self._ready))
-                self._leave(visit, Finding(visit.found, held_up=answer[0] == 503))
+                self._leave(visit, Finding(visit.found, held_up=visit.held_up))
             self._answer(visit, answer)
         self._go_on()
 
@@ -124,7 +124,7 @@ class Hall:
         began = perf_counter()
         for _ in range(min(_TOLD_TOGETHER, len(self._told))):
             visit = self._told.popleft()
-            answer = self.application.early.taken(visit.request, visit.body, visit.taken)
+            answer = self._told_early(visit)
             if answer is not None:
                 self._answer(visit, answer)
             else:
@@ -134,6 +134,13 @@ class Hall:
         self._is_telling = bool(self._told)
         if self._is_telling:
             self.loop.call_later((perf_counter() - began) * _PAUSES, self._tell)
+
+    def _told_early(self, visit: Visit) -> Answer | None:
+        try:
+            return self.application.early.taken(visit.request, visit.body, visit.taken)
+        except Exception:  # whatever is wrong with this one, the others are told
+            _log.exception("front.telling_failed")
+            return self.application.early.broken(visit.request)
 
     def _turn_away(self, visit: Visit) -> None:
         self._answer(visit, self.application.early.busy(visit.request))

@@ -34,6 +34,8 @@ class Finding:
         It is taken if everything it wants was looked at and something of it is taken: then all of that is known. It is
         held up if it wants everything that the finder wanted and did not get to see.
         """
+        if other.event_id != finder.event_id:
+            return None
         if other.can_be_told and other.seats <= finder.seats and other.seats & self.taken:
             return Verdict.TAKEN
         if self.held_up and other.seats >= finder.seats:

@@ -8,6 +8,8 @@ from attrs import define, field
 _WEIGHT: Final = 0.05
 # The first requests of a process open connections and fetch keys: they say nothing about those to come.
 _FIRST: Final = 50
+# A pause of the machine says nothing about the work that comes after it.
+_LONGEST_GAP: Final = 0.1
 
 
 @define(eq=False)
@@ -23,9 +25,9 @@ class Pace:
         now = perf_counter()
         if self._last is not None:
             self._measured += 1
-            self._between += (now - self._last - self._between) * _WEIGHT
+            self._between += (min(now - self._last, _LONGEST_GAP) - self._between) * _WEIGHT
         self._last = now if is_crowded else None
 
     def wait_for(self, waiting: int) -> float:
         """Seconds until so many are done, as far as can be said; 0 if nothing is known yet."""
-        return waiting * self._between if self._measured >= _FIRST else 0.0
+        return waiting * self._between if self._last is not None and self._measured >= _FIRST else 0.0

@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from collections.abc import Hashable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from booking_api.bookings import BOOKINGS
 from booking_api.early import EarlyAnswer, EarlyRequest
+from booking_api.limits import LONGEST_BODY
 
 Lane = tuple[str, Hashable]
 Answer = EarlyAnswer
@@ -17,9 +18,11 @@ Answer = EarlyAnswer
 
 class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
     event_id: UUID
-    seat_ids: list[UUID]
+    seat_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)]
 
 
+# No header that is used here may have it, so that it is refused and not overlooked.
+_NOT_ASCII: Final = "\ufffd"
 _DECODER: Final = msgspec.json.Decoder(_Wanted)
 
 
@@ -27,13 +30,14 @@ _DECODER: Final = msgspec.json.Decoder(_Wanted)
 class Wish:
     """What a reservation wants: its `seats`, and the `lanes` in which it takes its turn.
 
-    `can_be_told`: the claims of others can answer it. With an idempotency key it may be a repetition, whose answer is
-    another.
+    Seats are those of `event_id`: two events may name theirs alike. `can_be_told`: the claims of others can answer it.
+    With an idempotency key it may be a repetition, whose answer is another.
     """
 
     seats: frozenset[UUID]
     lanes: tuple[Lane, ...]
     can_be_told: bool
+    event_id: UUID | None = None
 
 
 @define(eq=False)
@@ -41,7 +45,7 @@ class Visit:
     """A request that has arrived with its body; `scope` is granian's description of it.
 
     `began` (on `time.perf_counter`) is 0 until the application has it. `taken` are seats that it is told of, `found`
-    those that it found taken itself.
+    those that it found taken itself; `held_up` if it did not get to see them in time.
     """
 
     request: EarlyRequest
@@ -51,6 +55,7 @@ class Visit:
     began: float = 0.0
     taken: frozenset[UUID] = frozenset()
     found: frozenset[UUID] = frozenset()
+    held_up: bool = False
     answer: "Future[Answer]" = field(init=False, repr=False)
 
     @property
@@ -70,6 +75,8 @@ def headers_of(scope: Any) -> dict[str, str]:
     headers = dict(items)
     if len(headers) < len(items):
         headers = {name: ",".join(text for other, text in items if other == name) for name in headers}
+    for name in scope.headers.keys():  # noqa: SIM118 - not a dict: `items` leaves out what is not ASCII
+        headers.setdefault(name, _NOT_ASCII)
     return headers
 
 
@@ -78,7 +85,7 @@ def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
 
     One lane for each seat, and one for the customer, who is known here by the token as it is written.
     """
-    if method != "POST" or path != BOOKINGS:
+    if method != "POST" or f"/{path.lstrip('/')}" != BOOKINGS or len(body) > LONGEST_BODY:
         return None
     try:
         wanted = _DECODER.decode(body)
@@ -87,5 +94,6 @@ def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     event_id = wanted.event_id
     seats = frozenset(wanted.seat_ids)
     lanes: list[Lane] = [("seat", (event_id, seat_id)) for seat_id in seats]
-    lanes.append(("user", headers.get("authorization", "")))
-    return Wish(seats, tuple(lanes), "idempotency-key" not in headers)
+    # Blanks before a token are not part of it, and the scheme is spelled in many ways.
+    lanes.append(("user", headers.get("authorization", "").rpartition(" ")[2]))
+    return Wish(seats, tuple(lanes), "idempotency-key" not in headers, event_id)

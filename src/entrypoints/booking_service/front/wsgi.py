@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from booking_api.crowd import ARRIVED, FOUND, TAKEN
+from booking_api.crowd import ARRIVED, FOUND, HELD_UP, TAKEN
 from booking_api.early import EarlyAnswers
 from booking_service.front.visits import Answer, Visit
 
@@ -42,7 +42,7 @@ def environ_of(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str,
     environ: dict[str, Any] = {
         **_SAME_FOR_ALL,
         "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path,
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": server,
         "SERVER_PORT": port,
@@ -53,7 +53,8 @@ def environ_of(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str,
         "wsgi.input": io.BytesIO(body),
     }
     for header, text in headers.items():
-        environ[_name_of(header)] = text
+        if "_" not in header:  # it would pass for another header, which the front has not seen
+            environ[_name_of(header)] = text
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if scope.authority and "HTTP_HOST" not in environ:
@@ -68,6 +69,7 @@ def serve(application: Application, visit: Visit) -> Answer:
     environ[TAKEN] = visit.taken
     answer = call(application, environ)
     visit.found = environ.get(FOUND, visit.found)
+    visit.held_up = environ.get(HELD_UP, False)
     return answer
 
 

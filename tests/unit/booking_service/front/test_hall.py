@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from booking_api.accounting import Accounting
 from booking_api.cors import Cors
-from booking_api.crowd import FOUND, TAKEN
+from booking_api.crowd import FOUND, HELD_UP, TAKEN
 from booking_api.early import EarlyAnswer, EarlyAnswers, EarlyRequest
 from booking_api.metrics import HttpMetrics
 from booking_service.front import hall as hall_module
@@ -50,12 +50,13 @@ class Application:
         self.status = "409 Conflict"
         self.found: frozenset[UUID] = frozenset()
         self.broken = False
+        self.held_up = False
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         self.served.append(environ)
         if self.broken:
             raise KeyError("broken")
-        environ[FOUND] = self.found
+        environ[FOUND], environ[HELD_UP] = self.found, self.held_up
         start_response(self.status, [])
         return [b"answered"]
 
@@ -162,13 +163,44 @@ def test_whom_nobody_knows_yet_the_application_tells() -> None:
 
 def test_those_who_are_held_up_together_are_told_together() -> None:
     async def test(stage: Stage) -> None:
-        stage.application.status = "503 Service Unavailable"
+        stage.application.status, stage.application.held_up = "503 Service Unavailable", True
         answers = [stage.admit(SEAT) for _ in range(3)]
         await stage.hands.work()
 
         assert [(await each)[0] for each in answers] == [503, 503, 503]
         assert len(stage.application.served) == 1
         assert stage.counted == 2
+
+    run(test)
+
+
+def test_who_was_refused_for_another_reason_speaks_for_nobody() -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.status = "503 Service Unavailable"
+        answers = [stage.admit(SEAT) for _ in range(3)]
+        await stage.hands.work_off()
+
+        assert len(stage.application.served) == len(answers)
+
+    run(test)
+
+
+def test_one_who_can_not_be_told_keeps_nobody_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.found = frozenset({SEAT})
+        asked = []
+
+        def failing(*_: object) -> EarlyAnswer:
+            asked.append(1)
+            if len(asked) == 1:
+                raise KeyError("a bug")
+            return 409, [], b"told"
+
+        monkeypatch.setattr(stage.application.early, "taken", failing)
+        answers = [stage.admit(SEAT) for _ in range(20)]
+        await stage.hands.work_off()
+
+        assert [(await each)[0] for each in answers] == [409, 500, *[409] * 18]
 
     run(test)
 

@@ -5,6 +5,7 @@ from itertools import count
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,3 +151,18 @@ def test_nobody_is_forgotten_and_no_lane_is_shared(wishes: list[tuple[set[int], 
 
     assert sorted(map(id, done)) == sorted(map(id, visits))
     assert not lanes.is_anybody_waiting
+
+
+def test_what_was_found_at_one_event_says_nothing_of_another() -> None:
+    """Two events may name a seat alike; one customer's requests for both meet in the customer's lane."""
+    here, there = (visit(1, user="one", arrived=when) for when in (0.0, 1.0))
+    assert there.wish is not None
+    there.wish = evolve(there.wish, event_id=UUID(int=98), lanes=(("seat", (UUID(int=98), seat(1))), ("user", "one")))
+    lanes = Lanes()
+    assert lanes.enter(here)
+    assert not lanes.enter(there)
+    here.began = 2.0
+
+    told, started = lanes.leave(here, taken(1))
+
+    assert (told, started) == ([], [there])

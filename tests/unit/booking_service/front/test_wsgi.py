@@ -40,6 +40,14 @@ def test_the_environ_of_a_request() -> None:
     assert found["SERVER_PROTOCOL"] == "HTTP/1.1"
 
 
+def test_a_path_is_what_wsgi_says_it_is() -> None:
+    assert environ(Scope(path="/\u20ac"))["PATH_INFO"] == "/\xe2\x82\xac"
+
+
+def test_a_name_with_an_underscore_passes_for_no_other() -> None:
+    assert "HTTP_IDEMPOTENCY_KEY" not in environ_of(Scope(), {"idempotency_key": "k"}, b"")
+
+
 def test_http_2_names_the_host_elsewhere() -> None:
     assert environ(Scope(authority="example.com"))["HTTP_HOST"] == "example.com"
 
@@ -61,6 +69,10 @@ def test_a_header_that_is_given_twice_is_one(items: list[tuple[str, str]], heade
             @staticmethod
             def items() -> list[tuple[str, str]]:
                 return items
+
+            @staticmethod
+            def keys() -> list[str]:
+                return [name for name, _ in items]
 
     assert headers_of(Given) == headers
 
