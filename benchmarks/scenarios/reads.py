@@ -1,7 +1,7 @@
 """Reads through HTTP with tokens: one booking, a customer's list, the seats of an event with 2,000 of them.
 
-20 CONFIRMED bookings for each of 250 customers; half the seats of the event are sold. Reservations are taken on the
-same service in the same run, so that one read can be set against one reservation.
+20 CONFIRMED bookings for each of 250 customers; all seats of the events are sold, the dearest case. Reservations are
+taken on the same service in the same run, so that one read can be set against one reservation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,14 +32,13 @@ def _ready(ground: Ground, scale: Scale) -> Iterator[Run]:
         halls = _CUSTOMERS * _OF_EACH * seeding.SEATS_OF_A_BOOKING // _SEATS
         events = seeding.put_events(prepared, number=halls, seats=_SEATS)
         seeding.put_bookings(prepared, events, seeding.Kind(confirmed=True, of_each_user=_OF_EACH))
-        free = seeding.put_events(prepared, number=1, seats=_SEATS)[0]
-        half_free = SeededEvent(free.event_id, free.seat_ids[: _SEATS // 2])
-        seeding.put_bookings(prepared, [half_free], seeding.Kind(confirmed=True))
+        hall = seeding.put_events(prepared, number=1, seats=_SEATS)[0]
+        seeding.put_bookings(prepared, [hall], seeding.Kind(confirmed=True))
         seeding.settle(prepared)
         files = {
             "one": _of_bookings(ground, prepared),
             "list": ground.file("list", "".join(_lists(ground))),
-            "seats": ground.file("seats", "".join(_maps(ground, [free, *events]))),
+            "seats": ground.file("seats", "".join(_maps(ground, [hall, *events]))),
             "reservations": reserving.requests_file(
                 ground, "reads", reserving.free_events(prepared, scale.seconds * reserving.MOST_PER_SECOND)
             ),
