@@ -76,7 +76,7 @@ def test_of_200_customers_one_gets_the_seat(live: Live, rounds: int) -> None:
             assert [seat["seatId"] for seat in winner.data["seats"]] == live.seats(place)
             give_back(crowd[answers.index(winner)], winner)  # else who wins too often meets another refusal
 
-    assert 2 <= max(connections) <= 12
+    assert 1 <= max(connections) <= 12  # of a crowd on one seat, one in each process asks the database
     assert bookings_of(live) == rounds
     live.stage.check_books()
 
