@@ -14,7 +14,10 @@ from booking_core.use_cases import expire, get_booking, list_bookings, list_seat
 from tests.integration.postgres import bouncer
 from tests.integration.postgres.stage import Stage, open_store
 
-pytestmark = pytest.mark.skipif(bouncer.program() is None, reason=bouncer.MISSING)
+pytestmark = [
+    pytest.mark.usefixtures("patient"),
+    pytest.mark.skipif(bouncer.program() is None, reason=bouncer.MISSING),
+]
 
 SERVER_CONNECTIONS = 4
 
