@@ -12,7 +12,8 @@ from attrs import frozen
 from booking_api.metrics import HttpMetrics
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+"""The routes that orchestrators and monitoring ask again and again."""
 _LONGEST_REASON: Final = 300
 
 _log = structlog.get_logger("booking_api.access")
@@ -85,4 +86,4 @@ def _level_of(route: str, status: int) -> int:
     """A probe that is answered is no news; that we were busy, or failed, is."""
     if status >= 500:
         return logging.WARNING if status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
-    return logging.DEBUG if route in _PROBES else logging.INFO
+    return logging.DEBUG if route in PROBES else logging.INFO

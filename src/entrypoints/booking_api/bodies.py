@@ -48,14 +48,17 @@ _CANCEL_EVENT: Final = Decoder(CancelEventBody)
 
 def create_booking_in(request: Request) -> Body[CreateBooking]:
     """What to reserve. Whether seats are named twice, or not at all, is for the command to say."""
-    content_type = request.environ.get("CONTENT_TYPE")
-    _check_type(content_type)
-    return create_booking_from(content_type, body_of(request))
+    _check_type(request.environ.get("CONTENT_TYPE"))
+    return _create_booking(body_of(request))
 
 
 def create_booking_from(content_type: str | None, raw: bytes) -> Body[CreateBooking]:
     """The same, of a body that is here already."""
     _check_type(content_type)
+    return _create_booking(raw)
+
+
+def _create_booking(raw: bytes) -> Body[CreateBooking]:
     body = _understood(_CREATE_BOOKING, raw)
     # The decoder takes 32 digits without dashes for a UUID too.
     if any(len(text) != CANONICAL_LENGTH for text in (body.document["eventId"], *body.document["seatIds"])):

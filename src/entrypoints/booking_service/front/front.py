@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from granian._granian import RSGIProtocolClosed
 
+from booking_api.accounting import PROBES
 from booking_api.early import EarlyRequest
 from booking_api.limits import LONGEST_BODY
 from booking_service.front.crew import Crew
@@ -23,18 +24,16 @@ from booking_service.front.wsgi import Application, serve
 BODY_SECONDS: Final = 10.0
 # How long a thread keeps the interpreter while others want it: a reservation wants it a dozen times.
 _TURN_SECONDS: Final = 0.001
-# They never wait behind customers; each has a word to say on how it is with those.
-BESIDE: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class Front:
-    """One for each process. `threads` requests are in the application at once, and one more for BESIDE."""
+    """One for each process. `threads` requests are in the application at once, and one more for each of PROBES."""
 
     def __init__(self, application: Application, threads: int) -> None:
         self._application = application
         self._crew = Crew("request", threads)
-        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in BESIDE}
+        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in PROBES}
         self._hall: Hall | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -60,7 +59,7 @@ class Front:
             return self._application.early.late_body(EarlyRequest(method, headers, arrived))
         # A body may take its time: the request has arrived when all of it has.
         visit = Visit(EarlyRequest(method, headers, perf_counter()), scope, body, wish_of(method, path, headers, body))
-        if path in BESIDE:
+        if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
             return await self._beside(self._crews_beside[path], visit)
         assert self._hall is not None  # noqa: S101 - granian has called __rsgi_init__
         return await self._hall.admit(visit)
