@@ -68,8 +68,7 @@ class Hall:
         while self._ready and self._at_work < self.crew.size + _AHEAD:
             visit = self._ready.popleft()
             if self._is_too_late(visit):
-                self._turn_away(visit)
-                self._leave(visit, NOTHING)
+                self._send_out(visit)
             else:
                 self._let_in([visit])
         # One hand at most is for those who are only told, and only while nobody else waits for it.
@@ -142,6 +141,11 @@ class Hall:
             _log.exception("front.telling_failed")
             return self.application.early.broken(visit.request)
 
+    def _send_out(self, visit: Visit) -> None:
+        """It was in its lanes, and is too late."""
+        self._turn_away(visit)
+        self._leave(visit, NOTHING)
+
     def _turn_away(self, visit: Visit) -> None:
         self._answer(visit, self.application.early.busy(visit.request))
         self._turned_away += 1
@@ -168,8 +172,6 @@ class Hall:
         for visit in self._lanes.impatient(perf_counter() - LANE_PATIENCE_SECONDS):
             self._turn_away(visit)
         while self._ready and self._is_too_late(self._ready[0]):
-            visit = self._ready.popleft()
-            self._turn_away(visit)
-            self._leave(visit, NOTHING)
+            self._send_out(self._ready.popleft())
         self._go_on()
         self._look_later()

@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 from booking_api.bookings import BOOKINGS
 from booking_api.early import EarlyAnswer, EarlyRequest
 from booking_api.limits import LONGEST_BODY
+from booking_core.policies import MAX_SEATS
 
 Lane = tuple[str, Hashable]
 Answer = EarlyAnswer
@@ -18,7 +19,7 @@ Answer = EarlyAnswer
 
 class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
     event_id: UUID
-    seat_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)]
+    seat_ids: Annotated[list[UUID], msgspec.Meta(max_length=MAX_SEATS)]
 
 
 # No header that is used here may have it, so that it is refused and not overlooked.
