@@ -14,11 +14,12 @@ from typing import Any, Final
 import psycopg
 from attrs import define, frozen
 from psycopg import pq
+from psycopg.abc import Transformer as Codec
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
-from booking_postgres.patience import NoAnswer, patience_of
+from booking_postgres.patience import NoAnswer, PatientConnection, patience_of
 from booking_postgres.prepared import Query, prepared_on, query_of
 
 Row = tuple[Any, ...]
@@ -78,7 +79,8 @@ def run(
     steps: list[_Step] = []
     batch = [*([_BEGIN] if begin else ()), *statements, *([_COMMIT] if commit else ())]
     # Before anything is sent: a value that cannot be adapted must not leave half a pipeline behind.
-    given = [_adapted(connection, statement) for statement in batch]
+    codec = _codec_of(connection)
+    given = [_adapted(codec, statement) for statement in batch]
     try:
         server.enter_pipeline_mode()
         for statement, values in zip(batch, given, strict=True):
@@ -103,14 +105,29 @@ def run(
     finally:
         _forget_unprepared(connection, steps)
     answers = [step.result for step in steps if step.prepares is None]
-    return [_rows_of(connection, result) for result in answers[begin : begin + len(statements)]]
+    return [_rows_of(codec, result) for result in answers[begin : begin + len(statements)]]
 
 
-def _adapted(connection: Connection, statement: Statement) -> Sequence[Any]:
+def _codec_of(connection: Connection) -> Codec:
+    """What adapts values and loads rows, kept with our own connections: making it anew costs more than its work.
+
+    A caller may teach a connection of its own other types at any time, so there it is made for each batch.
+    """
+    if not isinstance(connection, PatientConnection):
+        return Transformer(connection)
+    if connection.codec is None:
+        connection.codec = Transformer(connection)
+    return connection.codec
+
+
+def _adapted(codec: Codec, statement: Statement) -> Sequence[Any]:
     """Its values as the server wants them. Raises StatementFailed for one that no server takes."""
-    given = [statement.values[name] for name in query_of(statement.sql).names]
+    values = statement.values
+    given = [values[name] for name in query_of(statement.sql).names]
+    if not given:
+        return ()
     try:
-        return Transformer(connection).dump_sequence(given, [PyFormat.TEXT] * len(given))
+        return codec.dump_sequence(given, [PyFormat.TEXT] * len(given))
     except psycopg.Error as error:
         raise StatementFailed(statement.name, error) from error
 
@@ -183,12 +200,12 @@ def _failed(steps: Sequence[_Step]) -> str:
     return next((step.statement.name for step in steps if step.result is None), _COMMIT.name)
 
 
-def _rows_of(connection: Connection, result: pq.abc.PGresult | None) -> Rows:
+def _rows_of(codec: Codec, result: pq.abc.PGresult | None) -> Rows:
     if result is None or result.status != ExecStatus.TUPLES_OK:
         return []
-    loader = Transformer(connection)
-    loader.set_pgresult(result)
-    rows = loader.load_rows(0, result.ntuples, tuple)
+    codec.set_pgresult(result)
+    rows = codec.load_rows(0, result.ntuples, tuple)
+    codec.set_pgresult(None)  # a kept codec must not keep a thousand rows alive
     return in_utc(rows) if any(result.ftype(place) == _TIME for place in range(result.nfields)) else rows
 
 

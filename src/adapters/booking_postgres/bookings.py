@@ -20,7 +20,7 @@ from booking_postgres.batch import Row, Statement, StatementFailed
 from booking_postgres.inbound import answer_of, keep_answer, translate_key_wait
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
 from booking_postgres.session import Session
-from booking_postgres.sweep import sweep_statement
+from booking_postgres.sweep import BY_KEYS, sweep_statement
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
 # Its waits are over when the next statement begins, so that one sees everything as it is under the lock.
@@ -101,7 +101,9 @@ class PostgresBookings:
             self.session.pending += writes.of_changed_booking(booking)
 
     def expire_overdue(self, limit: int) -> Sweep:
-        [[[now]]] = self.session.run([Statement(_NOW, {})])
+        # Not in a caller's transaction, whose later plans are the caller's.
+        ways = [BY_KEYS] if self.session.bounds is not None else []
+        [*_, [[now]]] = self.session.run([*ways, Statement(_NOW, {})])
         [[counts]] = self.session.run([sweep_statement(now, limit, rfc3339(now))])
         return Sweep(expired=counts[0], seats_released=counts[1])
 

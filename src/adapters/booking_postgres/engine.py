@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
@@ -40,6 +41,7 @@ def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECOND
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
         pool_use_lifo=True,
+        pool_reset_on_return=None,
         connect_args={
             "prepare_threshold": None,
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
@@ -59,6 +61,7 @@ def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECOND
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "connect", _speak_utc)
+    event.listen(engine, "reset", _roll_back_what_is_open)
     event.listen(engine, "checkout", _refuse_dead_connection)
     if wish != "none":
         event.listen(engine, "connect", _prepare_unless_proxied if wish is None else _prepare)
@@ -103,6 +106,12 @@ def _ask(connection: "psycopg.Connection[Any]", sql: str) -> Rows:
         connection.close()
         raise failure.error from failure
     return rows
+
+
+def _roll_back_what_is_open(connection: Any, record: object, state: object) -> None:
+    """Most connections come back committed: to ask psycopg for a rollback that does nothing costs more than to look."""
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        connection.rollback()
 
 
 def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
+from psycopg.abc import PQGen, Transformer
 
 # More than a statement may take on the server (`transaction`), so that a server that works is never given up.
 PATIENCE_SECONDS: Final = 15.0
@@ -29,9 +29,11 @@ class PatientConnection(psycopg.Connection[Any]):
     """A connection that waits at most `patience` seconds for each answer, then closes itself and raises NoAnswer.
 
     None: for ever, as psycopg's own do. All of psycopg waits here: statements, COMMIT and ROLLBACK.
+    `codec` is kept for `batch`.
     """
 
     patience: float | None = None
+    codec: Transformer | None = None
 
     def wait(self, gen: PQGen[_T], *given: Any, **named: Any) -> _T:
         bounded = gen if self.patience is None else _bounded(gen, self.patience)

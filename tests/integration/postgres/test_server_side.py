@@ -18,6 +18,10 @@ _IDLE: Final = """
     WHERE datname = current_database() AND application_name = 'booking-core' AND state LIKE 'idle in transaction%'
 """
 
+_SESSIONS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'booking-core'"
+)
+
 
 def test_the_bounds_hold_until_the_transaction_ends(stage: Stage) -> None:
     shows = [Statement(f"SHOW {name}_timeout", {}) for name in ("lock", "statement", "idle_in_transaction_session")]
@@ -75,3 +79,28 @@ def test_a_server_that_steps_down_is_busy_and_is_left_for_the_next(stage: Stage)
     # The next server takes over under the same address; the sessions to the old one are still open.
     stage.door.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     assert stage.scenery.reserve(0).status is Status.PENDING
+
+
+def test_the_sweep_reads_no_whole_table(stage: Stage) -> None:
+    """While the tables are small every plan is quick, and one that reads all of them is the cheapest."""
+    for place in range(3):
+        stage.scenery.reserve(place, user=f"customer {place}")
+    stage.age(601)
+    stage.door.execute("ANALYZE")
+    before = _rows_read_from_end_to_end(stage)
+
+    with stage.store.unit_of_work() as uow:
+        assert uow.bookings.expire_overdue(2).expired == 2
+        uow.commit()
+
+    assert _rows_read_from_end_to_end(stage) == before
+
+
+def _rows_read_from_end_to_end(stage: Stage) -> int:
+    """By all that is over: a session writes its figures at its end."""
+    stage.store.close()
+    until(lambda: stage.ask(_SESSIONS) == 0, "the sessions are over")
+    read: int = stage.ask(
+        "SELECT sum(seq_tup_read)::int FROM pg_stat_user_tables WHERE relname IN ('bookings', 'claims', 'holds')"
+    )
+    return read
