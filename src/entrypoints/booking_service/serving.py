@@ -117,7 +117,7 @@ def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent:
 
 
 def _leave_alone_what_stays() -> None:
-    """What was loaded stays for good, and requests leave few cycles behind: look for them less often, and only there."""
+    """What was loaded stays for good, and requests leave few cycles behind: look less often, and there alone."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS_BEFORE_GC)
