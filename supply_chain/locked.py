@@ -1,0 +1,80 @@
+"""The lock file, and what of it runs in production. The package index is the one that uv is configured for."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from supply_chain.finding import CannotLook
+
+_NAME: Final = re.compile(r"[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*")
+
+
+def canonical(name: str) -> str:
+    """The name of a package as indexes compare it."""
+    return re.sub(r"[._-]+", "-", name).lower()
+
+
+def name_of(requirement: str) -> str:
+    """The canonical name of the package that a requirement asks for."""
+    found = _NAME.match(requirement)
+    if found is None:
+        raise ValueError(f"no requirement: {requirement!r}")
+    return canonical(found[0])
+
+
+def locked_names(lock: Path) -> frozenset[str]:
+    """Every package of the lock file."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    return frozenset(name_of(line) for line in lines if line[:1].isalnum())
+
+
+def direct_names(project: Path) -> frozenset[str]:
+    """Every package that pyproject.toml asks for: for the runtime, as extras, for development and to build."""
+    table = tomllib.loads(project.read_text(encoding="utf-8"))
+    groups = [
+        table["project"].get("dependencies", []),
+        *table["project"].get("optional-dependencies", {}).values(),
+        *table.get("dependency-groups", {}).values(),
+        table["build-system"]["requires"],
+    ]
+    # A group may include another one by a table in place of a requirement.
+    return frozenset(name_of(each) for group in groups for each in group if isinstance(each, str))
+
+
+def runtime_lock(lock: Path, project: Path, into: Path) -> Path:
+    """The lock file without what only developers need; versions and hashes stay as they are."""
+    pruned = into / "runtime.lock"
+    shutil.copyfile(lock, pruned)
+    uv(
+        *("pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"),
+        *("--output-file", pruned, project),
+    )
+    return pruned
+
+
+def install_runtime(lock: Path, into: Path) -> Path:
+    """The Python of a new environment with exactly the packages of that lock file."""
+    environment = into / "runtime"
+    uv("venv", "--python", sys.executable, environment)
+    python = environment / "bin" / "python"
+    uv("pip", "install", "--python", python, "--require-hashes", "--requirements", lock)
+    return python
+
+
+def uv(*arguments: str | Path) -> str:
+    """What uv printed. Raises CannotLook with the last line of its complaint."""
+    done = asked_uv(*arguments)
+    if done.returncode != 0:
+        complaint = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise CannotLook(f"uv {arguments[0]}: {complaint[-1].strip()}")
+    return done.stdout
+
+
+def asked_uv(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    """uv with these arguments and that standard input, however it ends."""
+    command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
