@@ -1,0 +1,36 @@
+"""The shop's own tables, beside the library's in the same database.
+
+The shop refers to a booking by its id and nothing else: the tables of the schema `booking` are the library's, so no
+foreign key leads there and no query of ours reads them. A real shop has migrations of its own instead of `make_tables`.
+"""
+
+from typing import Final
+
+from sqlalchemy import Column, Connection, DateTime, MetaData, Table, Text, Uuid, func, text
+
+SCHEMA: Final = "shop"
+metadata: Final = MetaData(schema=SCHEMA)
+
+orders: Final = Table(
+    "orders",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("booking_id", Uuid, nullable=False, unique=True),
+    Column("placed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+"""An order has no status of its own: its booking has one, which also knows of time running out."""
+
+vouchers: Final = Table(
+    "vouchers",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("used_for", Text),
+)
+"""A free drink at the bar. `used_for` is the number of the order that took it; null until then."""
+
+
+def make_tables(connection: Connection) -> None:
+    """Make those that are missing."""
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    metadata.create_all(connection)
