@@ -9,10 +9,17 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The tools of `make audit` need other packages than the project, and have an environment of their own.
+AUDIT := $(VENV)/audit
+AUDIT_READY := $(AUDIT)/.ready
+
+# The oldest version that has everything they use.
+KUBERNETES := 1.30
+MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml deploy/kubernetes/*/*.yaml))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint format bench soak lock build clean
+.PHONY: help run test check lint format docs bench soak audit lock build hooks clean
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -25,15 +32,23 @@ test: $(READY) ## unit and integration tests (ARGS go to pytest)
 
 check: lint test ## the gate: lint and test
 
-lint: $(READY) ## style, types and the arrows between packages
+lint: $(READY) ## style, types, the arrows between packages, and what is in deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/yamllint --strict .
+	$(BIN)/hadolint deploy/Containerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/kubernetes-validate --strict --quiet --kubernetes-version $(KUBERNETES) $(MANIFESTS)
 
 format: $(READY) ## rewrite the sources in the project's style
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## the documentation as a site, in site/html (ARGS: another directory)
+	$(BIN)/python docs/build_site.py $(ARGS)
 
 bench: $(READY) ## speed beside yardsticks of the same run (ARGS: --list, --only relay,sweep, --quick)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -41,17 +56,26 @@ bench: $(READY) ## speed beside yardsticks of the same run (ARGS: --list, --only
 soak: $(READY) ## the long versions of the tests
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -m '' --timeout 3600 $(ARGS)
 
-lock: $(READY) ## resolve the dependencies anew into requirements.lock
+audit: $(READY) $(AUDIT_READY) ## licences, known vulnerabilities and age of the dependencies; dist/sbom.cdx.json (needs the network)
+	$(BIN)/python -m supply_chain --tools $(AUDIT)/bin
+
+lock: $(READY) ## resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' \
 		--group dev --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make lock' \
+		--group audit --output-file supply_chain/tools.lock
 
 build: $(READY) ## wheel and source distribution into dist/
 	$(BIN)/python -m hatchling build
 
+hooks: $(READY) ## let git look at style before every commit (.pre-commit-config.yaml)
+	$(BIN)/prek install
+
 clean: ## remove everything that the other targets made, but not the data of `make run`
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf $(VENV) dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks docs deploy examples supply_chain -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # uv comes from the lock as well: its lines are cut out for pip, which checks the hashes like uv does later.
 $(READY): requirements.lock pyproject.toml
@@ -76,3 +100,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	touch $@
+
+$(AUDIT_READY): supply_chain/tools.lock $(READY)
+	@rm -f $@
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip install --quiet --python $(AUDIT)/bin/python --require-hashes -r $<
+	@touch $@

@@ -1,6 +1,7 @@
 """As little of an HTTP client as will do, for load that has to decide by itself what to ask next."""
 
 import asyncio
+import sys
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,14 +31,15 @@ class Caller:
             self._streams = None
 
     async def ask(self, token: str, method: str, path: str, body: str = "") -> Answer:
-        """Status and body; UNANSWERED without a whole answer within 10 s."""
+        """Status and body; UNANSWERED without a whole answer within 10 s, and why on standard error."""
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._address.netloc}\r\nAuthorization: Bearer {token}\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 return await self._exchange(f"{head}\r\n{body}".encode())
-        except (OSError, EOFError, asyncio.LimitOverrunError):
+        except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+            print(f"no answer to {method} {path}: {error!r}", file=sys.stderr)
             self.close()
             return UNANSWERED, b""
 

@@ -1,5 +1,6 @@
 -- Requests for wrk: each line of the file is one (token, method, path, body), dealt out to the threads.
--- Arguments: the file, the number of threads, and "once" (each line is sent once) or "again" (from the start again).
+-- Arguments: the file, the number of threads, "once" (each line is sent once) or "again" (from the start again), and
+-- "keyed" if each request has an idempotency key of its own.
 local next_thread = 0
 
 function setup(thread)
@@ -12,7 +13,7 @@ end
 function init(args)
   lines, position, ok, created, conflict, busy, other, exhausted = {}, 0, 0, 0, 0, 0, 0, 0
   local count, of = 0, tonumber(args[2])
-  again = args[3] == "again"
+  again, keyed, sent = args[3] == "again", args[4] == "keyed", 0
   for line in io.lines(args[1]) do
     if count % of == number then
       lines[#lines + 1] = line
@@ -37,6 +38,10 @@ function request()
     return wrk.format(method, path, headers)
   end
   headers["Content-Type"] = "application/json"
+  if keyed then
+    sent = sent + 1
+    headers["Idempotency-Key"] = number .. "-" .. sent
+  end
   return wrk.format(method, path, headers, body)
 end
 

@@ -6,8 +6,9 @@ showed as free; five times, or until the map shows none. Whoever is told that th
 When all have bought or given up, the seats that are still free are asked for one by one, by the first customers again.
 
 Prints, as JSON: `sold` (each seat of each 201), `soldAfter` (seconds to the last 201), `seconds` and `answers` (by
-status, without the last seats; 0: none), `p95` (ms, of all those), `lastSeats` (asked for one by one), `free` (what
-the map shows as free at the end), and `cpu` (seconds that this program itself has used). SECONDS end it with 1.
+status, without the last seats; 0: none), `p95` and `longest` (ms, of all those), `lastSeats` (asked for one by one),
+`free` (what the map shows as free at the end), and `cpu` (seconds that this program itself has used). SECONDS end it
+with 1.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ class _Rush:
         await asyncio.gather(*(self._serve(caller, customers) for caller in callers))
         ended = time.monotonic()
         looking.cancel()
-        answers, p95 = dict(self._answers), percentile(self._took, 95)
+        answers, p95, longest = dict(self._answers), percentile(self._took, 95), max(self._took)
         last_seats = await self._buy_the_rest(callers[0])
         for caller in (*callers, look):
             caller.close()
@@ -75,6 +76,7 @@ class _Rush:
             "seconds": ended - began,
             "answers": answers,
             "p95": p95,
+            "longest": longest,
             "lastSeats": last_seats,
             "free": len(self._free),
             "cpu": used.ru_utime + used.ru_stime,

@@ -40,9 +40,14 @@ def path() -> str:
     return found
 
 
-def load(url: str, requests: Path, *, connections: int, seconds: float, again: bool = False) -> Seen:
-    """Send the requests of the file as fast as they are answered; `again`: from the start again at its end."""
-    arguments = [str(requests), str(THREADS), "again" if again else "once"]
+def load(
+    url: str, requests: Path, *, connections: int, seconds: float, again: bool = False, keyed: bool = False
+) -> Seen:
+    """Send the requests of the file as fast as they are answered.
+
+    `again`: from the start again at its end; `keyed`: each with an idempotency key of its own.
+    """
+    arguments = [str(requests), str(THREADS), "again" if again else "once", "keyed" if keyed else ""]
     return Seen(**run(_SCRIPT, url, arguments, connections=connections, seconds=seconds))
 
 

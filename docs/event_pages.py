@@ -95,6 +95,7 @@ def _published_page(event: DomainEvent, schema: Schema) -> str:
         correlation_id=event.correlation_id,
         recorded_at=event.timestamp,
         body=to_json(event.envelope()).encode(),
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
     message = message_of(record)
     rows = [f"| `{name}` | `{text}` | {HEADERS[name]} |" for name, text in message.headers.items()]

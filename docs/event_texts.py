@@ -40,4 +40,5 @@ HEADERS: Final = {
     "correlation_id": "as in the envelope",
     "content_type": "always this",
     "sequence": "the event's number within its key, from 1, without gaps",
+    "traceparent": "W3C Trace Context; there only where the change was traced",
 }

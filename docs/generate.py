@@ -11,7 +11,8 @@ _LIFECYCLE = """\
 
 # The lifecycle of a booking
 
-{diagram}
+![From PENDING to PROCESSING, CONFIRMED and CANCELLED; the table below has all of it.](images/lifecycle.svg)
+
 A hold (PENDING or PROCESSING) whose deadline has come is settled by TIME before any other trigger is looked at.
 The deadline of PENDING is the end of the payment window. The deadline of PROCESSING is five minutes after the payment
 began, and never before the end of the window. "In time" is before the deadline; the deadline itself is too late.
@@ -23,7 +24,10 @@ RESERVE makes a PENDING booking out of nothing. REFUND_ANSWERED changes only the
 {table}
 
 A customer who cancels a booking again that they have cancelled before is answered with the booking, not refused.
-"""
+
+The picture as text, for Mermaid:
+
+{diagram}"""
 
 
 def told(outcome: Outcome) -> str:
@@ -49,18 +53,36 @@ def lifecycle() -> str:
     return _LIFECYCLE.format(diagram=f"```mermaid\n{diagram()}```\n", table="\n".join(rows))
 
 
+def pages() -> dict[str, str]:
+    """Every generated file, by its path below `docs`."""
+    # Beside this file: importable when this is run as a program.
+    from api_pages import errors_page, routes_page
+    from command_pages import commands_page
+    from event_pages import event_files
+    from lifecycle_drawing import drawing
+    from metrics_page import metrics_page
+    from setting_pages import settings_page
+
+    return {
+        "lifecycle.md": lifecycle(),
+        "images/lifecycle.svg": drawing(),
+        "metrics.md": metrics_page(),
+        "reference/settings.md": settings_page(),
+        "reference/commands.md": commands_page(),
+        "reference/http.md": routes_page(),
+        "reference/errors.md": errors_page(),
+        **{f"events/{name}": content for name, content in event_files().items()},
+    }
+
+
 def main() -> None:
     """Write every generated file anew; what belongs to no event any more is removed."""
-    from event_pages import event_files  # beside this file: importable when this is run as a program
-
-    (PAGES / "lifecycle.md").write_text(lifecycle(), encoding="utf-8")
-    events = PAGES / "events"
-    events.mkdir(exist_ok=True)
-    files = event_files()
+    files = pages()
     for name, content in files.items():
-        (events / name).write_text(content, encoding="utf-8")
-    for old in events.iterdir():
-        if old.name not in files:
+        (PAGES / name).parent.mkdir(exist_ok=True)
+        (PAGES / name).write_text(content, encoding="utf-8")
+    for old in (PAGES / "events").iterdir():
+        if f"events/{old.name}" not in files:
             old.unlink()
 
 

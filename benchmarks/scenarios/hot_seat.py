@@ -1,4 +1,5 @@
-"""The stampede: 64, 256 and 1,000 connections that all want the same seat, each request another customer.
+"""The stampede: 64, 256 and 1,000 connections that all want the same seat, each request another customer; the last
+crowd a second time, with an idempotency key in each request.
 
 Meanwhile other customers reserve other seats at a steady pace: they should not notice. How long they wait during each
 stampede stands beside how long they wait on the same service just before. An answer is a 201 or a 409; a 503 is
@@ -21,7 +22,8 @@ from benchmarks.seeding import SeededEvent
 from benchmarks.side_stream import all_answers, side_stream
 
 _NAME: Final = "hot_seat"
-_CROWDS: Final = (64, 256, 1000)
+_CROWDS: Final = ((64, False), (256, False), (1000, False), (1000, True))
+_MOST: Final = 1000
 _CUSTOMERS: Final = 4000
 _RATE: Final = 100
 _BEFORE_SECONDS: Final = 0.5
@@ -56,56 +58,63 @@ def _run(stage: _Stage) -> Figures:
     with ground.copy(_NAME) as url, ground.serving(url) as address:
         requests = reserving.requests_file(ground, "calm", stage.others[:1])
         calm = all_answers(address, requests, rate=_RATE, seconds=stage.seconds).p95()
-        for number, crowd in enumerate(_CROWDS):
-            figures |= _stampede(stage, number, crowd, address, calm)
+        for number in range(len(_CROWDS)):
+            figures |= _stampede(stage, number, address, calm)
     return {"side stream's p95, calm": calm} | figures
 
 
-def _stampede(stage: _Stage, number: int, crowd: int, address: str, calm: float) -> Figures:
+def _stampede(stage: _Stage, number: int, address: str, calm: float) -> Figures:
     ground, seat = stage.ground, stage.hot.seat_ids[number]
+    crowd, keyed = _CROWDS[number]
     lines = (reserving.reservation(ground.token(each), stage.hot.event_id, [seat]) for each in range(_CUSTOMERS))
     wanted = ground.file("hot", "".join(lines))
     side = reserving.requests_file(ground, "side", [stage.others[number + 1]], first_customer=_CUSTOMERS)
     with side_stream(address, side, rate=_RATE, seconds=stage.seconds + _MARGIN_SECONDS) as stream:
         time.sleep(_BEFORE_SECONDS)
         begin = time.time()
-        seen = wrk.load(address, wanted, connections=crowd, seconds=stage.seconds, again=True)
+        seen = wrk.load(address, wanted, connections=crowd, seconds=stage.seconds, again=True, keyed=keyed)
         end = time.time()
         answers = stream.answers()
     if seen.created != 1 or seen.other:
         raise BenchmarkFailed(f"one seat was sold {seen.created} times, with other answers than 201, 409, 503: {seen}")
+    name = _name_of(crowd, keyed=keyed)
     return {
-        f"answers, {crowd} connections": (seen.created + seen.conflict) / seen.seconds,
-        f"busy, {crowd}": seen.busy / seen.seconds,
-        f"unanswered, {crowd}": seen.unanswered,
-        f"side stream's p95, {crowd}": answers.p95(begin, end),
-        f"÷ calm, {crowd}": answers.p95(begin, end) / calm,
-        f"side stream refused, {crowd}": answers.refused,
+        f"answers, {name}": (seen.created + seen.conflict) / seen.seconds,
+        f"busy, {name}": seen.busy / seen.seconds,
+        f"unanswered, {name}": seen.unanswered,
+        f"side stream's p95, {name}": answers.p95(begin, end),
+        f"÷ calm, {name}": answers.p95(begin, end) / calm,
+        f"side stream refused, {name}": answers.refused,
     }
 
 
-def _measures(crowd: int, *, judged: bool) -> tuple[Measure, ...]:
+def _name_of(crowd: int, *, keyed: bool) -> str:
+    return f"{crowd} with keys" if keyed else f"{crowd} connections"
+
+
+def _measures(crowd: int, *, keyed: bool) -> tuple[Measure, ...]:
+    name, judged = _name_of(crowd, keyed=keyed), crowd == _MOST and not keyed
     return (
         Measure(
-            name=f"answers, {crowd} connections",
+            name=f"answers, {name}",
             unit="/s",
             must=3000 if judged else None,
             aim=6000 if judged else None,
         ),
-        Measure(name=f"busy, {crowd}", unit="/s", less=True),
-        Measure(name=f"unanswered, {crowd}", less=True),
-        Measure(name=f"side stream's p95, {crowd}", unit="ms", less=True),
-        Measure(name=f"÷ calm, {crowd}", must=5 if judged else None, aim=2 if judged else None, less=True),
-        Measure(name=f"side stream refused, {crowd}", less=True),
+        Measure(name=f"busy, {name}", unit="/s", less=True),
+        Measure(name=f"unanswered, {name}", less=True),
+        Measure(name=f"side stream's p95, {name}", unit="ms", less=True),
+        Measure(name=f"÷ calm, {name}", must=5 if judged else None, aim=2 if judged else None, less=True),
+        Measure(name=f"side stream refused, {name}", less=True),
     )
 
 
 SCENARIO: Final = Scenario(
     name=_NAME,
-    what="64, 256 and 1,000 connections on one seat, while others reserve other seats",
+    what="64, 256 and 1,000 connections on one seat, and 1,000 with keys, while others reserve other seats",
     measures=(
         Measure(name="side stream's p95, calm", unit="ms", less=True),
-        *(each for crowd in _CROWDS for each in _measures(crowd, judged=crowd == _CROWDS[-1])),
+        *(each for crowd, keyed in _CROWDS for each in _measures(crowd, keyed=keyed)),
     ),
     ready=_ready,
 )

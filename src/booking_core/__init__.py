@@ -1,7 +1,9 @@
 """booking-core: seats that are never sold twice.
 
-This module lists the whole public API; everything else may change without notice. A service calls the use cases with
-a store (an adapter of `booking_core.ports.Store`) and gets bookings, or typed errors with stable codes.
+This module lists what services use; `booking_core.ports` and `booking_core.contracts` list the rest of the public API,
+for authors of adapters and for types that use cases return. Everything else may change without notice
+(docs/versioning.md). A service calls the use cases with a store (an adapter of `booking_core.ports.Store`) and gets
+bookings, or typed errors with stable codes.
 """
 
 from booking_core.booking import Booking
@@ -11,6 +13,7 @@ from booking_core.commands import (
     CancelEvent,
     ConfirmPayment,
     FailPayment,
+    PaymentCommand,
     Reserve,
     StartPayment,
 )
@@ -34,6 +37,7 @@ from booking_core.errors import (
     SeatAlreadyReserved,
     SeatNotFound,
     ServiceBusy,
+    TicketNotAvailable,
     TooManySeats,
     TransactionConflict,
     WrongIsolationLevel,
@@ -43,12 +47,15 @@ from booking_core.idempotency import IdempotencyKey
 from booking_core.lifecycle import CancellationReason, RefundReason, Status, Trigger
 from booking_core.mirror import CatalogMirror
 from booking_core.payments import Payment, PaymentStatus, RefundStatus
+from booking_core.ports import EventMirror, Page, Paged, SeatOnMap, Sweep
 from booking_core.use_cases import (
     CancelledEvent,
     EarlierAnswer,
     Effect,
     Once,
     SeatMap,
+    TicketCheck,
+    TicketStatus,
     answer_refund,
     apply_payments,
     cancel,
@@ -60,6 +67,7 @@ from booking_core.use_cases import (
     finish_closure,
     get_booking,
     get_event,
+    get_ticket,
     list_bookings,
     list_events,
     list_seats,
@@ -67,6 +75,7 @@ from booking_core.use_cases import (
     reserve_once,
     show_booking,
     start_payment,
+    verify_ticket,
 )
 from booking_core.values import (
     ActorKind,
@@ -98,6 +107,7 @@ __all__ = [
     "ConfirmPayment",
     "EarlierAnswer",
     "Effect",
+    "EventMirror",
     "EventNotFound",
     "EventNotOnSale",
     "FailPayment",
@@ -110,7 +120,10 @@ __all__ = [
     "MalformedMessage",
     "Money",
     "Once",
+    "Page",
+    "Paged",
     "Payment",
+    "PaymentCommand",
     "PaymentInProgress",
     "PaymentStatus",
     "PendingLimitReached",
@@ -123,11 +136,16 @@ __all__ = [
     "SeatAlreadyReserved",
     "SeatMap",
     "SeatNotFound",
+    "SeatOnMap",
     "SeatStatus",
     "ServiceBusy",
     "StartPayment",
     "Status",
+    "Sweep",
     "Terms",
+    "TicketCheck",
+    "TicketNotAvailable",
+    "TicketStatus",
     "TicketedEvent",
     "TooManySeats",
     "TransactionConflict",
@@ -144,6 +162,7 @@ __all__ = [
     "finish_closure",
     "get_booking",
     "get_event",
+    "get_ticket",
     "list_bookings",
     "list_events",
     "list_seats",
@@ -151,4 +170,5 @@ __all__ = [
     "reserve_once",
     "show_booking",
     "start_payment",
+    "verify_ticket",
 ]

@@ -93,6 +93,13 @@ class BookingNotFound(Refusal):
     message = "There is no such booking"
 
 
+class TicketNotAvailable(Refusal):
+    """Only a confirmed booking has a ticket to show; `details.status` is what this one is."""
+
+    code = "TICKET_NOT_AVAILABLE"
+    message = "Only a confirmed booking has a ticket"
+
+
 class PaymentInProgress(Refusal):
     """A booking whose payment is being processed cannot be cancelled."""
 

@@ -15,6 +15,7 @@ _SLOT_BITS: Final = 12
 _TICKET_BITS: Final = 128
 # Crockford's base 32: no I, L, O or U, so that a reference survives being read aloud or typed from paper.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_AS_MEANT: Final = str.maketrans({"-": None, "O": "0", "I": "1", "L": "1"})
 _TICKET_LENGTH: Final = (_SLOT_BITS + _TICKET_BITS) // 5
 
 
@@ -50,6 +51,17 @@ def slot_of_ticket(reference: str) -> int | None:
         return None
     leading = "".join(format(_ALPHABET.index(letter), "05b") for letter in reference[:3])
     return int(leading[:_SLOT_BITS], 2)
+
+
+def ticket_reference_in(text: str) -> str | None:
+    """The reference as it was given out, from what somebody has scanned or typed; None if it cannot be one of ours.
+
+    As Crockford's base 32 has it: case does not matter, nor do spaces and dashes; an O is a zero, an I or L a one.
+    """
+    if not text.isascii():
+        return None
+    reference = "".join(text.upper().translate(_AS_MEANT).split())
+    return None if slot_of_ticket(reference) is None else reference
 
 
 def _uuid7(now: datetime, rand_a: int) -> UUID:

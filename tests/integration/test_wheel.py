@@ -72,6 +72,14 @@ def test_wheel_carries_types_migrations_and_licence(wheel: Path) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
+def test_wheel_carries_the_page_of_dev(wheel: Path) -> None:
+    shelf = ROOT / "src/entrypoints"
+    page = {str(path.relative_to(shelf)) for path in (shelf / "booking_service/seat_map").iterdir()}
+
+    assert "booking_service/seat_map/index.html" in page
+    assert page <= contents(wheel)
+
+
 def test_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     sdist = build("sdist", ROOT, tmp_path / "sdist")
     here = ("--python", sys.executable, "--no-build-isolation")

@@ -1,6 +1,7 @@
 """The Catalog port over the Catalog Service's REST interface."""
 
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
@@ -14,11 +15,13 @@ from booking_catalog.deadline import Deadline
 from booking_catalog.exchange import Exchange
 from booking_core.errors import CatalogUnavailable, InvalidValue
 from booking_core.ports.catalog import CatalogAnswerInvalid
+from booking_core.ports.diagnosis import Finding, Grade, Workload
 from booking_core.values import Seat, TicketedEvent
 
 _log = structlog.get_logger("booking_catalog")
 _SEATS_PER_REQUEST: Final = 100
 _CALL_IN_TIMEOUTS: Final = 2.5
+_NO_EVENT: Final = UUID(int=0)
 
 
 class RestCatalog:
@@ -85,6 +88,24 @@ class RestCatalog:
                 asked = frozenset(chunk)
                 found += (seat for seat in seats_of(body, event.currency) if seat.seat_id in asked)
             return found
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`: asks for an event that does not exist, and expects a 404."""
+        began = time.monotonic()
+        problem, advice = "", "see that the Catalog Service runs, and that the network lets us through to"
+        try:
+            self.event(_NO_EVENT)
+        except CatalogAnswerInvalid as error:
+            problem, advice = str(error), "nothing of the Catalog Service answers there: check the path in"
+        except CatalogUnavailable as error:
+            problem = str(error.__cause__ or error)
+        if problem:
+            advice += " BOOKING_CATALOG_URL; until then known seats can be booked for an hour, unknown ones not at all"
+            found = f"{problem}; breaker {self.breaker_state}"
+            yield Finding(check="catalog", grade=Grade.TROUBLE, found=found, advice=advice)
+        else:
+            found = f"answers within {(time.monotonic() - began) * 1000:.0f} ms; breaker {self.breaker_state}"
+            yield Finding(check="catalog", grade=Grade.OK, found=found)
 
     def close(self) -> None:
         """Let go of connections, for good: later questions raise CatalogUnavailable. May be called twice."""

@@ -1,12 +1,12 @@
 """The event bus over Kafka. Importing this needs no client, and making one connects to nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from booking_core.errors import BusUnavailable
-from booking_core.ports import Message
+from booking_core.ports import Finding, Message, Workload
 from booking_kafka.connection import Connection
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class KafkaEventBus:
         with self._lock:
             self._refuse_if_closed()
         return oldest(self._connection, topic, group)
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`."""
+        from booking_kafka.diagnosis import diagnose
+
+        return diagnose(self._connection, workload)
 
     def close(self) -> None:
         """As the port says; takes some seconds for each topic and subscription when brokers are away.

@@ -1,12 +1,12 @@
 """The event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Condition
 from typing import Final
 
 from booking_core.errors import BusUnavailable
-from booking_core.ports import Delivery, Message
+from booking_core.ports import Delivery, Finding, Grade, Message, Workload
 from booking_memory.topics import Group, Topic
 
 _MOST_PER_POLL: Final = 500
@@ -107,6 +107,15 @@ class MemoryEventBus:
         with self._changed:
             self._refuse_if_closed()
             return self._topic(topic).oldest(group)
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`."""
+        yield Finding(
+            check="broker",
+            grade=Grade.WARNING,
+            found="in the memory of this process: nobody else gets the events",
+            advice="set BOOKING_EVENT_BUS to kafka, unless it is a trial",
+        )
 
     def close(self) -> None:
         with self._changed:

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from booking_core.booking import Booking
 from booking_core.history import HistoryEntry
+from booking_core.idempotency import IdempotencyKey
 from booking_core.lifecycle import Status
 from booking_core.ports import Closure, EventMirror, Page, Paged, SeatOnMap, Snapshot, Statistics
-from booking_core.ports.queries import CancellationPreview
+from booking_core.ports.queries import Backlogs, CancellationPreview
 from booking_core.values import SeatStatus
-from booking_memory.statistics import preview_of, statistics_of
-from booking_memory.tables import EventRow, SeatKey
+from booking_memory.statistics import backlogs_of, preview_of, statistics_of
+from booking_memory.tables import EventRow, SeatKey, answer_key
 from booking_memory.transaction import Database
 
 T = TypeVar("T")
@@ -32,6 +33,14 @@ class MemoryQueries:
     def booking(self, booking_id: UUID) -> Snapshot | None:
         return self._at_once(lambda now: self._snapshot(booking_id, now))
 
+    def booking_with_ticket(self, reference: str) -> Snapshot | None:
+        def read(now: datetime) -> Snapshot | None:
+            having = (each.booking_id for each in self._tables.bookings.values() if each.ticket_reference == reference)
+            found = next(having, None)
+            return None if found is None else self._snapshot(found, now)
+
+        return self._at_once(read)
+
     def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
         def read(now: datetime) -> Paged[Booking]:
             theirs = (each.as_of(now) for each in self._tables.bookings.values() if each.user_id == user_id)
@@ -47,6 +56,9 @@ class MemoryQueries:
             return [history[booking_id, number] for number in numbers]
 
         return self._at_once(read)
+
+    def have_answers(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
+        return self._at_once(lambda _: [answer_key(key) in self._tables.answers for key in keys])
 
     def event(self, event_id: UUID) -> EventMirror | None:
         def read(now: datetime) -> EventMirror | None:
@@ -87,6 +99,9 @@ class MemoryQueries:
 
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
         return self._at_once(lambda now: preview_of(self._tables, event_id, now))
+
+    def backlogs(self) -> Backlogs:
+        return self._at_once(lambda now: backlogs_of(self._tables, now))
 
     def statistics(self) -> Statistics:
         return self._at_once(lambda now: statistics_of(self._tables, now))

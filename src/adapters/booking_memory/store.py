@@ -1,10 +1,11 @@
 """The store in memory: the same promises as a database, for as long as the process lives."""
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from booking_core.ports import Finding, Grade, Workload
 from booking_memory.answers import MemoryIdempotencyKeys, MemoryInbox
 from booking_memory.bookings import MemoryBookings
 from booking_memory.events import MemoryEvents
@@ -85,6 +86,15 @@ class MemoryStore:
     def trouble(self) -> str | None:
         """There is nothing that could be wrong."""
         return None
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`."""
+        yield Finding(
+            check="database",
+            grade=Grade.WARNING,
+            found="in the memory of this process: all is forgotten when it ends",
+            advice="use a database, unless it is a trial",
+        )
 
     def close(self) -> None:
         """Nothing to let go of: what is stored stays for as long as the store is referred to."""

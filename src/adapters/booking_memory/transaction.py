@@ -12,6 +12,7 @@ from booking_core.booking import Booking
 from booking_core.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.events import DomainEvent
 from booking_core.ports import OutboxRecord
+from booking_core.tracing import traceparent
 from booking_core.wire import to_json
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, Locks, booking_lock
 from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of
@@ -49,6 +50,7 @@ class Transaction:
         self._given: dict[UUID, Booking] = {}
         self._expected: dict[UUID, int] = {}
         self._is_stale = False
+        self._traceparent = traceparent()
 
     @contextmanager
     def looking(self) -> Iterator[datetime]:
@@ -79,6 +81,7 @@ class Transaction:
             correlation_id=event.correlation_id,
             recorded_at=event.timestamp,
             body=to_json(event.envelope()).encode(),
+            traceparent=self._traceparent,
         )
         self.tables.outbox[event.key, event.sequence] = OutboxRow(record=record)
 

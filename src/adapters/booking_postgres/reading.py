@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import cast
+from typing import Final, cast
 
 import psycopg
 from attrs import frozen
@@ -13,6 +13,16 @@ from booking_postgres.failures import ConnectionLost, NoAnswerInTime, PreparedSt
 from booking_postgres.patience import waiting_for
 from booking_postgres.prepared import forbid_on
 from booking_postgres.transaction import driver_of
+
+# A read locks no rows, so all that it can wait for is who changes or rewrites a table; and while it waits it has a
+# connection, of which there are few: whoever looks is better told to come again. The longest read that is sound, the
+# seats of a whole event, takes tenths of a second.
+#
+# Set anew for each read, in its round trip and in the transaction that the server makes of it: the session may be
+# another's a moment later (`engine`), and lock timeouts count for the server's planning too.
+_BOUNDS: Final = Statement(
+    "SELECT set_config('lock_timeout', '1s', true), set_config('statement_timeout', '2s', true)", {}, "bounds"
+)
 
 
 @frozen(eq=False)
@@ -38,7 +48,11 @@ class Reader:
                         yield connection
 
     def rows(self, statement: Statement) -> Rows:
-        """The rows of one statement that is read often: prepared, and in one round trip."""
+        """The rows of one statement that is read often: prepared, and in one round trip.
+
+        Raises ServiceBusy after 1 s of waiting for a lock on a table, or 2 s in all; on a caller's own connection
+        that is the caller's to bound.
+        """
         if self.engine is None:
             with self.open() as connection:
                 cursor = driver_of(connection).execute(statement.sql, statement.values)
@@ -56,7 +70,7 @@ class Reader:
             connection = engine.raw_connection()
             driver = cast("psycopg.Connection[Row]", connection.driver_connection)
             try:
-                [rows] = run(driver, [statement], begin=False)
+                _, rows = run(driver, [_BOUNDS, statement], begin=False)
                 return rows
             except StatementFailed as failure:
                 if isinstance(translate(failure.error), ConnectionLost):

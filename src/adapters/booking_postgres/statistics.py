@@ -1,14 +1,14 @@
 """The figures that operators watch."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from booking_core.identity import slot_of_event
 from booking_core.lifecycle import Status
-from booking_core.ports.queries import CancellationPreview, Statistics
+from booking_core.ports.queries import Backlogs, CancellationPreview, Statistics
 
 _BY_STATUS: Final = text("""
     SELECT CASE WHEN deadline <= clock_timestamp() THEN 'CANCELLED' ELSE status END, count(*)
@@ -17,6 +17,7 @@ _BY_STATUS: Final = text("""
 _FIGURES: Final = text("""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
     SELECT
+        (SELECT count(*) FROM booking.bookings WHERE deadline > now),
         (SELECT count(*) FROM booking.bookings WHERE deadline > now AND deadline <= now + interval '1 minute'),
         (SELECT count(*) FROM booking.bookings WHERE deadline <= now),
         (SELECT extract(epoch FROM now - min(deadline)) FROM booking.bookings WHERE deadline <= now),
@@ -49,19 +50,12 @@ _REFUNDS: Final = text(f"""
 def statistics_of(connection: Connection) -> Statistics:
     """Counts and ages, all by the database's clock."""
     counted = {Status(row[0]): int(row[1]) for row in connection.execute(_BY_STATUS)}
-    row = connection.execute(_FIGURES).one()
-    return Statistics(
-        by_status={status: counted.get(status, 0) for status in Status},
-        ending_soon=row[0],
-        overdue=row[1],
-        oldest_overdue_seconds=_seconds(row[2]),
-        outbox=row[3],
-        oldest_outbox_seconds=_seconds(row[4]),
-        unanswered_refunds=row[5],
-        oldest_unanswered_refund_seconds=_seconds(row[6]),
-        open_closures=row[7],
-        oldest_open_closure_seconds=_seconds(row[8]),
-    )
+    return Statistics(by_status={status: counted.get(status, 0) for status in Status}, **_figures(connection))
+
+
+def backlogs_of(connection: Connection) -> Backlogs:
+    """What waits, by the database's clock; all of it is found by index."""
+    return Backlogs(**_figures(connection))
 
 
 def preview_of(connection: Connection, event_id: UUID) -> CancellationPreview:
@@ -70,6 +64,22 @@ def preview_of(connection: Connection, event_id: UUID) -> CancellationPreview:
     bookings, seats = connection.execute(_PREVIEW, values).one()
     refunds = {row[0]: (row[1], int(row[2])) for row in connection.execute(_REFUNDS, values)}
     return CancellationPreview(bookings=bookings, seats=seats, refunds=refunds)
+
+
+def _figures(connection: Connection) -> dict[str, Any]:
+    row = connection.execute(_FIGURES).one()
+    return {
+        "holds": row[0],
+        "ending_soon": row[1],
+        "overdue": row[2],
+        "oldest_overdue_seconds": _seconds(row[3]),
+        "outbox": row[4],
+        "oldest_outbox_seconds": _seconds(row[5]),
+        "unanswered_refunds": row[6],
+        "oldest_unanswered_refund_seconds": _seconds(row[7]),
+        "open_closures": row[8],
+        "oldest_open_closure_seconds": _seconds(row[9]),
+    }
 
 
 def _seconds(value: Decimal | None) -> float | None:

@@ -1,17 +1,18 @@
 """The store over PostgreSQL: a pool of its own, or one connection that the caller owns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import define, field
 from sqlalchemy import Connection, Engine, text
 
 from booking_core.errors import BookingError
-from booking_core.ports import Outbox, Queries, UnitOfWork
+from booking_core.ports import ConnectionUse, Finding, Outbox, Queries, UnitOfWork, Workload
 from booking_postgres import schema
 from booking_postgres.failures import reason_of, translated
 from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.patience import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
+from booking_postgres.pool_watch import PoolWatch
 from booking_postgres.queries import PostgresQueries
 from booking_postgres.reading import Reader
 from booking_postgres.seat_maps import SeatMaps
@@ -78,9 +79,11 @@ class PostgresStore(_OverReader):
     engine: Engine
     idempotency_hours: float = _DEFAULT_HOURS
     retries: int = field(default=3, init=False)
+    _pool_watch: PoolWatch = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._read_by(Reader(engine=self.engine))
+        self._pool_watch = PoolWatch(self.engine)
 
     def unit_of_work(self) -> UnitOfWork:
         return PostgresUnitOfWork(Session(OwnTransaction(self.engine), self.idempotency_hours))
@@ -104,6 +107,16 @@ class PostgresStore(_OverReader):
         except BookingError as error:
             advice = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
             return f"{advice}{reason_of(error)}"
+
+    def connection_use(self) -> ConnectionUse:
+        """See `booking_core.ports.LendsConnections`."""
+        return self._pool_watch.use()
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`."""
+        from booking_postgres.diagnosis import diagnose
+
+        return diagnose(self.engine, workload)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -8,7 +8,9 @@ from sqlalchemy import Connection, text
 from booking_core.identity import slot_of_booking, slot_of_event
 from booking_core.ports import EventSelection, OutboxRecord
 
-COLUMNS: Final = "o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body"
+COLUMNS: Final = (
+    "o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body, o.traceparent"
+)
 """What `record_of` reads, in its order; `o` is the outbox."""
 
 _SINCE: Final = "o.recorded_at >= CAST(:since AS timestamptz)"
@@ -49,6 +51,7 @@ def record_of(row: Sequence[Any]) -> OutboxRecord:
         correlation_id=row[5],
         recorded_at=row[6],
         body=row[7].encode(),
+        traceparent=row[8],
     )
 
 

@@ -144,6 +144,7 @@ outbox = Table(
     Column("recorded_at", _TIME, nullable=False),
     Column("body", Text, nullable=False),
     Column("published_at", _TIME),
+    Column("traceparent", Text),
 )
 
 inbox = Table(

@@ -1,15 +1,20 @@
 """The unit of work over PostgreSQL: reads under locks at once, writes together with the commit."""
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from attrs import define, field
 
 from booking_core.ports import BookingRepository, EventRepository, IdempotencyKeys, Inbox
+from booking_core.tracing import traceparent
+from booking_postgres.batch import Statement
 from booking_postgres.bookings import PostgresBookings
 from booking_postgres.events import PostgresEvents
 from booking_postgres.inbound import PostgresIdempotencyKeys, PostgresInbox
 from booking_postgres.session import Session
+
+# The outbox takes it from there, for the events that this transaction stores (migration 0003).
+_SET_TRACE: Final = "SELECT set_config('booking.traceparent', %(trace)s, true)"
 
 
 @define(eq=False)
@@ -42,6 +47,9 @@ class PostgresUnitOfWork:
 
     def __enter__(self) -> Self:
         self.session.transaction.begin()
+        trace = traceparent()
+        if trace is not None:
+            self.session.pending.append(Statement(_SET_TRACE, {"trace": trace}, "trace"))
         return self
 
     def __exit__(

@@ -41,6 +41,7 @@ from booking_core.contracts.queries import QueriesContract
 from booking_core.contracts.reservations import ReservationsContract
 from booking_core.contracts.statistics import StatisticsContract
 from booking_core.contracts.stored_events import StoredEventsContract
+from booking_core.contracts.tickets import TicketsContract
 
 STORE_CONTRACTS: Final[tuple[type, ...]] = (
     AliasingContract,
@@ -60,6 +61,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     StaleRevisionContract,
     StatisticsContract,
     StoredEventsContract,
+    TicketsContract,
 )
 """Every suite of the store; their tests take `store_harness`."""
 

@@ -90,6 +90,18 @@ class IdempotencyContract:
             for other in OTHER_SCOPES:
                 assert uow.idempotency.claim(other) is None
 
+    def test_many_can_be_asked_for_at_once(self, store_harness: StoreHarness) -> None:
+        store = Scenery.of(store_harness).store
+        self._keep(store, KEY, "kept")
+        self._keep(store, OTHER_SCOPES[1], "kept")
+        with store.unit_of_work() as uow:
+            uow.idempotency.claim(OTHER_SCOPES[2])
+            uow.idempotency.keep(OTHER_SCOPES[2], "not committed")
+
+        asked = [OTHER_SCOPES[0], KEY, OTHER_SCOPES[2], evolve(KEY, fingerprint="content-2"), OTHER_SCOPES[1], KEY]
+        assert list(store.queries.have_answers(asked)) == [False, True, False, True, True, True]
+        assert list(store.queries.have_answers([])) == []
+
     def test_reserving_finds_it_and_its_own_answers_are_found(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
         self._keep(scenery.store, KEY, "earlier")

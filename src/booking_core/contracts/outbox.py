@@ -10,7 +10,10 @@ from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.payments import failing, paying, starting
 from booking_core.contracts.scenery import CORRELATION, Scenery
 from booking_core.contracts.wire import envelope_of
-from booking_core.ports import OutboxRecord, Store
+from booking_core.ports import EventSelection, OutboxRecord, Store
+from booking_core.tracing import traced_as
+
+_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def sequences(records: Sequence[OutboxRecord]) -> dict[UUID, list[int]]:
@@ -42,6 +45,23 @@ class OutboxContract:
         assert record.correlation_id == CORRELATION
         assert record.recorded_at == said.timestamp
         assert envelope_of(record) == said.envelope()
+
+    def test_an_event_is_kept_with_the_trace_it_was_stored_in(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        with traced_as(_TRACE):
+            scenery.reserve(0)
+            booking = scenery.reserve(1)
+        scenery.cancel(booking)
+        scenery.reserve(2)
+        with traced_as("00-nonsense"):
+            scenery.reserve(3, user="grace")
+
+        waiting = scenery.store.outbox.unpublished(10)
+        scenery.store.outbox.mark_published(waiting)
+        stored = scenery.store.outbox.stored(EventSelection(), None, 10)
+
+        assert [record.traceparent for record in waiting] == [_TRACE, _TRACE, None, None, None]
+        assert sorted(str(record.traceparent) for record in stored) == [_TRACE, _TRACE, "None", "None", "None"]
 
     def test_one_bookings_events_are_in_order_without_gaps(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)

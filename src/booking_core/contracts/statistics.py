@@ -39,6 +39,23 @@ class StatisticsContract:
         assert found.oldest_overdue_seconds is not None
         assert 90 <= found.oldest_overdue_seconds < 150
 
+    def test_backlogs_are_the_same_figures_and_count_the_holds(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness, seats=6)
+        scenery.reserve(0, window=10)
+        store_harness.advance(100)
+        scenery.start_payment(scenery.reserve(1))
+        scenery.pay(scenery.reserve(2))
+        scenery.reserve(3, window=30)
+
+        waits = scenery.store.queries.backlogs()
+        all_in_all = scenery.store.queries.statistics()
+
+        assert (waits.holds, waits.ending_soon, waits.overdue) == (2, 1, 1)
+        assert (all_in_all.holds, all_in_all.ending_soon, all_in_all.overdue) == (2, 1, 1)
+        assert waits.outbox == all_in_all.outbox == len(store_harness.events())
+        assert waits.oldest_overdue_seconds is not None
+        assert 90 <= waits.oldest_overdue_seconds < 150
+
     def test_the_outbox(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
         scenery.reserve(0)

@@ -2,9 +2,12 @@
 `booking_core.contracts` checks the promises.
 """
 
+from booking_core.events import BookingEvent, DomainEvent, EventCancelled
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
+from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
 from booking_core.ports.queries import (
+    Backlogs,
     CancellationPreview,
     EventMirror,
     Page,
@@ -25,20 +28,32 @@ from booking_core.ports.repositories import (
     Sweep,
 )
 from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
+from booking_core.ports.watching import ConnectionUse, HasBreaker, LendsConnections
+from booking_core.reservation import ReservationScene, SeatRequest
 
 __all__ = [
+    "Backlogs",
+    "BookingEvent",
     "BookingRepository",
     "CancellationPreview",
     "Catalog",
     "CatalogAnswerInvalid",
     "Closure",
+    "ConnectionUse",
     "Delivery",
+    "Diagnosis",
+    "DomainEvent",
     "EventBus",
+    "EventCancelled",
     "EventMirror",
     "EventRepository",
     "EventSelection",
+    "Finding",
+    "Grade",
+    "HasBreaker",
     "IdempotencyKeys",
     "Inbox",
+    "LendsConnections",
     "LockedBooking",
     "LockedSeats",
     "Message",
@@ -47,11 +62,14 @@ __all__ = [
     "Page",
     "Paged",
     "Queries",
+    "ReservationScene",
     "SeatOnMap",
+    "SeatRequest",
     "Snapshot",
     "Statistics",
     "Store",
     "Subscription",
     "Sweep",
     "UnitOfWork",
+    "Workload",
 ]

@@ -11,6 +11,7 @@ from attrs import Attribute, field, frozen
 from booking_core.booking import Booking
 from booking_core.errors import InvalidValue
 from booking_core.history import HistoryEntry
+from booking_core.idempotency import IdempotencyKey
 from booking_core.lifecycle import Status
 from booking_core.ports.repositories import Closure
 from booking_core.values import Seat, SeatStatus, TicketedEvent
@@ -75,15 +76,15 @@ class SeatOnMap:
 
 
 @frozen(kw_only=True)
-class Statistics:
-    """The state of the whole, for operators. Effective status; ages in seconds, None where there is nothing.
+class Backlogs:
+    """What waits, and for how long: ages in seconds, None where there is nothing.
 
-    `ending_soon`: holds whose deadline is within 60 s. `unanswered_refunds`: asked for more than an hour ago, while the
-    age is that of the oldest one without an answer, however young. `open_closures`: cancelled events whose bookings may
-    not all be cancelled yet; the age counts from the closing.
+    `holds`: bookings whose deadline is ahead; `ending_soon`: those with a deadline within 60 s. `unanswered_refunds`:
+    asked for more than an hour ago, while the age is that of the oldest one without an answer, however young.
+    `open_closures`: cancelled events whose bookings may not all be cancelled yet; the age counts from the closing.
     """
 
-    by_status: Mapping[Status, int]
+    holds: int
     ending_soon: int
     overdue: int
     oldest_overdue_seconds: float | None
@@ -93,6 +94,13 @@ class Statistics:
     oldest_unanswered_refund_seconds: float | None
     open_closures: int
     oldest_open_closure_seconds: float | None
+
+
+@frozen(kw_only=True)
+class Statistics(Backlogs):
+    """The state of the whole, for operators: every booking is counted by its effective status."""
+
+    by_status: Mapping[Status, int]
 
 
 @frozen(kw_only=True)
@@ -115,12 +123,26 @@ class Queries(Protocol):
         """One booking, payments included; None if there is none."""
         ...
 
+    def booking_with_ticket(self, reference: str) -> Snapshot | None:
+        """The booking that was given this ticket reference, whatever has become of it; None if there is none.
+
+        `reference` is compared character by character; any text may be asked for.
+        """
+        ...
+
     def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
         """The user's bookings, newest first (by creation, then id); filter and total by effective status."""
         ...
 
     def history(self, booking_id: UUID) -> Sequence[HistoryEntry]:
         """Everything that happened to it, in order; empty if there is no such booking."""
+        ...
+
+    def have_answers(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
+        """For each key, in their order, whether an answer is kept under it, to whatever request (fingerprint).
+
+        May say so, too, of an answer that has outlived its time.
+        """
         ...
 
     def event(self, event_id: UUID) -> EventMirror | None:
@@ -151,6 +173,10 @@ class Queries(Protocol):
         """What is live of this event now, and the payments that cancelling it would refund."""
         ...
 
+    def backlogs(self) -> Backlogs:
+        """What waits, at a cost that grows with it alone: may be asked every few seconds."""
+        ...
+
     def statistics(self) -> Statistics:
-        """Counts and ages of everything an operator watches."""
+        """Counts and ages of everything an operator watches; looks at every booking there is."""
         ...

@@ -45,7 +45,10 @@ class UnitOfWork(Protocol):
 
 @frozen(kw_only=True)
 class OutboxRecord:
-    """A stored event, ready to be sent: `body` is its envelope as JSON."""
+    """A stored event, ready to be sent: `body` is its envelope as JSON.
+
+    `traceparent` is what `booking_core.tracing` said when the unit of work that stored it was entered.
+    """
 
     slot: int
     key: UUID
@@ -55,6 +58,7 @@ class OutboxRecord:
     correlation_id: str
     recorded_at: datetime
     body: bytes
+    traceparent: str | None = None
 
 
 @frozen(kw_only=True)

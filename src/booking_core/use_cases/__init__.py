@@ -21,6 +21,7 @@ from booking_core.use_cases.pay import (
     start_payment,
 )
 from booking_core.use_cases.reserve import EarlierAnswer, Once, reserve, reserve_once
+from booking_core.use_cases.ticket import TicketCheck, TicketStatus, get_ticket, verify_ticket
 
 __all__ = [
     "CancelledEvent",
@@ -28,6 +29,8 @@ __all__ = [
     "Effect",
     "Once",
     "SeatMap",
+    "TicketCheck",
+    "TicketStatus",
     "answer_refund",
     "apply_payments",
     "cancel",
@@ -39,6 +42,7 @@ __all__ = [
     "finish_closure",
     "get_booking",
     "get_event",
+    "get_ticket",
     "list_bookings",
     "list_events",
     "list_seats",
@@ -46,4 +50,5 @@ __all__ = [
     "reserve_once",
     "show_booking",
     "start_payment",
+    "verify_ticket",
 ]

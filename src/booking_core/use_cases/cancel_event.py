@@ -41,11 +41,6 @@ class CancelledEvent:
     seats: int = 0
     refunds: dict[str, tuple[Decimal, int]] = field(factory=dict)
 
-    def count_refund(self, refund: RefundRequested) -> None:
-        """Add one refund."""
-        amount, count = self.refunds.get(refund.refund.currency, (Decimal(0), 0))
-        self.refunds[refund.refund.currency] = (amount + refund.refund.amount, count + 1)
-
 
 def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | None = None) -> Closure:
     """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
@@ -147,7 +142,7 @@ def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> Cancelled
             chunk.seats += len(each.booking.seats)
         for event in each.booking.new_events:
             if isinstance(event, RefundRequested):
-                chunk.count_refund(event)
+                _count_refund(chunk, event)
         uow.bookings.save(each.booking)
     uow.commit()
     return chunk
@@ -178,3 +173,8 @@ def _patiently(step: Callable[[], T], go_on: Callable[[], bool]) -> T:
             if time.monotonic() >= give_up_at or not go_on():
                 raise
             time.sleep(_PAUSE_SECONDS)
+
+
+def _count_refund(done: CancelledEvent, asked: RefundRequested) -> None:
+    amount, count = done.refunds.get(asked.refund.currency, (Decimal(0), 0))
+    done.refunds[asked.refund.currency] = (amount + asked.refund.amount, count + 1)

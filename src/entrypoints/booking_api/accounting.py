@@ -23,7 +23,8 @@ _log = structlog.get_logger("booking_api.access")
 class Answered:
     """One answer. `route` is the template of the path, never the path itself; `reason` is for the log alone.
 
-    `outcome` is what became of a reservation; empty for anything else.
+    `outcome` is what became of a reservation; empty for anything else. `waited`: the seconds before the application had
+    it, where that is known. `early`: which of the early answers it is, if it is one.
     """
 
     method: str
@@ -36,6 +37,8 @@ class Answered:
     user_id: str | None = None
     booking_id: UUID | None = None
     outcome: str = ""
+    waited: float | None = None
+    early: str = ""
 
 
 class Accounting:
@@ -51,6 +54,10 @@ class Accounting:
         self._metrics.count_request(method, answered.route, answered.status, answered.code, answered.seconds)
         if answered.outcome:
             self._metrics.count_reservation(answered.outcome)
+        if answered.waited is not None:
+            self._metrics.count_wait(answered.waited)
+        if answered.early:
+            self._metrics.count_early(answered.early)
 
     def note(self, answered: Answered) -> None:
         """In the figures and in the log."""

@@ -19,9 +19,13 @@ from booking_api.finishing import Finisher
 from booking_api.health import add_health_routes
 from booking_api.limits import limit_bodies
 from booking_api.metrics import HttpMetrics
+from booking_api.openapi.serving import add_description_routes
 from booking_api.service import Service
+from booking_api.tickets import add_ticket_routes
 from booking_api.token_guard import install
 from booking_api.tokens import TokenVerifier
+from booking_api.tracing import trace_requests, tracer_provider
+from booking_api.watched import Watched
 
 
 class _NoSessions(SessionInterface):
@@ -61,7 +65,8 @@ class BookingApi(Flask):
 def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     """The whole API over `service`, for customers whose tokens `verifier` accepts.
 
-    Connects to nothing and reads no environment. Each call makes an application of its own; its metrics are
+    Connects to nothing and reads no environment; where OpenTelemetry was set up in this process before, requests are
+    traced. Each call makes an application of its own; its metrics are
     registered in `service.registry`, which therefore serves one application.
     """
     app = BookingApi("booking_api", static_folder=None, template_folder=None)
@@ -72,13 +77,21 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     answer_errors(app)
     add_booking_routes(app, service)
     add_event_routes(app, service)
+    add_ticket_routes(app, service)
     add_health_routes(app, service)
+    add_description_routes(app)
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
-    accounting = Accounting(HttpMetrics(service.registry), service.pseudonym_key)
-    app.early = EarlyAnswers(cors, accounting, verifier)
+    accounting = Accounting(_metrics_of(service), service.pseudonym_key)
+    app.early = EarlyAnswers(cors, accounting, verifier, service.store)
     app.after_request(Finisher(cors, accounting).finish)
+    trace_requests(app, tracer_provider())
     return app
+
+
+def _metrics_of(service: Service) -> HttpMetrics:
+    watched = Watched(service.store, service.mirror.catalog, service.registry)
+    return HttpMetrics(service.registry, watched.look_if_due)
 
 
 def _answer_preflights(app: Flask, cors: Cors) -> None:

@@ -34,6 +34,12 @@ class CancelEventBody(Struct, forbid_unknown_fields=True, frozen=True):
     reason: str
 
 
+class VerifyTicketBody(Struct, forbid_unknown_fields=True, frozen=True, rename="camel"):
+    """`POST /api/v1/tickets/verify`."""
+
+    ticket_reference: str
+
+
 @frozen
 class Body(Generic[T]):
     """A body that was understood: its `fields`, and the `document` as plain JSON, by which two bodies compare."""
@@ -44,6 +50,7 @@ class Body(Generic[T]):
 
 _CREATE_BOOKING: Final = Decoder(CreateBooking)
 _CANCEL_EVENT: Final = Decoder(CancelEventBody)
+_VERIFY_TICKET: Final = Decoder(VerifyTicketBody)
 
 
 def create_booking_in(request: Request) -> Body[CreateBooking]:
@@ -70,6 +77,12 @@ def cancel_event_in(request: Request) -> Body[CancelEventBody]:
     """Why an event is cancelled."""
     _check_type(request.environ.get("CONTENT_TYPE"))
     return _understood(_CANCEL_EVENT, body_of(request))
+
+
+def verify_ticket_in(request: Request) -> Body[VerifyTicketBody]:
+    """What somebody has scanned or typed at the door."""
+    _check_type(request.environ.get("CONTENT_TYPE"))
+    return _understood(_VERIFY_TICKET, body_of(request))
 
 
 def _understood(decoder: Decoder[T], raw: bytes) -> Body[T]:

@@ -1,5 +1,7 @@
 """The routes of customers: reserve, look, cancel (spec, section 7)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -38,6 +40,8 @@ from booking_core import (
 
 BOOKINGS: Final = "/api/v1/bookings"
 CREATE: Final = "create_booking"
+RESERVING: Final = f"POST {BOOKINGS}"
+"""The operation that idempotency keys of reservations belong to."""
 
 
 def add_booking_routes(app: Flask, service: Service) -> None:
@@ -67,7 +71,7 @@ class BookingRoutes:
             )
         except InvalidValue as error:
             raise InvalidRequest.of(error) from None
-        key = idempotency_key_of(exchange, identity.user_id, f"POST {BOOKINGS}", body.document)
+        key = idempotency_key_of(exchange, identity.user_id, RESERVING, body.document)
         if key is not None:
             return self._create_once(exchange, command, key)
         booking = self._reserve(exchange, command)
@@ -79,14 +83,8 @@ class BookingRoutes:
         if taken := known_taken(exchange.environ).intersection(command.seat_ids):
             raise SeatAlreadyReserved.of(taken)
         service = self.service
-        try:
+        with _telling(exchange):
             booking = reserve(command, store=service.store, mirror=service.mirror, terms=service.terms)
-        except SeatAlreadyReserved as refusal:
-            exchange.environ[FOUND] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
-            raise
-        except ServiceBusy:
-            exchange.environ[HELD_UP] = True
-            raise
         exchange.environ[FOUND] = frozenset(booking.seat_ids)
         return booking
 
@@ -100,12 +98,14 @@ class BookingRoutes:
 
         service = self.service
         once = Once(key=key, render=render)
-        outcome = reserve_once(command, once=once, store=service.store, mirror=service.mirror, terms=service.terms)
+        with _telling(exchange):
+            outcome = reserve_once(command, once=once, store=service.store, mirror=service.mirror, terms=service.terms)
         if isinstance(outcome, EarlierAnswer):
             exchange.replayed = True
             replayed = answer(outcome.text.encode(), 201)
             replayed.headers[REPLAYED_HEADER] = "true"
             return replayed
+        exchange.environ[FOUND] = frozenset(outcome.seat_ids)
         exchange.booking_id = outcome.booking_id
         return answer(written, 201)
 
@@ -126,6 +126,19 @@ class BookingRoutes:
         exchange.booking_id = found = _id_of(booking_id)
         command = CancelBooking(user_id=identity.user_id, booking_id=found, correlation_id=exchange.correlation_id)
         return success(booking_json(cancel(command, store=self.service.store)))
+
+
+@contextmanager
+def _telling(exchange: Exchange) -> Iterator[None]:
+    """What a reservation finds out that is refused is there for those who want the same (see `crowd`)."""
+    try:
+        yield
+    except SeatAlreadyReserved as refusal:
+        exchange.environ[FOUND] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
+        raise
+    except ServiceBusy:
+        exchange.environ[HELD_UP] = True
+        raise
 
 
 def _id_of(text: str) -> UUID:

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "SEAT_ALREADY_RESERVED": 409,
         "PENDING_LIMIT_REACHED": 409,
         "EVENT_NOT_ON_SALE": 409,
+        "TICKET_NOT_AVAILABLE": 409,
         "PAYMENT_IN_PROGRESS": 409,
         "BOOKING_NOT_CANCELLABLE": 409,
         "IDEMPOTENCY_KEY_REUSED": 422,

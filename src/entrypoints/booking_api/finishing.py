@@ -12,7 +12,9 @@ from booking_api.cors import Cors
 from booking_api.exchange import current_exchange
 
 SAME_FOR_ALL: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
-"""Headers that every answer has."""
+"""Headers that every answer has, but for those that may be kept."""
+
+_KEPT: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 
 
 class Finisher:
@@ -27,7 +29,7 @@ class Finisher:
         exchange = current_exchange()
         headers = answer.headers
         headers.add(HEADER, exchange.correlation_id)
-        for name, text in SAME_FOR_ALL:
+        for name, text in _KEPT if exchange.may_be_kept else SAME_FOR_ALL:
             headers.add(name, text)
         self._cors.mark(exchange, answer)
         reservation = exchange.error_code or ("REPLAYED" if exchange.replayed else "CREATED")
@@ -37,6 +39,7 @@ class Finisher:
                 route=exchange.route,
                 status=answer.status_code,
                 seconds=perf_counter() - exchange.began,
+                waited=exchange.waited,
                 correlation_id=exchange.correlation_id,
                 code=exchange.error_code,
                 reason=exchange.error_reason,

@@ -20,14 +20,17 @@ _CANONICAL: Final = Encoder(order="sorted")
 
 
 def idempotency_key_of(request: Request, user_id: str, operation: str, document: Any) -> IdempotencyKey | None:
-    """The key of this request, None without one. `operation` is its method and path.
+    """The key of this request, None without one. See `idempotency_key_from`."""
+    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
+    return None if key is None else idempotency_key_from(key, user_id, operation, document)
+
+
+def idempotency_key_from(key: str, user_id: str, operation: str, document: Any) -> IdempotencyKey:
+    """The key of a request with this header. `operation` is its method and path.
 
     Equal JSON documents have equal fingerprints: neither the order of fields nor blanks count.
     Raises InvalidRequest unless the key is 1 to 255 printable ASCII characters.
     """
-    key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        return None
     if not _FORM.fullmatch(key):
         raise InvalidRequest(HEADER, "must be 1 to 255 printable ASCII characters")
     fingerprint = sha256(_CANONICAL.encode(document)).hexdigest()

@@ -24,8 +24,11 @@ from booking_api.token_keys import (
 __all__ = ["FixedKeys", "KeySource", "KeysUnavailable", "MalformedKeySet", "RemoteKeys", "UnknownKey"]
 
 # With an unknown `kid`, and after a first failure with no keys at all, a request waits only this long: whoever sends
-# made-up tokens while the JWKS is slow must not hold every thread for the length of a timeout.
+# made-up tokens while the JWKS is slow must not hold a thread for the length of a timeout.
 SHORT_WAIT_SECONDS: Final = 1.0
+# And so long those wait for an unknown `kid` who have not begun the search themselves: no longer than a JWKS that is
+# well needs to answer, for there may be as many of them as there are threads.
+BRIEF_WAIT_SECONDS: Final = 0.1
 # With no key at all every request is a 503: look again soon.
 FIRST_RETRY_SECONDS: Final = 1.0
 
@@ -51,7 +54,8 @@ class RemoteKeys:
       than twice that (nobody called for a while), the caller waits for it first. So a key that the issuer has
       withdrawn is refused at the latest one fetch after its keys turned old.
     - A `kid` that is not among them starts a fetch, at most once per `cooldown_seconds` (5 s) whatever callers make up:
-      a new key is found at once, or after the cooldown if somebody has just used it up.
+      a new key is found at once, or after the cooldown if somebody has just used it up. Who began it waits a second at
+      most, others a tenth; then KeysUnavailable, for the key may be among those that are on their way.
     - When the JWKS cannot be reached or does not answer with a JWKS, the last keys are served without limit, without
       waiting, and it is tried again every `cooldown_seconds`. With no keys yet: KeysUnavailable, tried every second.
     - A well-formed JWKS without usable keys counts: the issuer has withdrawn them all.
@@ -123,14 +127,18 @@ class RemoteKeys:
         with self._lock:
             now = self._clock()
             under_way = self._under_way(now)
-            must_wait = not self._failing
-            if under_way is None and now >= self._next_search:
+            begins = under_way is None and now >= self._next_search
+            if begins:
                 self._next_search = now + self._cooldown
                 under_way = self._start(now)
-                must_wait = True
-        if under_way is not None and must_wait:
-            under_way.wait(now, self._short_wait)
-        return (self._known or {}).get(kid)
+            elif self._failing:
+                under_way = None
+        if under_way is not None:
+            under_way.wait(now, self._short_wait if begins else min(BRIEF_WAIT_SECONDS, self._short_wait))
+        found = (self._known or {}).get(kid)
+        if found is None and under_way is not None and not under_way.done.is_set():
+            raise KeysUnavailable("the keys of the issuer are being read")
+        return found
 
     def _under_way(self, now: float) -> _Fetch | None:
         """The fetch to wait for. One that hangs (a body that drips in) is given up, its outcome will not count."""

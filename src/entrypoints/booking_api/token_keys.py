@@ -21,7 +21,7 @@ class UnknownKey(Exception):
 
 
 class KeysUnavailable(Exception):
-    """The issuer's keys were never read and cannot be read now, so no token can be judged (503, not 401)."""
+    """The issuer's keys cannot be read now, or not in time, so the token cannot be judged (503, not 401)."""
 
     def __init__(self, reason: str, *, retry_after_seconds: int = 1) -> None:
         super().__init__(reason)
@@ -37,7 +37,8 @@ class KeySource(Protocol):
         The same object is returned for as long as that key stays in use, and another one, or none, afterwards:
         whoever remembers what a key has proved asks again and compares with `is`.
 
-        Raises UnknownKey when the issuer has no such key, KeysUnavailable when nothing is known of its keys.
+        Raises UnknownKey when the issuer has no such key, KeysUnavailable when that cannot be said: nothing is known
+        of its keys, or they are just being read.
         """
         ...
 

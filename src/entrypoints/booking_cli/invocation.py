@@ -3,15 +3,15 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from attrs import field, frozen
 
-from booking_service import logs
-from booking_service.composition import Composition
-from booking_service.settings import Settings
-from booking_service.settings_table import Need
+if TYPE_CHECKING:
+    from booking_service.composition import Composition
+    from booking_service.settings import Settings
+    from booking_service.settings_table import Need
 
 # The commands that stay: their log is all that they say.
 _TELL_BY_LOG: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})
@@ -21,19 +21,29 @@ class CommandFailed(Exception):
     """The command could not do what it was asked. The text is one line for people; the exit code is 1."""
 
 
+def _compose(settings: "Settings") -> "Composition":
+    # Only here, like all that takes long to import: help and completion need none of it.
+    from booking_service.composition import Composition
+
+    return Composition(settings)
+
+
 @frozen(kw_only=True)
 class Invocation:
     """One call of the program. Nothing is read from anywhere but `environ`."""
 
     environ: Mapping[str, str] = field(repr=False)
-    compose: Callable[[Settings], Composition] = Composition
+    compose: "Callable[[Settings], Composition]" = _compose
 
-    def settings(self, command: str, *needs: Need) -> Settings:
+    def settings(self, command: str, *needs: "Need") -> "Settings":
         """The settings that `command` needs; logs follow them from now on. Raises SettingsError.
 
         Beside what a command prints for somebody at a terminal, the log only says what is wrong, unless it was asked to
         say more.
         """
+        from booking_service import logs
+        from booking_service.settings import Settings
+
         settings = Settings.from_environ(self.environ, needs=needs, command=command)
         quiet = command not in _TELL_BY_LOG and sys.stderr.isatty() and not self.environ.get("BOOKING_LOG_LEVEL")
         logs.configure("WARNING" if quiet else settings.log_level, settings.log_format, settings.secrets)
@@ -47,7 +57,7 @@ class Invocation:
         )
 
     @contextmanager
-    def parts(self, command: str, *needs: Need) -> Iterator[Composition]:
+    def parts(self, command: str, *needs: "Need") -> "Iterator[Composition]":
         """The parts over a store that can be used, closed at the end. Raises SettingsError and CommandFailed."""
         with self.compose(self.settings(command, *needs)) as parts:
             if trouble := parts.store.trouble():

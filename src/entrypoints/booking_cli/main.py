@@ -10,27 +10,16 @@ from collections.abc import Sequence
 
 import click
 
-from booking_cli import cancel_event, catalog, dev, migrate, replay, serve, show, stats, token, workers
+from booking_cli.commands import Commands, LazyCommands
 from booking_cli.invocation import CommandFailed, Invocation, example
 from booking_cli.printing import print_error
-from booking_core.errors import BookingError
-from booking_service.settings import SettingsError
 
 OK, FAILED, USAGE = 0, 1, 2
-_NO_LIMIT = 10_000
-
-
-class _Commands(click.Group):
-    """Says the whole first sentence of each command, on as many lines as it takes."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, command.get_short_help_str(limit=_NO_LIMIT)) for name, command in sorted(self.commands.items())]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
 
 @click.group(
-    cls=_Commands,
+    cls=Commands,
+    commands=LazyCommands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("booking migrate && booking serve", "booking expire --json"),
 )
@@ -40,21 +29,6 @@ def cli() -> None:
 
     Settings come from the environment (BOOKING_…); a command asks only for those that it uses.
     """
-
-
-for command in (
-    dev.dev,
-    serve.serve,
-    migrate.migrate,
-    *workers.COMMANDS,
-    show.show,
-    stats.stats,
-    replay.replay,
-    cancel_event.cancel_event,
-    catalog.catalog,
-    token.token,
-):
-    cli.add_command(command)
 
 
 def run(arguments: Sequence[str], invocation: Invocation) -> int:
@@ -67,17 +41,28 @@ def run(arguments: Sequence[str], invocation: Invocation) -> int:
     except click.Abort:
         print_error("interrupted")
         return FAILED
-    except SettingsError as error:
-        print_error(str(error))
-        return USAGE
     except CommandFailed as error:
         print_error(str(error))
         return FAILED
-    except BookingError as error:
-        print_error(f"{error.code} {error}")
-        return FAILED
+    except Exception as error:
+        return _told(error)
     # Without standalone mode click returns the code of ctx.exit(), or else what the command returned.
     return outcome if isinstance(outcome, int) else OK
+
+
+def _told(error: Exception) -> int:
+    """The exit code for an expected trouble, which is told; anything else is raised again."""
+    # Only here: help and completion need none of it.
+    from booking_core.errors import BookingError
+    from booking_service.settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        print_error(str(error))
+        return USAGE
+    if isinstance(error, BookingError):
+        print_error(f"{error.code} {error}")
+        return FAILED
+    raise error
 
 
 def main() -> None:

@@ -10,26 +10,30 @@ from typing import Any, Final
 from uuid import UUID
 
 import click
-import msgspec
-
-from booking_core.events import rfc3339
 
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on one line: amounts are numbers, times UTC with `Z`."""
+    import msgspec
+
     click.echo(msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode(_ready(value)).decode())
 
 
 def print_line(text: str) -> None:
     """One line on standard output."""
-    click.echo(_shown(text))
+    click.echo(shown(text))
+
+
+def print_row(cells: Sequence[str]) -> None:
+    """One line on standard output, with tabs between the cells."""
+    click.echo("\t".join(map(shown, cells)))
 
 
 def print_error(text: str) -> None:
     """One line on standard error, whatever is in the text."""
-    click.echo(f"error: {_shown(text)}", err=True)
+    click.echo(f"error: {shown(text)}", err=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -74,6 +78,8 @@ class Progress:
 
 
 def _ready(value: Any) -> Any:
+    from booking_core.events import rfc3339
+
     # msgspec would write a time with its own offset; we promise UTC.
     if isinstance(value, Mapping):
         return {key: _ready(inner) for key, inner in value.items()}
@@ -92,15 +98,17 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
+        from booking_core.events import rfc3339
+
         return rfc3339(value)
     if isinstance(value, Enum):
-        return _shown(str(value.value))
+        return shown(str(value.value))
     if isinstance(value, Decimal | UUID | int):
         return str(value)
-    return _shown(str(value))
+    return shown(str(value))
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """On one line, and without what a terminal would obey."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,7 +1,7 @@
 """`booking replay`: events said again, and dead letters fed back."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import click
@@ -10,12 +10,12 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import json_option, print_json, print_line, progress
 from booking_core.events import PUBLISHED
 from booking_core.ports.store import EventSelection
-from booking_service.applying import Handler
 from booking_service.composition import Composition
-from booking_service.replaying_events import replay_events
-from booking_service.replaying_letters import LetterReplay, replay_group, would_handle
 from booking_service.settings_table import Need
 from booking_service.stopping import StopSignals
+
+if TYPE_CHECKING:
+    from booking_service.replaying_letters import LetterReplay
 
 
 class Moment(click.ParamType[datetime]):
@@ -74,6 +74,8 @@ def events(
     """
     if since is not None and until is not None and since >= until:
         raise click.BadParameter("must be before --until", param_hint="--since")
+    from booking_service.replaying_events import replay_events
+
     selection = EventSelection(
         since=since, until=until, booking_id=booking_id, event_id=event_id, types=frozenset(types)
     )
@@ -114,7 +116,10 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
     _refuse_half(signals)
 
 
-def _letters(parts: Composition, dry_run: bool) -> LetterReplay:
+def _letters(parts: Composition, dry_run: bool) -> "LetterReplay":
+    from booking_service.applying import Handler
+    from booking_service.replaying_letters import LetterReplay, replay_group, would_handle
+
     topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
     if dry_run:
         return LetterReplay(

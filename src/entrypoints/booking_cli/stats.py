@@ -11,7 +11,6 @@ from booking_core.errors import BusUnavailable
 from booking_core.lifecycle import Status
 from booking_core.ports.queries import Statistics
 from booking_service.composition import Composition
-from booking_service.replaying_letters import replay_group
 from booking_service.settings_table import Need
 
 # The sweep comes every 60 s, closures every second, and the relay every 0.1 s: twice (and much more) that long means
@@ -89,6 +88,8 @@ def alarms_of(statistics: Statistics, dead_letters: DeadLetters | None = None) -
 
 
 def _dead_letters(parts: Composition) -> DeadLetters | None:
+    from booking_service.replaying_letters import replay_group
+
     topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
     try:
         count = sum(map(len, parts.event_bus.backlog(topic, group).values()))

@@ -3,21 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import structlog
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_json, print_line
-from booking_service import workers
 from booking_service.composition import Composition
-from booking_service.running import Job, run_together, unwatched
 from booking_service.settings_table import Need
 from booking_service.stopping import StopSignals
-from booking_service.sweeping import Sweeper
 
-_log = structlog.get_logger(__name__)
+# What works is imported where it is set to work: help and completion need none of it, and it takes half a second.
+if TYPE_CHECKING:
+    from booking_service.running import Job
 
 
 @click.command(epilog=example("booking worker"))
@@ -27,8 +25,11 @@ def worker(invocation: Invocation) -> None:
 
     With BOOKING_WORKER_PORT it answers /healthz, /readyz and /metrics there, on every address of the machine.
     """
+    from booking_service import otel, workers
+
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS, Need.RETENTION, Need.HEALTH)
     with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
+        otel.switch_on("booking-worker")
         jobs = workers.all_jobs(parts)
         with _health(parts, jobs, signals) as watch:
             _run("worker", jobs, signals, watch, bus=parts.settings.event_bus)
@@ -38,7 +39,10 @@ def worker(invocation: Invocation) -> None:
 @pass_invocation
 def relay(invocation: Invocation) -> None:
     """Publish stored events, until SIGTERM."""
+    from booking_service import otel, workers
+
     with invocation.parts("relay", Need.DATABASE, Need.EVENT_BUS) as parts, StopSignals() as signals:
+        otel.switch_on("booking-relay")
         _run("relay", [workers.relay(parts)], signals, bus=parts.settings.event_bus)
 
 
@@ -46,8 +50,11 @@ def relay(invocation: Invocation) -> None:
 @pass_invocation
 def consume(invocation: Invocation) -> None:
     """Apply what the Payment Service says, until SIGTERM."""
+    from booking_service import otel, workers
+
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
     with invocation.parts("consume", *needs) as parts, StopSignals() as signals:
+        otel.switch_on("booking-consume")
         _run("consume", [workers.consumer(parts)], signals)
 
 
@@ -57,6 +64,8 @@ def consume(invocation: Invocation) -> None:
 @pass_invocation
 def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
+    from booking_service.sweeping import Sweeper
+
     name = "expire" if every is None else "expire --every"
     with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
         sweeper = Sweeper(parts.store, every_seconds=every or 0.0)
@@ -72,26 +81,21 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
         raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
 
 
-COMMANDS: Final = (worker, relay, consume, expire)
-
-
-def _warn_of_memory() -> None:
-    """A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process."""
-    _log.warning(
-        "bus.memory",
-        detail="BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them",
-    )
-
-
 Watch = Callable[[Sequence[Thread]], None]
+# A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process.
+_MEMORY: Final = "BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them"
+
+
+def _nobody(threads: Sequence[Thread]) -> None:
+    """Nobody looks after the threads."""
 
 
 @contextmanager
-def _health(parts: Composition, jobs: Sequence[Job], signals: StopSignals) -> Iterator[Watch]:
+def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> Iterator[Watch]:
     """Whom to tell of the jobs' threads; it answers for them until the end of the block, if it has a port."""
     port = parts.settings.worker_port
     if port is None:
-        yield unwatched
+        yield _nobody
         return
     from booking_service import worker_health
 
@@ -103,12 +107,17 @@ def _health(parts: Composition, jobs: Sequence[Job], signals: StopSignals) -> It
 
 
 def _run(
-    name: str, jobs: Sequence[Job], signals: StopSignals, watch: Watch = unwatched, *, bus: str | None = None
+    name: str, jobs: "Sequence[Job]", signals: StopSignals, watch: Watch = _nobody, *, bus: str | None = None
 ) -> None:
     """Until the end, which comes by a signal. `bus`: what is published goes there."""
-    _log.info(f"{name}.started", jobs=[job.name for job in jobs])
+    import structlog
+
+    from booking_service.running import run_together
+
+    log = structlog.get_logger(__name__)
+    log.info(f"{name}.started", jobs=[job.name for job in jobs])
     if bus == "memory":
-        _warn_of_memory()
+        log.warning("bus.memory", detail=_MEMORY)
     if not run_together(jobs, signals.event(), watch=watch):
         raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
-    _log.info(f"{name}.stopped")
+    log.info(f"{name}.stopped")

@@ -1,7 +1,7 @@
 """The consumer: what the Payment Service says is applied to our bookings, each message once (FR-08 to FR-13)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -21,6 +21,17 @@ POLL_SECONDS: Final = 0.5
 _TRIES: Final = 5
 
 
+Handle = Callable[[Sequence[Delivery]], Sequence[Verdict]]
+"""The verdict on each delivery, in their order."""
+
+Handling = Callable[[Handle], Handle]
+
+
+def as_it_is(handle: Handle) -> Handle:
+    """Nothing around it."""
+    return handle
+
+
 class Consumer:
     """One member of the consumer group. `counts` tells since the start: applied, unchanged, skipped, dead.
 
@@ -33,11 +44,19 @@ class Consumer:
     idle_seconds = 0.0
 
     def __init__(
-        self, store: Store, bus: EventBus, *, topic: str, group: str, dead_letters: DeadLetters, terms: Terms
+        self,
+        store: Store,
+        bus: EventBus,
+        *,
+        topic: str,
+        group: str,
+        dead_letters: DeadLetters,
+        terms: Terms,
+        handling: Handling = as_it_is,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._bus, self._topic, self._group = bus, topic, group
-        self._handler = Handler(store, terms)
+        self._handle = handling(Handler(store, terms).handle)
         self._dead_letters = dead_letters
         self._subscription: Subscription | None = None
         self._tries: Counter[tuple[str, int, int]] = Counter()
@@ -51,7 +70,7 @@ class Consumer:
         if not deliveries:
             return True
         try:
-            self._settle(deliveries, self._handler.handle(deliveries))
+            self._settle(deliveries, self._handle(deliveries))
         except BaseException:
             subscription.rewind()
             raise

@@ -1,4 +1,4 @@
-"""The routes that `booking dev` alone has: payments to simulate, tokens for anybody, and the keys to check them."""
+"""The routes that `booking dev` alone has: a seat map, payments to simulate, tokens for anybody, keys to check them."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -14,9 +14,10 @@ from booking_api.exchange import Exchange, current_exchange
 from booking_api.invalid import InvalidRequest
 from booking_api.limits import body_of
 from booking_core.values import MAX_AMOUNT
+from booking_service.dev_page import add_page
 from booking_service.dev_payments import Outcome, PaymentSimulator, SimulatedPayment
 from booking_service.dev_tokens import DevTokens
-from booking_service.local_issuer import ADMIN_PERMISSION
+from booking_service.local_issuer import ADMIN_PERMISSIONS
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -44,9 +45,10 @@ class TokenBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def add_dev_routes(app: Flask, *, payments: PaymentSimulator, tokens: DevTokens) -> None:
-    """`/`, `/dev/payments`, `/dev/token` and `/.well-known/jwks.json`; none of them asks for a token."""
+    """`/dev`, `/dev/payments`, `/dev/token`, `/.well-known/jwks.json` and the page at `/`; none asks for a token."""
     routes = _DevRoutes(payments, tokens)
-    app.add_url_rule("/", "dev", routes.pointers, methods=["GET"])
+    add_page(app)
+    app.add_url_rule("/dev", "dev", routes.pointers, methods=["GET"])
     app.add_url_rule("/dev/payments", "dev_payments", routes.pay, methods=["POST"])
     app.add_url_rule("/dev/token", "dev_token", routes.sign, methods=["POST"])
     app.add_url_rule("/.well-known/jwks.json", "jwks", routes.jwks, methods=["GET"])
@@ -79,7 +81,7 @@ class _DevRoutes:
         """200 with a token, good for a day."""
         body = _read(current_exchange(), TokenBody)
         try:
-            token = self.tokens.sign(body.user, [ADMIN_PERMISSION] if body.admin else [])
+            token = self.tokens.sign(body.user, ADMIN_PERMISSIONS if body.admin else ())
         except ValueError:
             raise InvalidRequest("user", "must be 1 to 255 characters, none of them a control character") from None
         return success({"token": token})
@@ -92,6 +94,7 @@ class _DevRoutes:
         """200 with what there is to call."""
         return success(
             {
+                "seatMap": "/",
                 "events": "/api/v1/events",
                 "token": 'POST /dev/token {"user": "alice"}',
                 "payments": 'POST /dev/payments {"bookingId": "…", "outcome": "success" | "failed" | "processing"}',

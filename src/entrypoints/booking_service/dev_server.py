@@ -52,6 +52,9 @@ def listening(host: str, port: int) -> Iterator[Listener]:
         reason = (error.strerror or str(error)).partition(" (while ")[0]
         raise PortTaken(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from error
     with taken:
+        # The connections inherit it: else the body of an answer, which granian sends after its headers, waits 40 ms for
+        # the caller to acknowledge them.
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield Listener(taken)
 
 

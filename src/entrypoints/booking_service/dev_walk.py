@@ -31,7 +31,8 @@ def walk(ready: Ready) -> str:
     return (
         f"# booking dev is ready at {ready.url} - press ^C to stop it. Everything is kept in {kept}.\n"
         f"# Other commands, such as `booking stats`, work on it after: . {shlex.quote(str(ready.environment))}\n"
-        "# Paste this into bash elsewhere: Alice holds two seats, Bob is refused them, Alice pays, and cancels.\n"
+        f"# Open {ready.url}/ in a browser: it is a seat map, and each tab is another customer.\n"
+        "# Or paste this into bash elsewhere: Alice holds two seats, Bob is refused them, Alice pays, and cancels.\n"
         f"API={ready.url} EVENT={ready.event_id}\n"
         f"{_TOOLS}"
         f"ALICE={ready.alice}\n"

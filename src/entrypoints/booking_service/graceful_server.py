@@ -4,8 +4,9 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import wait
@@ -17,11 +18,17 @@ from granian import _signals
 from granian._granian import WorkerSignal
 from granian.server.mp import MPServer, WorkerProcess
 
+from booking_service.listeners import Listeners, close_inherited
+from booking_service.otel import switch_on
+
 _log = structlog.get_logger(__name__)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _STARTS_WITHIN_SECONDS: Final = 10.0
+_SERVES_WITHIN_SECONDS: Final = 60.0
 _STOPS_WITHIN_SECONDS: Final = 30.0
+# Between a worker's last new connection and its end: what was accepted and not read yet is dropped at the end.
+_QUIET_SECONDS: Final = 0.5
 _ASK_AGAIN_SECONDS: Final = 0.5
 
 
@@ -29,9 +36,12 @@ class GracefulServer(MPServer):
     """A worker that dies is replaced, but one that dies young (10 s) ends the whole: the next would do the same.
 
     A replaced worker has ended before the new one starts, so that the processes together never have more database
-    connections than their shares add up to. SIGHUP replaces all of them, one after the other. SIGTERM and SIGINT let
-    requests in flight end, for at most 30 s.
+    connections than their shares add up to. SIGHUP replaces all of them, one after the other, as long as the new ones
+    serve; meanwhile the others take new connections, and none is refused or dropped (of a single worker some may be,
+    and the others wait for the next). SIGTERM and SIGINT let requests in flight end, for at most 30 s.
     """
+
+    _listeners: Listeners | None = None
 
     def run(self, loader: Callable[[], Any]) -> bool:
         """Serve until SIGTERM or SIGINT: True; or until a worker can't be kept running: False."""
@@ -48,6 +58,25 @@ class GracefulServer(MPServer):
         with suppress(SystemExit):
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
+    def _init_shared_socket(self) -> None:
+        if sys.platform != "linux" or multiprocessing.get_start_method() != "fork":
+            super()._init_shared_socket()  # type: ignore[no-untyped-call]
+            return
+        self._sso = None
+        self._listeners = Listeners.open(self.bind_addr, self.bind_port, self.backlog, workers=self.workers)
+
+    def _drop_shared_socket(self) -> None:
+        if self._listeners is not None:
+            self._listeners.close()
+        super()._drop_shared_socket()  # type: ignore[no-untyped-call]
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> WorkerProcess:  # type: ignore[override]
+        if self._listeners is not None:
+            self._ssp, self._shd = None, self._listeners.holders[idx]  # type: ignore[assignment]
+            callback_loader = partial(_load_with_own_socket, self._listeners.all_but(idx), callback_loader)
+        worker: WorkerProcess = super()._spawn_worker(idx, target, callback_loader)
+        return worker
+
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait()
@@ -62,21 +91,31 @@ class GracefulServer(MPServer):
             if self.reload_signal:
                 self.reload_signal = False
                 for idx in range(self.workers):
-                    self._serves.clear()
-                    self._replace(idx, spawn_target, target_loader)
-                    self._await_serving(self.wrks[idx])
+                    if not self._replace(idx, spawn_target, target_loader):
+                        _log.warning("serve.reload_given_up", worker=idx + 1)
+                        break
 
-    def _await_serving(self, worker: WorkerProcess) -> None:
-        """The next is not ended before this one serves: else nobody would listen."""
-        give_up_at = time.monotonic() + _STARTS_WITHIN_SECONDS
-        while not self._serves.wait(0.05) and worker.inner.is_alive() and not self.interrupt_signal:
-            if time.monotonic() > give_up_at:
-                return
-
-    def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> None:
+    def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> bool:
+        """Whether the new one serves: else the next is not to be ended, for nobody might be left."""
+        if self._listeners is not None:
+            is_spared = self._listeners.spare(idx)
+            if is_spared and self.wrks[idx].inner.is_alive():
+                time.sleep(_QUIET_SECONDS)
         self._end([self.wrks[idx]])
+        self._serves.clear()
         self.wrks[idx] = self._spawn_worker(idx=idx, target=spawn_target, callback_loader=target_loader)
         self.wrks[idx].start()  # type: ignore[no-untyped-call]
+        serves = self._comes_to_serve(self.wrks[idx])
+        if self._listeners is not None and not self.interrupt_signal:
+            self._listeners.spare_none()
+        return serves
+
+    def _comes_to_serve(self, worker: WorkerProcess) -> bool:
+        give_up_at = time.monotonic() + _SERVES_WITHIN_SECONDS
+        while not self._serves.wait(0.05):
+            if not worker.inner.is_alive() or self.interrupt_signal or time.monotonic() > give_up_at:
+                return False
+        return True
 
     def _stop_workers(self) -> None:
         self._end(self.wrks)
@@ -100,12 +139,18 @@ class GracefulServer(MPServer):
             _forget_metrics(process.pid)
 
 
+def _load_with_own_socket(others: Collection[int], loader: Callable[[], Any]) -> Any:
+    close_inherited(others)
+    return loader()
+
+
 def _load(loader: Callable[[], Any], serves: Any) -> Any:
     """In a new worker process: load the application, and see to it that signals mean what they should."""
     for number in _SIGNALS:
         # It has no requests to finish yet, and would otherwise go on with the parent's handlers.
         signal.signal(number, signal.SIG_DFL)
     _signals.set_loop_signals = partial(_obey_once, serves)
+    switch_on("booking-serve")
     return loader()
 
 

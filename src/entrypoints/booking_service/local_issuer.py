@@ -5,4 +5,5 @@ from typing import Final
 # `.invalid` can't be anybody's (RFC 2606): no real issuer is ever taken for ours, and nobody's keys are asked for.
 ISSUER: Final = "https://dev.booking.invalid/"
 AUDIENCE: Final = "booking-dev"
-ADMIN_PERMISSION: Final = "booking:admin"
+# What an issuer of one's own would grant to somebody who may cancel events, and to somebody who stands at the door.
+ADMIN_PERMISSIONS: Final = ("booking:admin", "booking:verify")

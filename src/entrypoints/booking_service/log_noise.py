@@ -7,7 +7,7 @@ from typing import Final
 
 _EVERY_SECONDS: Final = 60.0
 # Their clients try again on their own, and say so at each try for as long as whatever they talk to is away.
-_REPEATING: Final = ("kafka", "stamina")
+_REPEATING: Final = ("kafka", "opentelemetry", "stamina", "urllib3")
 _MOST_PLACES: Final = 1000
 
 

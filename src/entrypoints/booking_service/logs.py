@@ -1,6 +1,7 @@
 """Logs: one line per record on standard error, as JSON or for people; whoever writes them, and never with a secret."""
 
 import logging
+import re
 import sys
 from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any, Final
@@ -10,8 +11,13 @@ import structlog
 from booking_service.log_noise import OnceAMinute
 from booking_service.reading import masked_url
 
-_SECRET_KEYS: Final = frozenset({"authorization", "cookie", "password", "sasl_password", "secret", "token"})
+_SECRET_KEYS: Final = frozenset(
+    "authorization proxy-authorization cookie set-cookie password sasl_password secret client_secret token access_token"
+    " refresh_token jwt api_key x-api-key".split()
+)
 _MASK: Final = "***"
+# What lets somebody in wherever it is met: a signed token, and whatever follows the word Bearer.
+_TOKEN: Final = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.[\w-]*|(?<=bearer )\s*[^\s,;\"']+", re.ASCII | re.IGNORECASE)
 # Shorter texts are no secret, and masking them would garble everything else.
 _SHORTEST_SECRET: Final = 4
 # Libraries that tell each request at INFO; what goes wrong they say louder.
@@ -22,7 +28,8 @@ def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] 
     """Send every record of structlog, `logging` and `warnings` to standard error, `form` being json or console.
 
     A record is one line whatever is in it: line breaks are escaped. `secrets`, passwords in URLs and values under names
-    like `authorization` are masked. Calling it again replaces what was configured before.
+    like `authorization` are masked, and so are tokens wherever they are met. Calling it again replaces what was
+    configured before.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -66,18 +73,19 @@ def _renderer(form: str) -> Any:
     if form == "json":
         return structlog.processors.JSONRenderer(sort_keys=False, default=str)
     colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
-    return _OneLine(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain))
+    return _OneLine(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), colors)
 
 
 class _OneLine:
-    """Escapes what would break the line of the inner renderer."""
+    """Escapes what would break the line of the inner renderer; escape sequences are its colours, where it has any."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, colors: bool) -> None:
         self._inner = inner
+        self._kept = "\x1b" if colors else ""
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
         line = str(self._inner(logger, method, event))
-        return "".join(letter if letter.isprintable() or letter == "\x1b" else _escaped(letter) for letter in line)
+        return "".join(letter if letter.isprintable() or letter == self._kept else _escaped(letter) for letter in line)
 
 
 def _escaped(letter: str) -> str:
@@ -110,4 +118,6 @@ class _Masking:
         text = str(value).replace("\x1b", "\\x1b")
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
+        if "eyJ" in text or "earer" in text or "EARER" in text:
+            text = _TOKEN.sub(_MASK, text)
         return masked_url(text) if "://" in text else text

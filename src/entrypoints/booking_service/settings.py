@@ -79,7 +79,7 @@ class Settings:
             if default is not None:
                 defaults[setting.name] = default
             if setting.need in needs or setting.need is Need.LOGS:
-                values[setting.attribute] = _value(setting, given.get(setting.name, default))
+                values[setting.attribute] = value_of(setting, given.get(setting.name, default))
         if Need.TOKENS in needs and values["jwt_jwks_url"] is None:
             values["jwt_jwks_url"] = values["jwt_issuer"].rstrip("/") + "/.well-known/jwks.json"
         if values.get("event_bus") == "kafka" and values["kafka_bootstrap_servers"] is None:
@@ -123,7 +123,8 @@ def required(value: str | None, name: str) -> str:
     return value
 
 
-def _value(setting: Setting, written: str | None) -> Any:
+def value_of(setting: Setting, written: str | None) -> Any:
+    """What is written, read as this setting; None stands for nothing written. Raises SettingsError."""
     if written is None:
         if setting.required:
             raise _missing(setting)

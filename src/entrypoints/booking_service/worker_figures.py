@@ -1,60 +1,97 @@
-"""What the jobs of a worker have done since its start, in Prometheus' text format."""
+"""What a worker shows to Prometheus: what its jobs have done since its start, and what waits (see `figures`)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from booking_api import figures
+from booking_api.watched import families_of, lender_in
+from booking_core.ports import Backlogs, Store
+from booking_service.backlog_watch import BacklogWatch, BusWatch
 from booking_service.consuming import Consumer
-from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import Relay
 from booking_service.running import Job
 from booking_service.sweeping import Sweeper
+from booking_service.timed import Timed
 
 # Shown from the start, at 0: a rate needs a first value to grow from.
 _OUTCOMES: Final = ("applied", "unchanged", "skipped", "dead")
 
 
-def figures_of(jobs: Sequence[Job]) -> Callable[[], bytes]:
-    """A function that writes the figures as they are when it is called. From any thread.
+def figures_of(jobs: Sequence[Job], store: Store | None = None) -> Callable[[], bytes]:
+    """A function that writes the figures as they are when it is called, asking nobody. From any thread.
 
-    - `booking_events_published_total`: by the relay
-    - `booking_messages_consumed_total{outcome}`: applied, unchanged, skipped, dead
-    - `booking_bookings_expired_total`, `booking_seats_released_total`: by the sweep
-    - `booking_refunds_unanswered`: asked for more than an hour ago and not answered, as last looked at
-    - the usual ones of the process, of Python and of its garbage collection
-
-    A job that is not there has no figures.
+    A job that is not there has no figures, and neither has what was not looked at yet. Those of passes are there for
+    jobs that are `Timed`; those of connections for a store that lends them. Beside them are the usual ones of the
+    process, of Python and of its garbage collection.
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(_Figures(jobs))
+    registry.register(_Figures(jobs, store))
     return lambda: generate_latest(registry)
 
 
 class _Figures(Collector):
     """Reads the jobs' own counts, so that they need not know who watches them."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: Sequence[Job], store: Store | None) -> None:
+        self._timed = [job for job in jobs if isinstance(job, Timed)]
+        self._jobs = [job.job if isinstance(job, Timed) else job for job in jobs]
+        self._lender = lender_in(store)
 
     def collect(self) -> Iterable[Metric]:
+        if self._timed:
+            yield from _of_passes(self._timed)
+        if self._lender is not None:
+            yield from families_of(self._lender.connection_use())
         for job in self._jobs:
             if isinstance(job, Relay):
-                yield CounterMetricFamily("booking_events_published", "Events published", value=job.published)
+                yield figures.PUBLISHED.family(((), job.published))
             elif isinstance(job, Consumer):
-                consumed = CounterMetricFamily(
-                    "booking_messages_consumed", "Messages consumed, by what became of them", labels=["outcome"]
-                )
-                for outcome in _OUTCOMES:
-                    consumed.add_metric([outcome], job.counts[outcome])
-                yield consumed
+                yield figures.CONSUMED.family(*(((outcome,), job.counts[outcome]) for outcome in _OUTCOMES))
             elif isinstance(job, Sweeper):
-                yield CounterMetricFamily("booking_bookings_expired", "Overdue holds ended", value=job.expired)
-                yield CounterMetricFamily("booking_seats_released", "Their seats", value=job.seats_released)
-            elif isinstance(job, RefundWatch):
-                yield GaugeMetricFamily("booking_refunds_unanswered", "Not answered in an hour", value=job.unanswered)
+                yield figures.EXPIRED.family(((), job.expired))
+                yield figures.RELEASED.family(((), job.seats_released))
+            elif isinstance(job, BacklogWatch) and job.seen is not None:
+                yield from _of_backlogs(job.seen)
+            elif isinstance(job, BusWatch):
+                yield from _of_bus(job)
+
+
+def _of_passes(timed: Sequence[Timed]) -> Iterable[Metric]:
+    yield figures.PASSES.family(
+        *(((each.name, "done"), each.done) for each in timed), *(((each.name, "failed"), each.failed) for each in timed)
+    )
+    yield figures.PASS_SECONDS.family(*(((each.name,), each.seconds) for each in timed))
+    yield figures.LAST_DONE.family(*(((each.name,), each.last_done) for each in timed if each.last_done))
+
+
+def _of_backlogs(seen: Backlogs) -> Iterable[Metric]:
+    """An age of nothing is 0."""
+    for figure, value in (
+        (figures.HOLDS, seen.holds),
+        (figures.OVERDUE, seen.overdue),
+        (figures.OVERDUE_AGE, seen.oldest_overdue_seconds),
+        (figures.OUTBOX, seen.outbox),
+        (figures.OUTBOX_AGE, seen.oldest_outbox_seconds),
+        (figures.REFUNDS, seen.unanswered_refunds),
+        (figures.REFUNDS_AGE, seen.oldest_unanswered_refund_seconds),
+        (figures.CLOSURES, seen.open_closures),
+        (figures.CLOSURES_AGE, seen.oldest_open_closure_seconds),
+    ):
+        yield figure.family(((), value or 0.0))
+
+
+def _of_bus(watch: BusWatch) -> Iterable[Metric]:
+    for waiting, number, age in (
+        (watch.payments, figures.LAG, figures.LAG_AGE),
+        (watch.letters, figures.LETTERS, figures.LETTERS_AGE),
+    ):
+        if waiting is not None:
+            yield number.family(((), waiting.messages))
+            yield age.family(((), waiting.oldest_seconds))

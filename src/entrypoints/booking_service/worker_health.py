@@ -82,7 +82,7 @@ class WorkerHealth:
 @contextmanager
 def answering(port: int, jobs: Sequence[Job], store: Store, go_on: Callable[[], bool]) -> Iterator[WorkerHealth]:
     """Answer on that port until the end of the block. Raises PortTaken."""
-    health = WorkerHealth(go_on, Readiness(store), figures_of(jobs))
+    health = WorkerHealth(go_on, Readiness(store), figures_of(jobs, store))
     try:
         server = _Server((_EVERYWHERE, port), _handler(health))
     except OSError as error:

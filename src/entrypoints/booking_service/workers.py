@@ -1,5 +1,6 @@
 """Which jobs a command runs. The same classes serve `worker`, `relay`, `consume`, `expire --every` and `dev`."""
 
+from booking_service.backlog_watch import BacklogWatch, BusWatch
 from booking_service.closing import Closer
 from booking_service.composition import Composition
 from booking_service.consuming import Consumer
@@ -7,13 +8,16 @@ from booking_service.dead_letters import DeadLetters
 from booking_service.pruning import Pruner
 from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import Relay
+from booking_service.replaying_letters import replay_group
 from booking_service.running import Job
 from booking_service.sweeping import Sweeper
+from booking_service.timed import Timed
+from booking_service.tracing import tracing
 
 
 def relay(parts: Composition) -> Relay:
     """Publishes the outbox."""
-    return Relay(parts.store, parts.event_bus, parts.settings.events_topic)
+    return Relay(parts.store, parts.event_bus, parts.settings.events_topic, publishing=tracing().publishing)
 
 
 def consumer(parts: Composition) -> Consumer:
@@ -26,6 +30,7 @@ def consumer(parts: Composition) -> Consumer:
         group=settings.consumer_group,
         dead_letters=DeadLetters(parts.event_bus, settings.dead_letter_topic),
         terms=parts.terms,
+        handling=tracing().handling,
     )
 
 
@@ -37,7 +42,21 @@ def pruner(parts: Composition) -> Pruner:
     )
 
 
-def all_jobs(parts: Composition) -> list[Job]:
-    """Everything that `worker` does."""
+def bus_watch(parts: Composition) -> BusWatch:
+    """Looks at what waits in the topics."""
+    settings = parts.settings
+    return BusWatch(
+        parts.store,
+        parts.event_bus,
+        payments=(settings.payments_topic, settings.consumer_group),
+        letters=(settings.dead_letter_topic, replay_group(settings.consumer_group)),
+    )
+
+
+def all_jobs(parts: Composition) -> list[Timed]:
+    """Everything that `worker` does; where somebody can ask for its figures, it also looks for them."""
     store = parts.store
-    return [relay(parts), consumer(parts), Sweeper(store), Closer(store), pruner(parts), RefundWatch(store)]
+    jobs: list[Job] = [relay(parts), consumer(parts), Sweeper(store), Closer(store), pruner(parts), RefundWatch(store)]
+    if parts.settings.worker_port is not None:
+        jobs += [BacklogWatch(store), bus_watch(parts)]
+    return [Timed(job) for job in jobs]

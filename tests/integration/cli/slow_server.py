@@ -37,7 +37,7 @@ def load(directory: Path) -> Front:
 class Slow:
     def __init__(self, directory: Path) -> None:
         nobody: Any = None  # asks with a token
-        self.early = EarlyAnswers(Cors(()), Accounting(HttpMetrics(CollectorRegistry()), b"key"), nobody)
+        self.early = EarlyAnswers(Cors(()), Accounting(HttpMetrics(CollectorRegistry()), b"key"), nobody, nobody)
         self._directory = directory
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:

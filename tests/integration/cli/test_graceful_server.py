@@ -93,6 +93,13 @@ def started(slow: Slow, directory: Path) -> int:
     return pid
 
 
+def is_told_to_end(worker: int) -> bool:
+    """Whether it has heard the first SIGTERM: from then on it ignores them."""
+    status = Path(f"/proc/{worker}/status").read_text()
+    [ignored] = [line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:")]
+    return bool(int(ignored, 16) & (1 << (signal.SIGTERM - 1)))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_requests_in_flight_are_answered_before_the_end(tmp_path: Path, number: signal.Signals) -> None:
     with serving(tmp_path) as slow:
@@ -166,12 +173,50 @@ def test_a_reload_replaces_workers_one_after_the_other_and_never_side_by_side(tm
         answer = slow.begin()
 
         slow.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: not slow.accepts(), slow.process)
+        wait_until(lambda: is_told_to_end(worker), slow.process)
         children = Path(f"/proc/{slow.process.pid}/task/{slow.process.pid}/children")
         assert children.read_text().split() == [str(worker)]
         slow.go()
         assert answer.pid() == worker
 
         assert started(slow, tmp_path) != worker
+        slow.process.terminate()
+        assert slow.process.wait(20) == 0
+
+
+def test_who_comes_while_the_only_worker_is_replaced_waits_for_the_next(tmp_path: Path) -> None:
+    with serving(tmp_path) as slow:
+        worker = started(slow, tmp_path)
+        answer = slow.begin()
+        slow.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: is_told_to_end(worker), slow.process)
+
+        assert slow.accepts()
+        slow.go()
+
+        assert answer.pid() == worker
+        wait_until(lambda: slow.ask() != worker, slow.process)
+        slow.process.terminate()
+        assert slow.process.wait(20) == 0
+
+
+def test_nobody_is_sent_to_a_worker_that_is_not_there_yet(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=2) as slow:
+        started(slow, tmp_path)
+        children = Path(f"/proc/{slow.process.pid}/task/{slow.process.pid}/children")
+        before = set(children.read_text().split())
+        (tmp_path / "loading").unlink()
+        (tmp_path / "slow").touch()
+        (tmp_path / "go").touch()
+        slow.process.send_signal(signal.SIGHUP)
+        wait_until((tmp_path / "loading").exists, slow.process)
+
+        asked = {str(slow.ask()) for _ in range(20)}
+
+        assert len(asked) == 1
+        assert asked == before & set(children.read_text().split())
+        (tmp_path / "slow").unlink()
+        wait_until(lambda: not asked & set(children.read_text().split()), slow.process)
+        wait_until(lambda: len({slow.ask() for _ in range(20)}) == 2, slow.process)  # both are asked again
         slow.process.terminate()
         assert slow.process.wait(20) == 0

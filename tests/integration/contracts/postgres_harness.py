@@ -10,7 +10,10 @@ from booking_postgres.adapter import create
 from booking_postgres.tables import metadata
 
 _CONNECTIONS = 20
-_EVENTS = "SELECT slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body FROM booking.outbox"
+_EVENTS = """
+    SELECT slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body, traceparent
+    FROM booking.outbox
+"""
 
 
 class PostgresStoreHarness:
@@ -44,6 +47,7 @@ class PostgresStoreHarness:
                 correlation_id=row.correlation_id,
                 recorded_at=row.recorded_at,
                 body=row.body.encode(),
+                traceparent=row.traceparent,
             )
             for row in rows
         ]

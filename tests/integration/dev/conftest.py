@@ -16,7 +16,8 @@ StartDev = Callable[..., Dev]
 
 
 @contextmanager
-def _starting() -> Iterator[StartDev]:
+def starting() -> Iterator[StartDev]:
+    """Gives what starts one and waits until it is ready; all are stopped at the end of the block."""
     with ExitStack() as after:
 
         def start(data_dir: Path, *options: str, port: int | None = None, **settings: str) -> Dev:
@@ -42,7 +43,7 @@ def _starting() -> Iterator[StartDev]:
 @pytest.fixture
 def start_dev() -> Iterator[StartDev]:
     """Starts one and waits until it is ready."""
-    with _starting() as start:
+    with starting() as start:
         yield start
 
 
@@ -58,6 +59,6 @@ def directory() -> Iterator[Path]:
 def dev() -> Iterator[Dev]:
     """One that most tests share: each books as a user of its own."""
     made = open_directory()
-    with _starting() as start:
+    with starting() as start:
         yield start(made / "data")
     shutil.rmtree(made)

@@ -108,7 +108,7 @@ def test_a_second_one_in_the_same_directory_is_told_who_has_it(dev: Dev) -> None
     code, line = refused(*dev_command(data_dir, free_port()))
     assert code == 1
     assert f"is already in use by process {dev.process.pid}" in line
-    assert dev.call("GET", "/").status == 200
+    assert dev.call("GET", "/dev").status == 200
 
 
 def test_a_second_one_on_the_same_port_is_told_so(dev: Dev, directory: Path) -> None:
@@ -159,7 +159,7 @@ def test_serve_has_none_of_its_routes(dev: Dev, fresh_database: FreshDatabase) -
     with subprocess.Popen(command, env=environment(**settings), stderr=subprocess.DEVNULL) as process:
         try:
             wait_for(port)
-            for path in ("/dev/payments", "/dev/token", "/.well-known/jwks.json", "/"):
+            for path in ("/dev/payments", "/dev/token", "/.well-known/jwks.json", "/dev", "/", "/dev/seat-map/app.js"):
                 assert status_of(f"http://127.0.0.1:{port}{path}", b"{}") == 404
                 assert status_of(f"http://127.0.0.1:{port}{path}") == 404
                 assert status_of(f"{dev.url}{path}", b"{}") in (400, 405)

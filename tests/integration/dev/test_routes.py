@@ -17,7 +17,7 @@ def test_tokens_are_signed_by_the_keys_it_shows(dev: Dev) -> None:
     token = dev.token("carla", admin=True)
     key = jwt.PyJWKClient(f"{dev.url}/.well-known/jwks.json").get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, algorithms=["RS256"], audience="booking-dev")
-    assert (claims["sub"], claims["permissions"]) == ("carla", ["booking:admin"])
+    assert (claims["sub"], claims["permissions"]) == ("carla", ["booking:admin", "booking:verify"])
     plain = jwt.decode(dev.token("carla"), key, algorithms=["RS256"], audience="booking-dev")
     assert plain["permissions"] == []
 
@@ -93,8 +93,8 @@ def test_what_cannot_be_a_payment_is_refused(dev: Dev, body: Any) -> None:
     assert not [word for word in ("`", "Expected", "Object") if word in str(answer.body)]
 
 
-def test_the_root_says_what_there_is_to_call(dev: Dev) -> None:
-    assert dev.call("GET", "/").data["events"] == "/api/v1/events"
+def test_it_says_what_there_is_to_call(dev: Dev) -> None:
+    assert dev.call("GET", "/dev").data["events"] == "/api/v1/events"
     with urlopen(f"{dev.url}/readyz", timeout=10) as ready:
         assert ready.status == 200
 

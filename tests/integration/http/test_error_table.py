@@ -95,6 +95,13 @@ def event_not_on_sale(api: Api) -> Any:
     return api.post(BOOKINGS, api.hall(starts_in=timedelta(seconds=-1)).order(0))
 
 
+def ticket_not_available(api: Api) -> Any:
+    booking = api.held(api.hall(), 0)
+    answer = api.get(f"{BOOKINGS}/{booking.booking_id}/ticket.svg")
+    assert details_of(answer) == {"status": "PENDING"}
+    return answer
+
+
 def payment_in_progress(api: Api) -> Any:
     booking = api.held(api.hall(), 0)
     api.processing(booking)
@@ -168,6 +175,7 @@ ROWS: dict[Callable[[Api], Any], tuple[int, str]] = {
     seat_already_reserved: (409, "SEAT_ALREADY_RESERVED"),
     pending_limit_reached: (409, "PENDING_LIMIT_REACHED"),
     event_not_on_sale: (409, "EVENT_NOT_ON_SALE"),
+    ticket_not_available: (409, "TICKET_NOT_AVAILABLE"),
     payment_in_progress: (409, "PAYMENT_IN_PROGRESS"),
     booking_not_cancellable: (409, "BOOKING_NOT_CANCELLABLE"),
     idempotency_key_reused: (422, "IDEMPOTENCY_KEY_REUSED"),

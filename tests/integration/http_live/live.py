@@ -27,6 +27,7 @@ class Answer:
 
     status: int
     body: bytes
+    headers: http.client.HTTPMessage
 
     @property
     def data(self) -> Any:
@@ -65,7 +66,8 @@ class Customer:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         self._connection.request(method, path, None if body is None else json.dumps(body), sent)
         response = self._connection.getresponse()
-        return Answer(response.status, response.read())
+        body = response.read()
+        return Answer(response.status, body, response.headers)
 
     def close(self) -> None:
         self._connection.close()

@@ -16,6 +16,8 @@ from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live, t
 _PAIRS_AT_ONCE: Final = 25
 # As many requests as one process has database connections: both processes may get them all.
 _PAIRS_IN_LINE: Final = 3
+# There anybody may have been held up for longer than anybody waits.
+_ALSO_ON_A_BUSY_MACHINE: Final = ({201, 409}, {201, 503}, {503})
 _OF_THE_SERVICE: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'booking-core'"
 )
@@ -139,7 +141,7 @@ def test_the_same_two_seats_in_both_orders_never_deadlock(own_live: Live, rounds
     for _ in range(rounds // _PAIRS_AT_ONCE):
         answers = together([partial(each.call, "POST", BOOKINGS, own_live.order(*places)) for each, places in asked])
 
-        check_and_give_back(asked, answers, own_live)
+        check_and_give_back(asked, answers, own_live, outcomes=_ALSO_ON_A_BUSY_MACHINE)
     own_live.stage.check_books()
     assert deadlocks(own_live) == 0
 
@@ -158,9 +160,7 @@ def test_nor_do_they_when_every_first_seat_is_waited_for(own_live: Live, rounds:
                 own_live.stage.await_waiting(_PAIRS_IN_LINE)
                 outsider.commit()
 
-            # On a busy machine the outsider may have held somebody up for longer than anybody waits.
-            outcomes = ({201, 409}, {201, 503}, {503})
-            check_and_give_back(asked, [job.result(30) for job in jobs], own_live, outcomes=outcomes)
+            check_and_give_back(asked, [job.result(30) for job in jobs], own_live, outcomes=_ALSO_ON_A_BUSY_MACHINE)
     assert deadlocks(own_live) == 0
 
 

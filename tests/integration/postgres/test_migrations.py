@@ -21,7 +21,7 @@ from booking_postgres.tables import metadata
 from tests.integration.postgres.stage import open_store, until
 from tests.integration.postgres_fixture import FreshDatabase
 
-EVERY_REVISION = ["0001", "0002"]
+EVERY_REVISION = ["0001", "0002", "0003"]
 _MIGRATE = """
 import sys
 from booking_postgres.adapter import create
@@ -92,7 +92,7 @@ def test_who_comes_second_waits_for_the_first_and_finds_nothing_to_do(empty_url:
         second = thread.submit(store.migrate)
         waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'booking.migration_turn'::regclass AND NOT granted"
         until(lambda: door.execute(waiting).fetchone() == (1,), "it waits for its turn")
-        first.execute("UPDATE booking.schema_version SET version_num = '0002'")
+        first.execute("UPDATE booking.schema_version SET version_num = '0003'")
         first.commit()
 
         assert list(second.result()) == []
@@ -113,7 +113,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_url: str, store: PostgresSt
 
 class TestTrouble:
     def test_an_empty_database(self, store: PostgresStore) -> None:
-        assert store.trouble() == "the database has no schema, version 0002 is needed: run `booking migrate`"
+        assert store.trouble() == "the database has no schema, version 0003 is needed: run `booking migrate`"
 
     def test_an_older_schema(self, store: PostgresStore) -> None:
         store.migrate()
@@ -121,7 +121,7 @@ class TestTrouble:
 
         trouble = store.trouble()
 
-        assert trouble == "the database schema has version 0001, version 0002 is needed: run `booking migrate`"
+        assert trouble == "the database schema has version 0001, version 0003 is needed: run `booking migrate`"
 
     def test_a_newer_schema_is_none_and_is_left_alone(self, store: PostgresStore) -> None:
         store.migrate()

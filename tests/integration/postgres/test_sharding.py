@@ -14,7 +14,7 @@ from booking_core.commands import CancelEvent
 from booking_core.contracts.scenery import refused
 from booking_core.errors import SeatAlreadyReserved
 from booking_core.idempotency import IdempotencyKey
-from booking_core.use_cases import Once, cancel_event, get_booking, list_seats, reserve_once
+from booking_core.use_cases import Once, cancel_event, get_ticket, list_seats, reserve_once, verify_ticket
 from booking_postgres import batch, reading, transaction
 from tests.integration.postgres.stage import Stage
 
@@ -105,7 +105,8 @@ def hot_use_cases(stage: Stage) -> None:
     scenery.start_payment(booking)
     scenery.pay(booking)
     scenery.pay(booking, "pay-2")
-    get_booking("ada", booking.booking_id, store=stage.store)
+    ticket = get_ticket("ada", booking.booking_id, store=stage.store)
+    assert verify_ticket(ticket, store=stage.store).booking_id == booking.booking_id
     stage.store.queries.history(booking.booking_id)
     list_seats(booking.event_id, store=stage.store)
     scenery.cancel(booking)

@@ -12,11 +12,11 @@ from werkzeug.test import TestResponse
 
 from booking_api.app import BookingApi, create_app
 from booking_api.crowd import TAKEN
-from booking_api.early import EarlyAnswer, EarlyRequest
+from booking_api.early import EarlyAnswer, EarlyRequest, Told
 from booking_api.jwks import FixedKeys
 from booking_api.service import Service
 from booking_api.tokens import TokenVerifier
-from booking_core import CatalogMirror, ServiceBusy
+from booking_core import CatalogMirror, IdempotencyKey, ServiceBusy
 from booking_memory.store import MemoryStore
 from booking_service.dev_tokens import DevTokens
 
@@ -39,8 +39,12 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def app(registry: CollectorRegistry, issuer: DevTokens) -> BookingApi:
-    store = MemoryStore()
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def app(registry: CollectorRegistry, issuer: DevTokens, store: MemoryStore) -> BookingApi:
     mirror = CatalogMirror(store=store, catalog=None, later=lambda work: None)
     service = Service(store=store, mirror=mirror, registry=registry, cors_origins=(ORIGIN,))
     return create_app(service, TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(issuer.jwks())))
@@ -136,3 +140,84 @@ def test_each_is_counted_and_has_the_envelope(
 
 def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
     assert ("Connection", "close") in app.early.late_body(EarlyRequest("POST", {}, perf_counter()))[1]
+
+
+class TestAfterALook:
+    """The same for those who may be repeating themselves, and for strangers."""
+
+    @pytest.fixture
+    def headers(self, app: BookingApi, issuer: DevTokens) -> dict[str, str]:
+        """Ann's, whose token was seen before."""
+        headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
+        app.test_client().get("/api/v1/events", headers=headers)
+        return headers
+
+    def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Told:
+        request = EarlyRequest("POST", headers | {"idempotency-key": key}, perf_counter())
+        return Told(request, body or order(SEAT, OTHER), frozenset({OTHER}))
+
+    def keep(self, store: MemoryStore, user: str, key: str) -> None:
+        kept = IdempotencyKey(user_id=user, operation="POST /api/v1/bookings", key=key, fingerprint="whatever")
+        with store.unit_of_work() as uow:
+            uow.idempotency.claim(kept)
+            uow.idempotency.keep(kept, "answer")
+            uow.commit()
+
+    def test_who_can_not_have_been_answered_hears_what_others_hear(
+        self, app: BookingApi, headers: dict[str, str]
+    ) -> None:
+        routed = app.test_client().post(
+            "/api/v1/bookings",
+            data=order(SEAT, OTHER),
+            headers=headers,
+            environ_overrides={TAKEN: frozenset({OTHER})},
+        )
+
+        assert same(app.early.taken_after_a_look([self.told(headers)])[0], routed)
+
+    def test_whoever_may_have_been_answered_asks_the_application(
+        self, app: BookingApi, store: MemoryStore, issuer: DevTokens, headers: dict[str, str]
+    ) -> None:
+        self.keep(store, "ann", "kept")
+        self.keep(store, "bob", "of another")
+        asked = [
+            self.told(headers, "kept"),
+            self.told(headers, "of another"),
+            self.told(headers, "kept", order(SEAT)),
+            self.told(headers, "new"),
+            self.told(headers, "x" * 256),
+            self.told(headers, "new", b"{"),
+            self.told(headers | {"authorization": f"Bearer {issuer.sign('stranger')}"}, "kept"),
+            self.told(headers | {"authorization": "Bearer not.a.token"}, "new"),
+        ]
+
+        answers = app.early.taken_after_a_look(asked)
+
+        assert [answer and answer[0] for answer in answers] == [None, 409, None, 409, None, None, 409, None]
+
+    def test_one_with_a_key_is_not_told_without_a_look(self, app: BookingApi, headers: dict[str, str]) -> None:
+        told = self.told(headers)
+
+        assert app.early.taken(told.request, told.body, told.taken) is None
+
+    def test_all_are_told_to_come_again_if_the_store_is_busy(
+        self, app: BookingApi, store: MemoryStore, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def busy(*_: object) -> NoReturn:
+            raise ServiceBusy()
+
+        monkeypatch.setattr("booking_memory.queries.MemoryQueries.have_answers", busy)
+        answers = app.early.taken_after_a_look([self.told(headers), self.told(headers, "x" * 256)])
+
+        assert [answer and answer[0] for answer in answers] == [503, 503]
+
+    def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
+        headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
+        told = Told(EarlyRequest("POST", headers, perf_counter()), order(SEAT), frozenset({SEAT}))
+        assert app.early.taken(told.request, told.body, told.taken) is None
+
+        [answer] = app.early.taken_after_a_look([told])
+
+        assert answer is not None
+        assert answer[0] == 409
+        assert app.early.taken(told.request, told.body, told.taken) is not None

@@ -1,6 +1,7 @@
 """Ids carry their slot and their time; the slot of an id is the same in every release."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -15,6 +16,7 @@ from booking_core.identity import (
     slot_of_booking,
     slot_of_event,
     slot_of_ticket,
+    ticket_reference_in,
 )
 from tests.unit.booking_core.builders import EVENT_ID, at
 
@@ -108,3 +110,39 @@ def test_a_text_that_cannot_be_a_ticket_has_no_slot(text: str) -> None:
     assert slot_of_ticket(text) is None
     assert slot_of_ticket("0" * 28) == 0
     assert slot_of_ticket("Z" * 28) == SLOTS - 1
+
+
+@given(st.integers(0, SLOTS - 1), st.randoms(use_true_random=False))
+def test_a_reference_is_understood_however_it_was_typed(slot: int, how: Random) -> None:
+    reference = new_ticket_reference(slot)
+    spelled = {"0": "0oO", "1": "1iIlL"}
+    typed = "".join(how.choice(spelled.get(letter, letter + letter.lower())) for letter in reference)
+    typed = "".join(letter + how.choice(["", "", "-", " ", "\n"]) for letter in typed)
+
+    assert ticket_reference_in(reference) == reference
+    assert ticket_reference_in(typed) == reference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0" * 27,
+        "0" * 29,
+        "U" + "0" * 27,
+        "_" + "0" * 27,
+        "\0" * 28,
+        "é" + "0" * 27,
+        "\u0131" + "0" * 27,
+        "\u0660" * 28,
+    ],
+)
+def test_what_cannot_be_a_reference_is_none(text: str) -> None:
+    assert ticket_reference_in(text) is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_reference_or_none(text: str) -> None:
+    found = ticket_reference_in(text)
+
+    assert found is None or (len(found) == 28 and slot_of_ticket(found) is not None)

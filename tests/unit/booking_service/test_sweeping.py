@@ -12,7 +12,7 @@ from tests.unit.booking_service.world import World
 def test_the_worker_sweeps_every_60_seconds() -> None:
     parts = World().compose(Settings(event_bus="memory"))
 
-    (sweeper,) = [job for job in workers.all_jobs(parts) if isinstance(job, Sweeper)]
+    (sweeper,) = [timed.job for timed in workers.all_jobs(parts) if isinstance(timed.job, Sweeper)]
 
     assert sweeper.idle_seconds == 60.0
 

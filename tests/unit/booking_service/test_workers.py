@@ -20,7 +20,6 @@ from booking_service.refund_watch import RefundWatch
 from booking_service.relaying import BATCH, Relay
 from booking_service.settings import Settings
 from booking_service.sweeping import Sweeper
-from booking_service.worker_figures import figures_of
 from tests.unit.booking_service.world import EVENT_ID, FailingBus, World, payment
 
 
@@ -216,7 +215,6 @@ def test_refunds_without_an_answer_are_told_of_after_an_hour(world: World) -> No
 
     assert young == []
     assert old == [{"event": "refunds.unanswered", "log_level": "warning", "refunds": 1, "oldest_seconds": 3600}]
-    assert b"booking_refunds_unanswered 1.0" in figures_of([watch])()
 
     answer = parse(payment(late.booking_id, "refund.completed", number=2))
     assert not isinstance(answer, Skipped)

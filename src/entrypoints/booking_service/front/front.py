@@ -11,6 +11,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
+import structlog
 from granian._granian import RSGIProtocolClosed
 
 from booking_api.accounting import PROBES
@@ -19,7 +20,9 @@ from booking_api.limits import LONGEST_BODY
 from booking_service.front.crew import Crew
 from booking_service.front.hall import Hall
 from booking_service.front.visits import Answer, Visit, headers_of, wish_of
-from booking_service.front.wsgi import Application, serve
+from booking_service.front.wsgi import Application, answer_of
+
+_log = structlog.get_logger(__name__)
 
 BODY_SECONDS: Final = 10.0
 # How long a thread keeps the interpreter while others want it: a reservation wants it a dozen times.
@@ -47,7 +50,13 @@ class Front:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """One request. A caller that goes before it was understood is nobody's loss."""
         with suppress(RSGIProtocolClosed):
-            status, headers, body = await self._answer(scope, protocol)
+            try:
+                status, headers, body = await self._answer(scope, protocol)
+            except RSGIProtocolClosed:
+                raise
+            except Exception:  # a mistake of ours; the server would answer with a 500 of its own
+                _log.exception("front.failed")
+                status, headers, body = self._application.early.broken(EarlyRequest(scope.method, {}, perf_counter()))
             protocol.response_bytes(status, headers, body)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
@@ -68,11 +77,14 @@ class Front:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
 
+        def tell(found: Answer) -> None:
+            if not answer.done():  # it is when the caller has gone
+                answer.set_result(found)
+
         def work() -> None:
-            try:
-                loop.call_soon_threadsafe(answer.set_result, serve(self._application, visit))
-            except Exception as error:
-                loop.call_soon_threadsafe(answer.set_exception, error)
+            found = answer_of(self._application, visit)
+            with suppress(RuntimeError):  # the loop is gone after a shutdown that did not wait for it
+                loop.call_soon_threadsafe(tell, found)
 
         crew.do(work)
         return await answer

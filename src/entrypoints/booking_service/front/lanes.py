@@ -36,7 +36,7 @@ class Finding:
         """
         if other.event_id != finder.event_id:
             return None
-        if other.can_be_told and other.seats <= finder.seats and other.seats & self.taken:
+        if other.seats <= finder.seats and other.seats & self.taken:
             return Verdict.TAKEN
         if self.held_up and other.seats >= finder.seats:
             return Verdict.BUSY
@@ -86,8 +86,13 @@ class Lanes:
     def impatient(self, since: float) -> Iterator[Visit]:
         """Those who have waited since before that moment; they wait no more."""
         for lane, waiting in list(self._waiting.items()):
-            while waiting and waiting[0].arrived < since:
-                yield waiting.popleft()
+            # Not only at its head: who needs several lanes goes from the one to the end of the other, again and again.
+            for _ in range(len(waiting)):
+                visit = waiting.popleft()
+                if visit.arrived < since:
+                    yield visit
+                else:
+                    waiting.append(visit)
             if not waiting:
                 del self._waiting[lane]
 

@@ -31,13 +31,13 @@ _DECODER: Final = msgspec.json.Decoder(_Wanted)
 class Wish:
     """What a reservation wants: its `seats`, and the `lanes` in which it takes its turn.
 
-    Seats are those of `event_id`: two events may name theirs alike. `can_be_told`: the claims of others can answer it.
-    With an idempotency key it may be a repetition, whose answer is another.
+    Seats are those of `event_id`: two events may name theirs alike. `has_key`: it may be a repetition, whose answer is
+    kept under its idempotency key, whatever has become of the seats.
     """
 
     seats: frozenset[UUID]
     lanes: tuple[Lane, ...]
-    can_be_told: bool
+    has_key: bool
     event_id: UUID | None = None
 
 
@@ -90,11 +90,11 @@ def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
         return None
     try:
         wanted = _DECODER.decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
     event_id = wanted.event_id
     seats = frozenset(wanted.seat_ids)
     lanes: list[Lane] = [("seat", (event_id, seat_id)) for seat_id in seats]
     # Blanks before a token are not part of it, and the scheme is spelled in many ways.
     lanes.append(("user", headers.get("authorization", "").rpartition(" ")[2]))
-    return Wish(seats, tuple(lanes), "idempotency-key" not in headers, event_id)
+    return Wish(seats, tuple(lanes), "idempotency-key" in headers, event_id)

@@ -4,11 +4,16 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from time import perf_counter
 from typing import Any, Final, Protocol
+
+import structlog
 
 from booking_api.crowd import ARRIVED, FOUND, HELD_UP, TAKEN
 from booking_api.early import EarlyAnswers
 from booking_service.front.visits import Answer, Visit
+
+_log = structlog.get_logger(__name__)
 
 
 class Application(Protocol):
@@ -71,6 +76,16 @@ def serve(application: Application, visit: Visit) -> Answer:
     visit.found = environ.get(FOUND, visit.found)
     visit.held_up = environ.get(HELD_UP, False)
     return answer
+
+
+def answer_of(application: Application, visit: Visit) -> Answer:
+    """As `serve`; INTERNAL_ERROR, and a line in the log, for what the application raises."""
+    visit.began = perf_counter()
+    try:
+        return serve(application, visit)
+    except Exception:
+        _log.exception("front.application_failed")
+        return application.early.broken(visit.request)
 
 
 def call(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer:

@@ -1,124 +1,15 @@
 """Who gets in, who is told, who is turned away: over a crew whose hands the test moves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from time import perf_counter
-from typing import Any
-from uuid import UUID
 
 import pytest
-from attrs import define, field
-from prometheus_client import CollectorRegistry
 
-from booking_api.accounting import Accounting
-from booking_api.cors import Cors
-from booking_api.crowd import FOUND, HELD_UP, TAKEN
-from booking_api.early import EarlyAnswer, EarlyAnswers, EarlyRequest
-from booking_api.metrics import HttpMetrics
+from booking_api.crowd import TAKEN
+from booking_api.early import EarlyAnswer
 from booking_service.front import hall as hall_module
-from booking_service.front.crew import Crew, Task
-from booking_service.front.hall import Hall
-from booking_service.front.visits import Answer, Visit, Wish
-from tests.unit.booking_service.front.test_wsgi import Scope
+from tests.unit.booking_service.front.hall_stage import OTHER, SEAT, Stage, impatient, run
 
-SEAT, OTHER = UUID(int=1), UUID(int=2)
-
-
-class Early(EarlyAnswers):
-    """`taken` answers for the callers it knows."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        nobody: Any = None
-        super().__init__(Cors(()), Accounting(HttpMetrics(registry), b"key"), nobody)
-        self.knows = True
-        self.told: list[frozenset[UUID]] = []
-
-    def taken(self, request: EarlyRequest, body: bytes, taken: Collection[UUID]) -> EarlyAnswer | None:
-        if not self.knows:
-            return None
-        self.told.append(frozenset(taken))
-        return 409, [], b"told"
-
-
-class Application:
-    """Answers as the test says; what was found is said by the test."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.early = Early(self.registry)
-        self.served: list[dict[str, Any]] = []
-        self.status = "409 Conflict"
-        self.found: frozenset[UUID] = frozenset()
-        self.broken = False
-        self.held_up = False
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        self.served.append(environ)
-        if self.broken:
-            raise KeyError("broken")
-        environ[FOUND], environ[HELD_UP] = self.found, self.held_up
-        start_response(self.status, [])
-        return [b"answered"]
-
-
-@define(eq=False)
-class Hands(Crew):
-    """A crew of one that works when it is told to."""
-
-    name: str = "test"
-    size: int = 1
-    tasks: list[Task] = field(factory=list)
-
-    def do(self, task: Task) -> None:
-        self.tasks.append(task)
-
-    async def work(self) -> None:
-        """One task, and all that follows from it."""
-        self.tasks.pop(0)()
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-    async def work_off(self) -> None:
-        while self.tasks:
-            await self.work()
-
-
-@define
-class Stage:
-    application: Application = field(factory=Application)
-    hands: Hands = field(factory=Hands)
-    hall: Hall = field(init=False)
-
-    def open(self) -> Hall:
-        self.hall = Hall(self.application, self.hands, asyncio.get_running_loop())
-        return self.hall
-
-    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0) -> "asyncio.Future[Answer]":
-        wish = None
-        if seats:
-            lanes = [("seat", each) for each in seats]
-            wish = Wish(frozenset(seats), (*lanes, ("user", user or object())), can_be_told=True)
-        request = EarlyRequest("POST", {"x-correlation-id": "c-1"}, perf_counter() - ago)
-        return self.hall.admit(Visit(request, Scope(), b"", wish))
-
-    @property
-    def counted(self) -> float | None:
-        labels = {"method": "POST", "route": "", "status": "503", "code": "SERVICE_BUSY"}
-        return self.application.registry.get_sample_value("booking_http_requests_total", labels)
-
-
-def run(test: Callable[[Stage], Awaitable[None]]) -> None:
-    async def within() -> None:
-        stage = Stage()
-        stage.open()
-        await test(stage)
-
-    asyncio.run(within())
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hall_module, "_LOOK_EVERY_SECONDS", 0.001)
+__all__ = ["impatient"]
 
 
 def test_a_visit_is_answered() -> None:
@@ -147,12 +38,26 @@ def test_one_inside_for_a_seat_and_what_it_finds_is_told_to_all() -> None:
     run(test)
 
 
-def test_whom_nobody_knows_yet_the_application_tells() -> None:
+def test_whom_nobody_knows_yet_is_told_after_a_look() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
         stage.application.early.knows = False
+        _, *others = [stage.admit(SEAT) for _ in range(3)]
+        await stage.work_off(3)
+
+        assert [(await each)[2] for each in others] == [b"told"] * 2
+        assert stage.application.early.asked == [2]
+
+    run(test)
+
+
+def test_whose_matter_is_another_after_the_look_the_application_tells() -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.found = frozenset({SEAT})
+        stage.application.early.knows = False
+        stage.application.early.kept = {""}
         answers = [stage.admit(SEAT) for _ in range(3)]
-        await stage.hands.work_off()
+        await stage.work_off(3)
 
         assert [(await each)[2] for each in answers] == [b"answered"] * 3
         known = frozenset({SEAT})

@@ -21,10 +21,10 @@ def seat(number: int) -> UUID:
     return UUID(int=number)
 
 
-def visit(*seats: int, user: str = "", arrived: float = 0.0, tellable: bool = True) -> Visit:
+def visit(*seats: int, user: str = "", arrived: float = 0.0, keyed: bool = False) -> Visit:
     lanes = [("seat", (EVENT, seat(number))) for number in seats]
     user = user or f"user-{next(_USERS)}"
-    wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), tellable)
+    wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed)
     return Visit(EarlyRequest("POST", {}, arrived), None, b"", wish)
 
 
@@ -93,15 +93,15 @@ def test_one_finds_out_for_all_who_had_come_before_it_began() -> None:
 
 
 def test_only_whose_whole_wish_was_looked_at_is_told() -> None:
-    waiting = [visit(1), visit(1, 2), visit(2), visit(1, 3), visit(1, 2, tellable=False)]
+    waiting = [visit(1), visit(1, 2), visit(2), visit(1, 3), visit(1, 2, keyed=True)]
 
     told = _told(visit(1, 2), waiting, taken(1), began=1.0)
 
-    assert told == [Verdict.TAKEN, Verdict.TAKEN, None, None, None]
+    assert told == [Verdict.TAKEN, Verdict.TAKEN, None, None, Verdict.TAKEN]
 
 
 def test_who_wants_all_that_was_held_up_is_told_to_come_later() -> None:
-    waiting = [visit(1, 2), visit(1, 2, 3, tellable=False), visit(1), visit(2, 4)]
+    waiting = [visit(1, 2), visit(1, 2, 3, keyed=True), visit(1), visit(2, 4)]
 
     told = _told(visit(1, 2), waiting, Finding(held_up=True), began=1.0)
 
@@ -119,6 +119,18 @@ def test_the_impatient_leave_and_the_others_stay() -> None:
     assert list(lanes.impatient(2.0)) == [old]
     assert lanes.leave(first, NOTHING) == ([], [young])
     assert list(lanes.impatient(2.0)) == []
+
+
+def test_who_is_impatient_leaves_from_behind_the_patient_too() -> None:
+    """Whoever needs two lanes comes to the end of the one from the other, behind those who came later."""
+    lanes = Lanes()
+    one, two = visit(1), visit(2)
+    both, young = visit(1, 2, arrived=1.0), visit(2, arrived=5.0)
+    assert [lanes.enter(each) for each in (one, two, both, young)] == [True, True, False, False]
+    assert lanes.leave(one, NOTHING) == ([], [])
+
+    assert list(lanes.impatient(2.0)) == [both]
+    assert lanes.leave(two, NOTHING) == ([], [young])
 
 
 _WISHES = st.lists(

@@ -1,0 +1,177 @@
+"""How the database is doing: `booking_core.ports.Diagnosis` over PostgreSQL. One connection of the store's own pool."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from booking_core.ports import Finding, Grade, Workload
+from booking_postgres import schema
+from booking_postgres.patience import SHORT_PATIENCE_SECONDS, waiting_for
+from booking_postgres.transaction import driver_of
+
+CHECKS: Final = ("database", "isolation", "connections", "schema")
+OLDEST_VERSION: Final = 15
+_RULE: Final = "read committed"
+_URL: Final = "BOOKING_DATABASE_URL"
+
+_SERVER: Final = """
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int / 10000 AS major,
+        pg_is_in_recovery() AS is_replica, current_setting('transaction_read_only') = 'on' AS is_read_only,
+        current_setting('transaction_isolation') AS isolation,
+        ARRAY(SELECT name FROM pg_settings WHERE setting = 'off'
+              AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name) AS not_durable
+"""
+# Of other users' sessions nothing is shown to us but that they are there. Ours that are open already, those of a
+# service that runs, are part of what it needs.
+_CONNECTIONS: Final = """
+    SELECT least(nullif(d.datconnlimit, -1) - here.of_database, nullif(r.rolconnlimit, -1) - here.of_user,
+            s.most - s.reserved - here.of_all) AS free, here.ours AS ours,
+        s.most AS most, nullif(d.datconnlimit, -1) AS of_database, nullif(r.rolconnlimit, -1) AS of_user
+    FROM pg_database d, pg_roles r,
+        (SELECT sum(setting::int) FILTER (WHERE name = 'max_connections') AS most,
+                sum(setting::int) FILTER (WHERE name LIKE '%reserved_connections') AS reserved
+         FROM pg_settings) s,
+        (SELECT count(*) AS of_all, count(*) FILTER (WHERE datname = current_database()) AS of_database,
+                count(*) FILTER (WHERE usename = current_user) AS of_user,
+                count(*) FILTER (WHERE datname = current_database() AND application_name = 'booking-core') AS ours
+         FROM pg_stat_activity WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
+        ) here
+    WHERE d.datname = current_database() AND r.rolname = current_user
+"""
+_RIGHTS: Final = """
+    SELECT t.tablename || ' (' || p.wanted || ')'
+    FROM pg_tables t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (wanted)
+    WHERE t.schemaname = 'booking' AND t.tablename NOT IN ('schema_version', 'migration_turn')
+        AND NOT has_table_privilege(format('%I.%I', t.schemaname, t.tablename), p.wanted)
+    ORDER BY 1
+"""
+
+
+def diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
+    """`database`, `isolation`, `connections` and `schema`, in this order; each answer is waited for 3 s at most."""
+    done = 0
+    began = time.monotonic()
+    try:
+        with engine.connect() as connection, waiting_for(driver_of(connection), SHORT_PATIENCE_SECONDS):
+            for finding in _findings(connection, workload, began):
+                yield finding
+                done += 1
+    except (psycopg.Error, SQLAlchemyError) as error:
+        yield _failed(CHECKS[done], error, engine)
+        for check in CHECKS[done + 1 :]:
+            yield Finding(check=check, grade=Grade.SKIPPED, found=f"not looked at: see {CHECKS[done]}")
+
+
+def _findings(connection: Connection, workload: Workload, began: float) -> Iterator[Finding]:
+    server = connection.execute(text(_SERVER)).one()
+    yield _database(server, connection.engine, time.monotonic() - began)
+    yield _isolation(server.isolation)
+    yield _connections(connection.execute(text(_CONNECTIONS)).one(), workload)
+    yield _schema(connection)
+
+
+def _database(server: Any, engine: Engine, seconds: float) -> Finding:
+    found = f"PostgreSQL {server.version} at {_place(engine)}, {seconds * 1000:.0f} ms to connect and ask"
+    if server.major < OLDEST_VERSION:
+        advice = f"upgrade PostgreSQL to version {OLDEST_VERSION} or newer"
+        return Finding(check="database", grade=Grade.TROUBLE, found=f"{found}: too old", advice=advice)
+    if server.is_replica or server.is_read_only:
+        what = "a replica" if server.is_replica else "read-only for us (default_transaction_read_only)"
+        advice = f"point {_URL} to the primary (several hosts: add target_session_attrs=read-write)"
+        return Finding(check="database", grade=Grade.TROUBLE, found=f"{found}: it is {what}", advice=advice)
+    if server.not_durable:
+        found += f"; {', '.join(server.not_durable)} off: bookings may be lost when it crashes"
+        return Finding(
+            check="database", grade=Grade.WARNING, found=found, advice="set that to on, unless it is a trial"
+        )
+    return Finding(check="database", grade=Grade.OK, found=found)
+
+
+def _isolation(isolation: str) -> Finding:
+    if isolation == _RULE:
+        return Finding(check="isolation", grade=Grade.OK, found="READ COMMITTED, whatever the server's own default is")
+    found, advice = f"{isolation.upper()}: something between us and the database sets it", "take the proxy's rule away"
+    return Finding(check="isolation", grade=Grade.TROUBLE, found=found, advice=advice)
+
+
+def _connections(row: Any, workload: Workload) -> Finding:
+    # Our own connection is among those that are counted as open, and goes away.
+    ours = max(0, row.ours - 1)
+    needed, free = max(0, workload.connections - ours), row.free + 1
+    limits = (("of the server", row.most), ("of the database", row.of_database), ("of our user", row.of_user))
+    limit = ", ".join(f"{number} {whose}" for whose, number in limits if number is not None)
+    found = f"{free} free (limit: {limit}); {ours} open for us, {needed} more may be needed by serve and a worker"
+    if free >= needed:
+        return Finding(check="connections", grade=Grade.OK, found=found)
+    advice = "lower BOOKING_DB_CONNECTIONS of the commands, or raise the limit (max_connections, or CONNECTION LIMIT)"
+    return Finding(check="connections", grade=Grade.TROUBLE, found=found, advice=advice)
+
+
+def _schema(connection: Connection) -> Finding:
+    revision = schema.revision_of(connection)
+    if trouble := schema.trouble_with(revision):
+        found, _, advice = trouble.partition(": ")
+        return Finding(check="schema", grade=Grade.TROUBLE, found=found, advice=advice)
+    missing = list(connection.execute(text(_RIGHTS)).scalars())
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        return Finding(
+            check="schema",
+            grade=Grade.TROUBLE,
+            found=f"version {revision}, but our user has no right to {', '.join(missing[:3])}{more}",
+            advice="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA booking to the user in " + _URL,
+        )
+    newest = schema.newest_revision()
+    newer = f", newer than this program's {newest}, which may go on" if int(revision or 0) > int(newest) else ""
+    return Finding(check="schema", grade=Grade.OK, found=f"version {revision}{newer}")
+
+
+def _failed(check: str, error: Exception, engine: Engine) -> Finding:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+    said = " ".join((primary or str(cause)).split()).removeprefix("connection failed: ")
+    if check == CHECKS[0]:
+        return Finding(
+            check=check, grade=Grade.TROUBLE, found=f"no way into {_place(engine)}: {said}", advice=_way_in(said)
+        )
+    return Finding(check=check, grade=Grade.TROUBLE, found=said, advice=_way_out(cause))
+
+
+def _way_in(said: str) -> str:
+    """What to do about libpq's words, which have no codes; those of the server may be in its own language."""
+    for words, advice in (
+        ("password authentication failed", f"check user and password in {_URL}"),
+        ("no password supplied", f"put the password into {_URL}"),
+        ("does not exist", f"create that user or database, or correct {_URL}"),
+        (
+            "pg_hba.conf",
+            "allow this machine and user in the server's pg_hba.conf, or connect with TLS (sslmode=require)",
+        ),
+        ("too many", "raise max_connections, or end what holds the connections"),
+        ("remaining connection slots", "raise max_connections, or end what holds the connections"),
+        ("not support SSL", f"set sslmode in {_URL} to what the server speaks, or have it speak TLS"),
+        ("certificate", f"check sslrootcert and the host's name in {_URL}"),
+        ("starting up", "wait until it has started"),
+        ("resolve host", f"correct the host in {_URL}, or the name service"),
+        ("did not answer", "see whether the server is frozen, or out of memory or disk"),
+    ):
+        if words in said:
+            return advice
+    return f"check the host and port in {_URL}, that PostgreSQL runs there, and that the network lets us through"
+
+
+def _way_out(cause: BaseException) -> str:
+    if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+        return f"GRANT USAGE ON SCHEMA booking, and rights to its tables, to the user in {_URL}"
+    return "see the server's log"
+
+
+def _place(engine: Engine) -> str:
+    """Host, port and database; the user's name is in what the server says, and the password nowhere."""
+    url = engine.url
+    port = f":{url.port}" if url.port else ""
+    return f"{url.host or url.query.get('host', 'the local socket')}{port}/{url.database or ''}"

@@ -1,0 +1,157 @@
+"""Every figure that `serve` and `worker` show to Prometheus: its name, what it counts, and its labels.
+
+The one home of the names: the code makes its figures from here, `docs/metrics.md` is written from here, and the
+dashboard and the alerts are checked against it. Labels come from closed sets, so that no caller can make up new ones.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from attrs import field, frozen
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+
+class Kind(Enum):
+    """What can be done with it: a counter only grows, a gauge is as it is now."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+def _no_labels() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@frozen
+class Figure:
+    """`name` is whole, with its unit and `_total`; `labels` says of each what it tells; `of`: whose figure it is."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: Mapping[str, str] = field(factory=_no_labels)
+    of: tuple[str, ...] = ("serve",)
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The names under which its values are shown."""
+        if self.kind is Kind.HISTOGRAM:
+            return f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count"
+        return (self.name,)
+
+    def counter(self, registry: CollectorRegistry) -> Counter:
+        """A new counter in `registry`."""
+        return Counter(self.name.removesuffix("_total"), self.help, tuple(self.labels), registry=registry)
+
+    def gauge(self, registry: CollectorRegistry) -> Gauge:
+        """A new gauge; what several processes say is added up."""
+        return Gauge(self.name, self.help, tuple(self.labels), registry=registry, multiprocess_mode="livesum")
+
+    def histogram(self, registry: CollectorRegistry) -> Histogram:
+        """A new histogram."""
+        return Histogram(self.name, self.help, tuple(self.labels), buckets=self.buckets, registry=registry)
+
+    def family(self, *values: tuple[tuple[str, ...], float]) -> CounterMetricFamily | GaugeMetricFamily:
+        """What a collector shows of it: values, each with its labels."""
+        make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
+        made = make(self.name.removesuffix("_total"), self.help, labels=tuple(self.labels))
+        for labels, value in values:
+            made.add_metric(labels, value)
+        return made
+
+
+# The limits of 100, 250 and 500 ms are among them: shares of the requests below each can be told exactly.
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_WAITS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
+_C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
+_METHOD: Final = "GET, POST, …; OTHER for one that HTTP does not know"
+_ROUTE: Final = "the template of the path; empty where there is none, or the request did not get that far"
+_TASK: Final = {"task": "relay, consumer, expire, closure, prune, refunds, backlogs, bus"}
+_BOTH: Final = ("serve", "worker")
+_WORKER: Final = ("worker",)
+
+REQUESTS: Final = Figure(
+    "booking_http_requests_total", _C, "Requests answered",
+    {"method": _METHOD, "route": _ROUTE, "status": "of HTTP", "code": "of the error; empty for a success"},
+)  # fmt: skip
+REQUEST_SECONDS: Final = Figure(
+    "booking_http_request_duration_seconds", _H, "From a request's arrival with all of its body to its answer",
+    {"method": _METHOD, "route": _ROUTE}, buckets=_SECONDS,
+)  # fmt: skip
+RESERVATIONS: Final = Figure(
+    "booking_reservations_total", _C, "Reservations asked for, except those turned away for want of time",
+    {"outcome": "CREATED, REPLAYED (by idempotency key), or the code of the refusal"},
+)  # fmt: skip
+EARLY: Final = Figure(
+    "booking_front_answers_total", _C, "Requests answered before they reached the application",
+    {"answer": "busy (turned away), taken (its seats were just found taken), late_body, broken"},
+)  # fmt: skip
+FRONT_WAITS: Final = Figure(
+    "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",
+    buckets=_WAITS,
+)  # fmt: skip
+CONNECTIONS: Final = Figure(
+    "booking_db_connections", _G, "Database connections that may be open at most, over all processes", of=_BOTH
+)
+CONNECTION_SECONDS: Final = Figure(
+    "booking_db_connection_use_seconds_total", _C, "Time in which connections were in use, all added up", of=_BOTH
+)
+CONNECTION_WAITS: Final = Figure(
+    "booking_db_connection_waits_total", _C, "Waits of more than 1 ms for a connection to be free or opened", of=_BOTH
+)
+CONNECTION_WAIT_SECONDS: Final = Figure("booking_db_connection_wait_seconds_total", _C, "Time of these waits", of=_BOTH)
+CONNECTIONS_REFUSED: Final = Figure(
+    "booking_db_connections_refused_total", _C, "Waits that ended without a connection", of=_BOTH
+)
+BREAKER: Final = Figure(
+    "booking_catalog_breaker_open", _G, "Processes whose circuit breaker keeps the Catalog cut off, half-open included"
+)
+
+PASSES: Final = Figure(
+    "booking_task_passes_total", _C, "Passes of each task", {**_TASK, "outcome": "done, failed"}, of=_WORKER
+)
+PASS_SECONDS: Final = Figure(
+    "booking_task_pass_seconds_total", _C, "Time of these passes; the consumer's waiting for messages included",
+    _TASK, of=_WORKER,
+)  # fmt: skip
+LAST_DONE: Final = Figure(
+    "booking_task_last_done_timestamp_seconds", _G, "When a pass last ended well; none before the first", _TASK,
+    of=_WORKER,
+)  # fmt: skip
+PUBLISHED: Final = Figure("booking_events_published_total", _C, "Events published", of=_WORKER)
+CONSUMED: Final = Figure(
+    "booking_messages_consumed_total", _C, "Messages of the Payment Service, by what became of them",
+    {"outcome": "applied, unchanged, skipped (none of our business), dead"}, of=_WORKER,
+)  # fmt: skip
+EXPIRED: Final = Figure("booking_bookings_expired_total", _C, "Overdue holds ended by the sweep", of=_WORKER)
+RELEASED: Final = Figure("booking_seats_released_total", _C, "Seats of these holds", of=_WORKER)
+
+HOLDS: Final = Figure("booking_holds", _G, "Bookings on hold, whose deadline is ahead", of=_WORKER)
+OVERDUE: Final = Figure("booking_holds_overdue", _G, "Holds past their deadline that no sweep has ended", of=_WORKER)
+OVERDUE_AGE: Final = Figure(
+    "booking_holds_overdue_oldest_seconds", _G, "How long the first of them is overdue", of=_WORKER
+)
+OUTBOX: Final = Figure("booking_outbox_events", _G, "Stored events that wait to be published", of=_WORKER)
+OUTBOX_AGE: Final = Figure("booking_outbox_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+REFUNDS: Final = Figure(
+    "booking_refunds_unanswered", _G, "Refunds asked for more than an hour ago, and not answered", of=_WORKER
+)
+REFUNDS_AGE: Final = Figure(
+    "booking_refunds_unanswered_oldest_seconds", _G, "Age of the oldest without an answer, however young", of=_WORKER
+)
+CLOSURES: Final = Figure(
+    "booking_closures_open", _G, "Cancelled events whose bookings may not all have ended", of=_WORKER
+)
+CLOSURES_AGE: Final = Figure("booking_closures_open_oldest_seconds", _G, "How long the oldest is open", of=_WORKER)
+LETTERS: Final = Figure("booking_dead_letters", _G, "Dead letters that no replay has taken", of=_WORKER)
+LETTERS_AGE: Final = Figure("booking_dead_letters_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+LAG: Final = Figure("booking_consumer_lag_messages", _G, "Messages of the Payment Service that wait for us", of=_WORKER)
+LAG_AGE: Final = Figure("booking_consumer_lag_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+
+FIGURES: Final = tuple(each for each in list(globals().values()) if isinstance(each, Figure))
+"""All of them, in the order above."""

@@ -1,0 +1,115 @@
+"""Headers and parameters, each described once."""
+
+from typing import Any, Final
+
+from booking_api.correlation import HEADER as CORRELATION
+from booking_api.idempotency import HEADER as KEY
+from booking_api.idempotency import REPLAYED_HEADER as REPLAYED
+from booking_api.openapi import samples
+from booking_api.pages import LARGEST_LIMIT
+from booking_core.lifecycle import Status
+
+_TEXT: Final = {"type": "string"}
+
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    CORRELATION: {
+        "description": "The caller's correlation id, or one that was made. It leads to the log and to the events.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+        "example": samples.CORRELATION_ID,
+    },
+    "X-Content-Type-Options": {"description": "For browsers.", "required": True, "schema": {"const": "nosniff"}},
+    "Cache-Control": {
+        "description": "`no-store`; for this description and its page `no-cache`: keep it, and ask whether it changed.",
+        "required": True,
+        "schema": {"enum": ["no-store", "no-cache"]},
+    },
+    "Retry-After": {
+        "description": "Whole seconds after which another try makes sense.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 1,
+    },
+    "WWW-Authenticate": {"description": "The scheme.", "required": True, "schema": {"const": "Bearer"}},
+    "Allow": {"description": "The methods that the path knows.", "required": True, "schema": _TEXT, "example": "GET"},
+    REPLAYED: {
+        "description": "`true` on the answer of an earlier request with the same key; otherwise absent.",
+        "schema": {"const": "true"},
+    },
+    "ETag": {
+        "description": "The version of this file, for `If-None-Match`.",
+        "required": True,
+        "schema": _TEXT,
+        "example": '"5f2b7c90d1e84a36"',
+    },
+    "Content-Disposition": {"description": "A name to save it by.", "required": True, "schema": _TEXT},
+    "Content-Security-Policy": {
+        "description": "Nothing is loaded from elsewhere.",
+        "required": True,
+        "schema": _TEXT,
+    },
+}
+
+ON_EVERY_ANSWER: Final = (CORRELATION, "X-Content-Type-Options", "Cache-Control")
+
+
+def headers(*names: str) -> dict[str, Any]:
+    """The headers that every answer has, and these."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)}
+
+
+def _path_id(name: str, what: str, example: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": f"{what} A text that is no UUID is an id that nobody knows.",
+        "schema": {"type": "string", "format": "uuid"},
+        "example": example,
+    }
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": f"{description} At most once.", "schema": schema}
+
+
+PARAMETERS: Final[dict[str, dict[str, Any]]] = {
+    "bookingId": _path_id("bookingId", "A booking of yours.", samples.BOOKING_ID),
+    "eventId": _path_id("eventId", "The event.", samples.EVENT_ID),
+    "page": _query("page", "Which page.", {"type": "integer", "minimum": 1, "maximum": 999999999, "default": 1}),
+    "limit": _query(
+        "limit",
+        "The most entries that a page has.",
+        {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": 10},
+    ),
+    "status": _query(
+        "status",
+        "Bookings with this status alone.",
+        {"type": "string", "enum": [each.value for each in Status]},
+    ),
+    "idempotencyKey": {
+        "name": KEY,
+        "in": "header",
+        "description": "Makes it safe to send the request again: the same key with the same body (compared as JSON) is "
+        "answered as the first time, with another body refused. Printable ASCII, no blank at either end; yours alone, "
+        "for this method and path; kept for a day. Only successes are kept. For instance `order-2026-0001`.",
+        "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "maxLength": 255},
+    },
+    "correlationId": {
+        "name": CORRELATION,
+        "in": "header",
+        "description": "Up to 128 of `A–Z a–z 0–9 . _ : -`, returned and carried into every event. Without one, or "
+        "with any other text, one is made.",
+        "schema": _TEXT,
+    },
+    "ifNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "ETags that the caller has; one that still holds is answered 304.",
+        "schema": _TEXT,
+    },
+}
+
+
+def parameters(*names: str) -> list[dict[str, Any]]:
+    """These, and the correlation id, which every route takes."""
+    return [{"$ref": f"#/components/parameters/{name}"} for name in (*names, "correlationId")]

@@ -1,0 +1,206 @@
+"""The shapes of what is said: JSON Schemas (2020-12). What has a closed set of values takes it from the domain."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, Final
+
+from booking_api.openapi import samples
+from booking_core.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.payments import RefundStatus
+from booking_core.policies import MAX_SEATS
+from booking_core.values import MAX_AMOUNT, MAX_PRICE, MAX_TEXT, SaleStatus, SeatStatus
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """The schema of that name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def thing(description: str, properties: dict[str, Any], *, optional: Iterable[str] = ()) -> Schema:
+    """An object; every property is always there but for the optional ones."""
+    maybe = set(optional)
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name for name in properties if name not in maybe],
+        "properties": properties,
+    }
+
+
+def enveloped(data: Schema, **beside: Schema) -> Schema:
+    """The body of a success; `beside` stands next to `data`."""
+    return {
+        "type": "object",
+        "required": ["success", "data", *beside],
+        "properties": {"success": {"const": True}, "data": data, **beside},
+    }
+
+
+def one_of(kind: type[Enum], description: str) -> Schema:
+    """A value of the enumeration."""
+    return {"type": "string", "enum": [each.value for each in kind], "description": description}
+
+
+def _id(description: str) -> Schema:
+    return {"type": "string", "format": "uuid", "description": description}
+
+
+def _count(description: str, least: int = 0) -> Schema:
+    return {"type": "integer", "minimum": least, "description": description}
+
+
+def _time(description: str) -> Schema:
+    return {"type": "string", "format": "date-time", "pattern": "Z$", "description": f"{description} UTC."}
+
+
+def _money(description: str, below: int) -> Schema:
+    return {"type": "number", "minimum": 0, "exclusiveMaximum": below, "description": description}
+
+
+_AMOUNT: Final = _money("With the currency's decimals.", int(MAX_AMOUNT))
+_CURRENCY: Final[Schema] = {"type": "string", "pattern": "^[A-Z]{3}$", "description": "ISO 4217."}
+COMMON: Final[dict[str, Schema]] = {
+    "eventId": _id("The event."),
+    "name": {"type": "string", "maxLength": MAX_TEXT, "description": "The event's name."},
+    "startsAt": _time("When the event starts; from then on it is not on sale."),
+    "bookingId": _id("The booking."),
+    "confirmedAt": _time("When the payment was taken."),
+    "cancelledAt": _time("When it ended."),
+    "seatId": _id("The seat."),
+    "row": {"type": "string", "maxLength": MAX_TEXT, "description": "The row's name."},
+    "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": 2**31, "description": "The number in its row."},
+}
+"""What several things have, each described once."""
+
+_SEAT: Final[dict[str, Any]] = {
+    "seatId": COMMON["seatId"],
+    "row": COMMON["row"],
+    "number": COMMON["number"],
+    "price": _money("In the event's currency.", int(MAX_PRICE)),
+}
+_SOMETIMES: Final = (
+    *("processingStartedAt", "confirmedAt", "ticketReference"),
+    *("cancelledAt", "cancellationReason", "refunds", "refund"),
+)
+
+TICKET_REFERENCE: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[0-9A-HJKMNP-TV-Z]{28}$",
+    "description": "Opaque and unguessable; what the QR code of the ticket says.",
+}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "BookingStatus": one_of(
+        Status, "A PENDING or PROCESSING booking past its deadline is shown as CANCELLED at that very moment."
+    ),
+    "Event": thing(
+        "What people buy seats for.",
+        {
+            "eventId": COMMON["eventId"],
+            "name": COMMON["name"],
+            "startsAt": COMMON["startsAt"],
+            "status": one_of(SaleStatus, "Whether it can be booked."),
+            "currency": _CURRENCY,
+        },
+    ),
+    "BookedSeat": thing("A seat at the price it had when it was reserved.", _SEAT),
+    "Seat": thing(
+        "A seat and whether it can be had; never who holds it.",
+        _SEAT | {"status": one_of(SeatStatus, "Of the moment: only reserving tells for sure.")},
+    ),
+    "SeatMap": thing(
+        "All seats of an event, by row, number and id.",
+        {"eventId": COMMON["eventId"], "currency": _CURRENCY, "seats": {"type": "array", "items": ref("Seat")}},
+    ),
+    "Refund": thing(
+        "One payment that is asked back.",
+        {
+            "paymentId": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "The payment."},
+            "amount": _AMOUNT,
+            "currency": _CURRENCY,
+            "reason": one_of(RefundReason, "Why it is asked back."),
+            "status": one_of(RefundStatus, "What the Payment Service has said of it; COMPLETED is final."),
+        },
+    ),
+    "Booking": thing(
+        "A booking as its owner sees it. What does not apply is left out.",
+        {
+            "bookingId": COMMON["bookingId"],
+            "eventId": COMMON["eventId"],
+            "status": ref("BookingStatus"),
+            "totalAmount": _AMOUNT,
+            "currency": _CURRENCY,
+            "createdAt": _time("When the seats were reserved."),
+            "expiresAt": _time("Until when it can be paid; then it is over, unless a payment is in progress."),
+            "seats": {
+                "type": "array",
+                "items": ref("BookedSeat"),
+                "minItems": 1,
+                "maxItems": MAX_SEATS,
+                "description": "Sorted by id.",
+            },
+            "processingStartedAt": _time("When the payment began."),
+            "confirmedAt": COMMON["confirmedAt"],
+            "ticketReference": TICKET_REFERENCE,
+            "cancelledAt": COMMON["cancelledAt"],
+            "cancellationReason": one_of(CancellationReason, "Why it ended."),
+            "refunds": {
+                "type": "array",
+                "items": ref("Refund"),
+                "minItems": 1,
+                "description": "Every payment that is asked back, in the order of asking.",
+            },
+            "refund": ref("Refund")
+            | {"description": "The refund of the payment that confirmed the booking, else the latest."},
+        },
+        optional=_SOMETIMES,
+    ),
+    "Pagination": thing(
+        "Where a page stands in its list.",
+        {
+            "page": _count("This page.", 1),
+            "limit": _count("The most entries that a page has.", 1),
+            "total": _count("Entries on all pages."),
+            "totalPages": _count("0 when the list is empty."),
+        },
+    ),
+    "ClosedEvent": thing(
+        "An event that nobody can reserve any more.",
+        {
+            "eventId": COMMON["eventId"],
+            "status": {"const": SaleStatus.CANCELLED.value},
+            "affectedBookings": _count("Bookings that end, or have ended, with the event."),
+            "remaining": _count("Those of them that are live still; the worker ends them."),
+        },
+    ),
+    "NewBooking": thing(
+        "What to reserve: all of the seats, or none.",
+        {
+            "eventId": COMMON["eventId"],
+            "seatIds": {
+                "type": "array",
+                "items": COMMON["seatId"],
+                "minItems": 1,
+                "maxItems": MAX_SEATS,
+                "uniqueItems": True,
+                "description": f"Seats of that event. More than {MAX_SEATS} are TOO_MANY_SEATS (422).",
+            },
+        },
+    )
+    | {"additionalProperties": False, "examples": [samples.ORDER]},
+    "EventCancellation": thing(
+        "Why an event is cancelled.",
+        {
+            "reason": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEXT,
+                "pattern": "^[^\\u0000]*$",
+                "description": "For people; it is published with `event.cancelled`. No NUL character.",
+            }
+        },
+    )
+    | {"additionalProperties": False, "examples": [{"reason": "The hall is flooded"}]},
+}

@@ -1,0 +1,35 @@
+"""A live service with something to find in it, for tools that read its description."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from booking_service.dev_tokens import DevTokens
+from tests.integration.http.jwks_server import Jwks
+from tests.integration.http_live.conftest import jwks, tokens
+from tests.integration.http_live.live import Live
+from tests.integration.openapi.scene import Scene, set_scene
+from tests.integration.postgres.conftest import postgres_template
+from tests.integration.postgres.stage import Stage
+from tests.integration.postgres_fixture import databases
+
+__all__ = ["jwks", "postgres_template", "tokens"]
+
+# So that holds end while the tools are at work, and the customers can reserve again.
+_WINDOW_SECONDS = "2"
+
+
+@pytest.fixture(scope="module")
+def live(postgres_url: str, postgres_template: str, tokens: DevTokens, jwks: Jwks) -> Iterator[Live]:
+    with (
+        databases(postgres_url) as create,
+        Stage.at(create(template=postgres_template)) as stage,
+        Live.over(stage, tokens, jwks, BOOKING_PAYMENT_WINDOW_SECONDS=_WINDOW_SECONDS) as live,
+    ):
+        yield live
+
+
+@pytest.fixture(scope="module")
+def scene(live: Live) -> Scene:
+    """Events, and bookings of the two customers in every status."""
+    return set_scene(live.stage)
