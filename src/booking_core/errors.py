@@ -122,7 +122,10 @@ class IdempotencyKeyReused(Refusal):
 
 
 class Failure(BookingError):
-    """Something is busy, unreachable or broken; nothing has changed, and trying later may help."""
+    """Something is busy, unreachable or broken, and trying later may help.
+
+    Nothing has changed, unless it is CommitOutcomeUnknown.
+    """
 
     retry_after: ClassVar[int] = 1
     """Whole seconds after which another try makes sense."""
