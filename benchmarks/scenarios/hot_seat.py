@@ -68,7 +68,10 @@ def _stampede(stage: _Stage, number: int, address: str, calm: float) -> Figures:
     crowd, keyed = _CROWDS[number]
     lines = (reserving.reservation(ground.token(each), stage.hot.event_id, [seat]) for each in range(_CUSTOMERS))
     wanted = ground.file("hot", "".join(lines))
-    side = reserving.requests_file(ground, "side", [stage.others[number + 1]], first_customer=_CUSTOMERS)
+    # Others each time: a customer may have three bookings open.
+    others = stage.others[number + 1]
+    beside = _CUSTOMERS + number * len(others.seat_ids)
+    side = reserving.requests_file(ground, "side", [others], first_customer=beside)
     with side_stream(address, side, rate=_RATE, seconds=stage.seconds + _MARGIN_SECONDS) as stream:
         time.sleep(_BEFORE_SECONDS)
         begin = time.time()

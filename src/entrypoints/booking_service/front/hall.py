@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 PATIENCE_SECONDS: Final = 0.4
 # In a lane nobody holds a thread or a connection, and most are told something soon; so it is with those who are told.
 LANE_PATIENCE_SECONDS: Final = 1.0
+# What one has found is told to all who were there. The next to look at the same seats goes in when they have been told,
+# so that one look does for all who have come meanwhile; but not later than this after it arrived.
+_HELD_BACK_SECONDS: Final = 0.2
 # So many wait for the crew's next free hands, out of our own.
 _AHEAD: Final = 1
 _LOOK_EVERY_SECONDS: Final = 0.05
@@ -38,6 +41,7 @@ class Hall:
     loop: AbstractEventLoop
     _lanes: Lanes = field(factory=Lanes, init=False)
     _ready: deque[Visit] = field(factory=deque, init=False)
+    _held_back: deque[Visit] = field(factory=deque, init=False)
     _telling: Telling = field(init=False)
     _pace: Pace = field(factory=Pace, init=False)
     _at_work: int = field(default=0, init=False)
@@ -61,6 +65,9 @@ class Hall:
 
     def _go_on(self) -> None:
         """Give the crew what it has hands for."""
+        if self._held_back and not self._telling.has_a_crowd:
+            self._ready.extend(self._held_back)
+            self._held_back.clear()
         while self._ready and self._at_work < self.crew.size + _AHEAD:
             visit = self._ready.popleft()
             if self._is_too_late(visit):
@@ -109,7 +116,9 @@ class Hall:
                 self._telling.add(other)
             else:
                 self._turn_away(other)
-        self._ready.extend(started)
+        for other in started:
+            is_one_of_the_crowd = found.concerns(visit, other) and self._telling.has_a_crowd
+            (self._held_back if is_one_of_the_crowd else self._ready).append(other)
 
     def _send_out(self, visit: Visit) -> None:
         """It was in its lanes, and is too late."""
@@ -132,7 +141,9 @@ class Hall:
         return perf_counter() - visit.arrived > PATIENCE_SECONDS
 
     def _look_later(self) -> None:
-        is_anybody_waiting = self._ready or self._lanes.is_anybody_waiting or self._telling.is_anybody_waiting
+        is_anybody_waiting = (
+            self._ready or self._held_back or self._lanes.is_anybody_waiting or self._telling.is_anybody_waiting
+        )
         if not self._is_looking and is_anybody_waiting:
             self._is_looking = True
             self.loop.call_later(_LOOK_EVERY_SECONDS, self._look)
@@ -143,6 +154,8 @@ class Hall:
         since = perf_counter() - LANE_PATIENCE_SECONDS
         for visit in (*self._lanes.impatient(since), *self._telling.impatient(since)):
             self._turn_away(visit)
+        while self._held_back and perf_counter() - self._held_back[0].arrived > _HELD_BACK_SECONDS:
+            self._ready.append(self._held_back.popleft())
         while self._ready and self._is_too_late(self._ready[0]):
             self._send_out(self._ready.popleft())
         self._go_on()

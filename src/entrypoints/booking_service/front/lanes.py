@@ -42,6 +42,12 @@ class Finding:
             return Verdict.BUSY
         return None
 
+    def concerns(self, finder: Visit, other: Visit) -> bool:
+        """Whether the other visit wants any of the seats that are taken."""
+        if finder.wish is None or other.wish is None or other.wish.event_id != finder.wish.event_id:
+            return False
+        return bool(other.wish.seats & self.taken)
+
 
 NOTHING = Finding()
 

@@ -61,6 +61,11 @@ class Telling:
         """Whether there is."""
         return bool(self._known or self._to_look_at or self._not_told)
 
+    @property
+    def has_a_crowd(self) -> bool:
+        """Whether there are more to be told than are told at once."""
+        return len(self._known) + len(self._to_look_at) > _TOLD_TOGETHER
+
     def add(self, visit: Visit) -> None:
         """One more, whose `taken` says what."""
         assert visit.wish is not None  # noqa: S101 - nobody else is told
