@@ -6,7 +6,6 @@ interpreter to each other. Thousands may wait here, each for the price of a coro
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -16,7 +15,7 @@ from granian._granian import RSGIProtocolClosed
 
 from booking_api.accounting import PROBES
 from booking_api.early import EarlyRequest
-from booking_api.limits import LONGEST_BODY
+from booking_service.front.bodies import Bodies
 from booking_service.front.crew import Crew
 from booking_service.front.hall import Hall
 from booking_service.front.visits import Answer, Visit, headers_of, wish_of
@@ -24,10 +23,8 @@ from booking_service.front.wsgi import Application, answer_of
 
 _log = structlog.get_logger(__name__)
 
-BODY_SECONDS: Final = 10.0
 # How long a thread keeps the interpreter while others want it: a reservation wants it a dozen times.
 _TURN_SECONDS: Final = 0.001
-_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class Front:
@@ -37,12 +34,13 @@ class Front:
         self._application = application
         self._crew = Crew("request", threads)
         self._crews_beside = {path: Crew(path.strip("/"), 1) for path in PROBES}
+        self._bodies: Bodies | None = None
         self._hall: Hall | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by granian in the process that serves, before the first request."""
         sys.setswitchinterval(_TURN_SECONDS)
-        self._hall = Hall(self._application, self._crew, loop)
+        self._bodies, self._hall = Bodies(loop), Hall(self._application, self._crew, loop)
         self._crew.start()
         for crew in self._crews_beside.values():
             crew.start()
@@ -62,15 +60,15 @@ class Front:
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
         method, path, headers = scope.method, scope.path, headers_of(scope)
         arrived = perf_counter()
+        assert self._bodies is not None and self._hall is not None  # noqa: S101, PT018 - granian has called __rsgi_init__
         try:
-            body = await _body_of(method, headers, protocol)
+            body = await self._bodies.read(method, headers, protocol)
         except TimeoutError:
             return self._application.early.late_body(EarlyRequest(method, headers, arrived))
         # A body may take its time: the request has arrived when all of it has.
         visit = Visit(EarlyRequest(method, headers, perf_counter()), scope, body, wish_of(method, path, headers, body))
         if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
             return await self._beside(self._crews_beside[path], visit)
-        assert self._hall is not None  # noqa: S101 - granian has called __rsgi_init__
         return await self._hall.admit(visit)
 
     async def _beside(self, crew: Crew, visit: Visit) -> Answer:
@@ -88,24 +86,3 @@ class Front:
 
         crew.do(work)
         return await answer
-
-
-async def _body_of(method: str, headers: Mapping[str, str], protocol: Any) -> bytes:
-    """The body, or as much of it as shows that it is too long. Raises TimeoutError."""
-    length = headers.get("content-length")
-    if length == "0" or (length is None and method in _WITHOUT_BODY and "transfer-encoding" not in headers):
-        return b""
-    async with asyncio.timeout(BODY_SECONDS):
-        if length is not None and length.isascii() and length.isdigit() and int(length) <= LONGEST_BODY:
-            whole: bytes = await protocol()
-            return whole
-        return await _beginning(protocol, LONGEST_BODY + 1)
-
-
-async def _beginning(protocol: Any, most: int) -> bytes:
-    body = bytearray()
-    async for chunk in protocol:
-        body += chunk
-        if len(body) >= most:
-            break
-    return bytes(body[:most])

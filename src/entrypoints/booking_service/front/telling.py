@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 # A crowd is told in small groups with pauses, so many times as long, in which everything else happens: whoever is told
 # comes back at once, and without pauses the loop would do nothing else.
 _TOLD_TOGETHER: Final = 8
-_PAUSES: Final = 2.0
+_PAUSES: Final = 3.0
 # A thread takes turns with the loop by itself, but a crowd would keep it busy all the time.
 _PAUSES_OF_THREAD: Final = 1.0
 # They share one question to the store.

@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from booking_api.limits import LONGEST_BODY
-from booking_service.front import front
-from booking_service.front.front import _body_of
+from booking_service.front import bodies
+from booking_service.front.bodies import Bodies
 
 
 class Protocol:
-    """granian's, for one request: these chunks, and then silence if `stalls`."""
+    """granian's, for one request: these chunks, and then silence if `stalls`, until it is to `go_on`."""
 
     def __init__(self, *chunks: bytes, stalls: bool = False) -> None:
         self.chunks, self.stalls, self.read = chunks, stalls, 0
+        self.go_on = asyncio.Event()
 
     async def __call__(self) -> bytes:
         return b"".join([chunk async for chunk in self])
@@ -24,11 +25,14 @@ class Protocol:
             self.read += 1
             yield chunk
         if self.stalls:
-            await asyncio.Event().wait()
+            await self.go_on.wait()
 
 
 def body_of(method: str, headers: Mapping[str, str], protocol: Protocol) -> bytes:
-    return asyncio.run(_body_of(method, headers, protocol))
+    async def read() -> bytes:
+        return await Bodies(asyncio.get_running_loop()).read(method, headers, protocol)
+
+    return asyncio.run(read())
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "5"}, {"transfer-encoding": "chunked"}, {}])
@@ -52,7 +56,39 @@ def test_no_more_is_read_than_shows_that_it_is_too_long(length: dict[str, str]) 
 
 @pytest.mark.parametrize("headers", [{"content-length": "10"}, {}])
 def test_a_body_that_does_not_come_is_given_up(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
 
     with pytest.raises(TimeoutError):
         body_of("POST", headers, Protocol(b"{", stalls=True))
+
+
+def test_one_that_is_late_is_the_only_one_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+    asked = {"content-length": "10"}
+
+    async def read() -> tuple[bytes | BaseException, bytes | BaseException]:
+        all_bodies = Bodies(asyncio.get_running_loop())
+        late = asyncio.create_task(all_bodies.read("POST", asked, Protocol(b"{", stalls=True)))
+        await asyncio.sleep(0.15)
+        slow = Protocol(b"in time", stalls=True)
+        in_time = asyncio.create_task(all_bodies.read("POST", asked, slow))
+        await asyncio.wait([late])
+        assert not in_time.done()
+        slow.go_on.set()
+        return await asyncio.gather(late, in_time, return_exceptions=True)
+
+    given_up, whole = asyncio.run(read())
+    assert isinstance(given_up, TimeoutError)
+    assert whole == b"in time"
+
+
+def test_a_reader_that_is_cancelled_by_others_is_cancelled() -> None:
+    async def read() -> None:
+        reader = Bodies(asyncio.get_running_loop()).read("POST", {"content-length": "10"}, Protocol(stalls=True))
+        task = asyncio.create_task(reader)
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(read())

@@ -7,6 +7,7 @@ import pytest
 from booking_api.crowd import TAKEN
 from booking_api.early import EarlyAnswer
 from booking_service.front import hall as hall_module
+from booking_service.front import telling
 from tests.unit.booking_service.front.hall_stage import OTHER, SEAT, Stage, impatient, run
 
 __all__ = ["impatient"]
@@ -62,6 +63,42 @@ def test_whose_matter_is_another_after_the_look_the_application_tells() -> None:
         assert [(await each)[2] for each in answers] == [b"answered"] * 3
         known = frozenset({SEAT})
         assert [environ[TAKEN] for environ in stage.application.served] == [frozenset(), known, known]
+
+    run(test)
+
+
+def test_the_next_look_waits_until_the_crowd_has_been_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(stage: Stage) -> None:
+        monkeypatch.setattr(telling, "_PAUSES", 1000)
+        stage.application.found = frozenset({SEAT})
+        crowd = [stage.admit(SEAT) for _ in range(20)]
+        newcomers = [stage.admit(SEAT, ago=-0.01) for _ in range(3)]
+        await stage.hands.work()
+
+        assert sum(each.done() for each in crowd) == 1 + telling._TOLD_TOGETHER
+        assert stage.hands.tasks == []
+        monkeypatch.setattr(telling, "_PAUSES", 0)
+        await stage.work_off(23)
+        assert [(await each)[0] for each in (*crowd, *newcomers)] == [409] * 23
+        assert len(stage.application.served) == 2
+
+    run(test)
+
+
+def test_nobody_is_held_back_for_long(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    async def test(stage: Stage) -> None:
+        monkeypatch.setattr(telling, "_PAUSES", 1_000_000)
+        monkeypatch.setattr(hall_module, "_HELD_BACK_SECONDS", 0.01)
+        stage.application.found = frozenset({SEAT})
+        for _ in range(20):
+            stage.admit(SEAT)
+        newcomer = stage.admit(SEAT, ago=-0.01)
+        await stage.hands.work()
+        while not stage.hands.tasks:
+            await asyncio.sleep(0.001)
+        await stage.hands.work()
+
+        assert (await newcomer)[2] == b"answered"
 
     run(test)
 

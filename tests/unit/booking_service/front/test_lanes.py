@@ -53,6 +53,19 @@ def test_the_same_seat_or_the_same_customer_waits(second: Visit) -> None:
     assert lanes.leave(second, NOTHING) == ([], [])
 
 
+def test_a_finding_concerns_those_who_want_one_of_its_seats() -> None:
+    finder, other = visit(1), visit(1, 2)
+    assert other.wish is not None
+    elsewhere = visit(1)
+    elsewhere.wish = evolve(other.wish, event_id=UUID(int=98))
+
+    assert taken(1).concerns(finder, other)
+    assert not taken(1).concerns(finder, visit(2))
+    assert not taken(1).concerns(finder, elsewhere)
+    assert not taken(1).concerns(finder, Visit(EarlyRequest("GET", {}, 0.0), None, b""))
+    assert not NOTHING.concerns(finder, other)
+
+
 def test_who_came_first_goes_first() -> None:
     lanes = Lanes()
     first, second, third = (visit(1, user=name) for name in "abc")
