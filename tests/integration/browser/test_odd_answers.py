@@ -2,8 +2,9 @@
 
 import re
 import time
+from contextlib import suppress
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.integration.browser.conftest import OpenMap
 from tests.integration.browser.seat_map import stage_of
@@ -25,7 +26,9 @@ def test_our_own_hold_is_nobody_elses_before_its_answer_is_here(open_map: OpenMa
         pass
     page.expect_seat("Row K, seat 20", "picked by you")
     expect(page.page.get_by_role("alert")).to_be_empty()
-    kept[0].fulfill(response=held)
+    for route in kept:  # on a busy machine the page may have asked again meanwhile
+        with suppress(Error):
+            route.fulfill(response=held)
     page.expect_heading("1 seat held for you")
 
 
