@@ -11,8 +11,11 @@ from attrs import frozen
 
 from booking_api.metrics import HttpMetrics
 
-_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Those that figures, log and traces name; whatever else is sent is OTHER there."""
+ALIVE: Final = "/healthz"
+"""Is answered without waiting for anything."""
+PROBES: Final = frozenset({ALIVE, "/readyz", "/metrics"})
 """The routes that orchestrators and monitoring ask again and again."""
 _LONGEST_REASON: Final = 300
 
@@ -86,7 +89,7 @@ class Accounting:
 
 def _label(method: str) -> str:
     """The method as figures and log name it; those that HTTP does not know are OTHER."""
-    return method if method in _METHODS else "OTHER"
+    return method if method in METHODS else "OTHER"
 
 
 def _level_of(route: str, status: int) -> int:

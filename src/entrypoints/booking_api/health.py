@@ -4,6 +4,7 @@ from attrs import frozen
 from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from booking_api.accounting import ALIVE
 from booking_api.envelope import success
 from booking_api.errors import refused
 from booking_api.readiness import Readiness
@@ -13,7 +14,7 @@ from booking_api.service import Service
 def add_health_routes(app: Flask, service: Service) -> None:
     """`/healthz`, `/readyz` and `/metrics`."""
     routes = HealthRoutes(service, Readiness(service.store))
-    app.add_url_rule("/healthz", "healthz", routes.healthz, methods=["GET"])
+    app.add_url_rule(ALIVE, "healthz", routes.healthz, methods=["GET"])
     app.add_url_rule("/readyz", "readyz", routes.readyz, methods=["GET"])
     app.add_url_rule("/metrics", "metrics", routes.metrics, methods=["GET"])
 

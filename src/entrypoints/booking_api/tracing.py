@@ -7,12 +7,12 @@ that has this application within it.
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter, time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from structlog.contextvars import bound_contextvars
 
-from booking_api.accounting import PROBES
+from booking_api.accounting import METHODS, PROBES
 from booking_api.crowd import ARRIVED
 from booking_core.tracing import traced_as
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-_KNOWN: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def tracer_provider() -> "TracerProvider | None":
@@ -62,7 +61,7 @@ class TracedRequests:
         from opentelemetry import propagate
         from opentelemetry.trace import SpanKind
 
-        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in _KNOWN else "_OTHER"
+        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "_OTHER"
         with self._tracer.start_as_current_span(
             method,
             context=propagate.extract(_headers_in(environ)),

@@ -32,6 +32,9 @@ _METRICS_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Connections wait here, not in the kernel's queue, whose overflow the customers would feel as seconds of silence.
 _BACKLOG: Final = 2048
 _CONNECTIONS_PER_PROCESS: Final = 4096
+# Each hands requests to the event loop one at a time, and for each it waits its turn for the interpreter: with a single
+# one, new connections waited longer than 100 ms in an overload.
+_RUNTIME_THREADS: Final = 2
 # Request line and headers together; for HTTP/1.1 it is granian's buffer, of which bodies need no more either.
 _LONGEST_HEAD: Final = 64 * 1024
 _NEW_OBJECTS_BEFORE_GC: Final = 20_000
@@ -71,6 +74,7 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
             interface=Interfaces.RSGI,
             loop=Loops.uvloop,  # half of asyncio's CPU for what the front does
             workers=address.workers,
+            runtime_threads=_RUNTIME_THREADS,
             backlog=_BACKLOG,
             backpressure=_CONNECTIONS_PER_PROCESS,
             http1_settings=HTTP1Settings(max_buffer_size=_LONGEST_HEAD),

@@ -32,8 +32,8 @@ answers HEAD.
 
 **Limits.** Bodies have at most {LONGEST_BODY // 1024} KB, and 10 s to arrive; the request line and headers together \
 64 KB, beyond which the server refuses or closes the connection without this envelope. Lists have at most \
-{LARGEST_LIMIT} entries on a page. There is no limit on requests per second: whoever would have to wait for half a \
-second is told SERVICE_BUSY at once.
+{LARGEST_LIMIT} entries on a page. There is no limit on requests per second: whoever would have to wait for \
+long is told SERVICE_BUSY at once.
 
 **Browsers.** Pages of the configured origins may call this (CORS): answers to them have \
 `Access-Control-Allow-Origin` and `Vary: Origin`, and preflights are answered with 204.

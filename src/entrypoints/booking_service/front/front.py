@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 from granian._granian import RSGIProtocolClosed
 
-from booking_api.accounting import PROBES
+from booking_api.accounting import ALIVE, PROBES
 from booking_api.early import EarlyRequest
 from booking_service.front.bodies import Bodies
 from booking_service.front.crew import Crew
@@ -28,12 +28,15 @@ _TURN_SECONDS: Final = 0.001
 
 
 class Front:
-    """One for each process. `threads` requests are in the application at once, and one more for each of PROBES."""
+    """One for each process. `threads` requests are in the application at once, and one more for each of PROBES.
+
+    ALIVE is answered in the event loop.
+    """
 
     def __init__(self, application: Application, threads: int) -> None:
         self._application = application
         self._crew = Crew("request", threads)
-        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in PROBES}
+        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in PROBES - {ALIVE}}
         self._bodies: Bodies | None = None
         self._hall: Hall | None = None
 
@@ -66,10 +69,17 @@ class Front:
         except TimeoutError:
             return self._application.early.late_body(EarlyRequest(method, headers, arrived))
         # A body may take its time: the request has arrived when all of it has.
-        visit = Visit(EarlyRequest(method, headers, perf_counter()), scope, body, wish_of(method, path, headers, body))
+        request = EarlyRequest(method, headers, perf_counter())
         if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
-            return await self._beside(self._crews_beside[path], visit)
-        return await self._hall.admit(visit)
+            return await self._probed(path, Visit(request, scope, body))
+        if self._hall.is_full:  # before anything else is done for it, but not before its body is read:
+            return self._hall.refuse(request)  # who is still sending might not get to see the answer
+        return await self._hall.admit(Visit(request, scope, body, wish_of(method, path, headers, body)))
+
+    async def _probed(self, path: str, visit: Visit) -> Answer:
+        if path == ALIVE:  # waits for nothing, and so not for a thread either
+            return answer_of(self._application, visit)
+        return await self._beside(self._crews_beside[path], visit)
 
     async def _beside(self, crew: Crew, visit: Visit) -> Answer:
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 from attrs import define, field
 
+from booking_api.early import EarlyRequest
 from booking_service.front.crew import Crew, Task
 from booking_service.front.lanes import NOTHING, Finding, Lanes, Verdict
 from booking_service.front.pace import Pace
@@ -19,7 +20,9 @@ from booking_service.front.wsgi import Application, answer_of
 
 _log = structlog.get_logger(__name__)
 
-# Whoever has not got in by then is turned away: an answer later than half a second is late (spec 4.1).
+# Whoever would wait longer, by the pace of the moment, is refused at once.
+LONGEST_WAIT_SECONDS: Final = 0.2
+# Whoever has not got in by then is turned away after all: an answer later than half a second is late (spec 4.1).
 PATIENCE_SECONDS: Final = 0.4
 # In a lane nobody holds a thread or a connection, and most are told something soon; so it is with those who are told.
 LANE_PATIENCE_SECONDS: Final = 1.0
@@ -55,13 +58,25 @@ class Hall:
     def admit(self, visit: Visit) -> "Future[Answer]":
         """The answer, when there is one."""
         visit.answer = self.loop.create_future()
-        if self._pace.wait_for(len(self._ready)) > PATIENCE_SECONDS:
-            self._turn_away(visit)
-        elif self._lanes.enter(visit):
+        if self._lanes.enter(visit):
             self._ready.append(visit)
             self._go_on()
         self._look_later()
         return visit.answer
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would wait too long."""
+        return self._pace.wait_for(len(self._ready)) > LONGEST_WAIT_SECONDS
+
+    def refuse(self, request: EarlyRequest) -> Answer:
+        """SERVICE_BUSY, counted; logged now and then."""
+        self._turned_away += 1
+        now = perf_counter()
+        if now - self._said_at > _SAY_EVERY_SECONDS:
+            _log.warning("front.turned_away", requests=self._turned_away, waiting=len(self._ready))
+            self._said_at, self._turned_away = now, 0
+        return self.application.early.busy(request)
 
     def _go_on(self) -> None:
         """Give the crew what it has hands for."""
@@ -126,12 +141,7 @@ class Hall:
         self._leave(visit, NOTHING)
 
     def _turn_away(self, visit: Visit) -> None:
-        self._answer(visit, self.application.early.busy(visit.request))
-        self._turned_away += 1
-        now = perf_counter()
-        if now - self._said_at > _SAY_EVERY_SECONDS:
-            _log.warning("front.turned_away", requests=self._turned_away, waiting=len(self._ready))
-            self._said_at, self._turned_away = now, 0
+        self._answer(visit, self.refuse(visit.request))
 
     def _answer(self, visit: Visit, answer: Answer) -> None:
         if not visit.answer.done():  # it is when the caller has gone

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from attrs import define, field
 
 from booking_service.front import Front
+from booking_service.front.hall import Hall
 from tests.unit.booking_service.front.hall_stage import Application
 from tests.unit.booking_service.front.test_wsgi import Scope
 
@@ -76,3 +79,30 @@ def test_a_mistake_of_the_fronts_own_is_answered_in_the_envelope(monkeypatch: py
     [(status, _, body)] = answers_to(Application(), "/api/v1/events")
 
     assert (status, json.loads(body)["error"]["code"]) == (500, "INTERNAL_ERROR")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/api/v1/events", 503), ("/api/v1/bookings", 503), ("/healthz", 409)])
+def test_when_the_hall_is_full_only_the_probes_are_served(
+    path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hall, "is_full", True)
+    application = Application()
+
+    [(answered, _, _)] = answers_to(application, path, method="POST", body=b"{}")
+
+    assert answered == status
+    assert len(application.served) == (1 if path == "/healthz" else 0)
+
+
+def test_whether_it_is_alive_is_answered_by_the_loop_itself() -> None:
+    threads = []
+
+    class Noting(Application):
+        def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            threads.append(threading.current_thread())
+            return super().__call__(environ, start_response)
+
+    for path in ("/healthz", "/readyz", "/api/v1/events"):
+        answers_to(Noting(), path)
+
+    assert [thread is threading.main_thread() for thread in threads] == [True, False, False]

@@ -1,11 +1,12 @@
 """Who gets in, who is told, who is turned away: over a crew whose hands the test moves."""
 
 import asyncio
+from time import perf_counter
 
 import pytest
 
 from booking_api.crowd import TAKEN
-from booking_api.early import EarlyAnswer
+from booking_api.early import EarlyAnswer, EarlyRequest
 from booking_service.front import hall as hall_module
 from booking_service.front import telling
 from tests.unit.booking_service.front.hall_stage import OTHER, SEAT, Stage, impatient, run
@@ -193,19 +194,33 @@ def test_nobody_waits_in_vain_while_the_crew_is_stuck(monkeypatch: pytest.Monkey
     run(test)
 
 
-def test_when_the_queue_is_too_long_the_next_is_refused_at_once() -> None:
+def test_it_is_full_when_the_next_would_wait_too_long() -> None:
     async def test(stage: Stage) -> None:
         for _ in range(200):
             stage.admit()
         for _ in range(100):
             await stage.hands.work()
-        stage.hall._pace._between = 0.1  # what it measures is the machine's
+        waiting = len(stage.hall._ready)
 
-        refused = stage.admit()
+        # What it measures is the machine's.
+        full = []
+        for share in (0.99, 1.01):
+            stage.hall._pace._between = hall_module.LONGEST_WAIT_SECONDS / waiting * share
+            full.append(stage.hall.is_full)
 
-        assert refused.done()
-        assert (await refused)[0] == 503
+        assert full == [False, True]
         await stage.hands.work_off()
+
+    run(test)
+
+
+def test_a_refusal_is_counted_and_says_when_to_come_again() -> None:
+    async def test(stage: Stage) -> None:
+        status, headers, body = stage.hall.refuse(EarlyRequest("POST", {"x-correlation-id": "c-1"}, perf_counter()))
+
+        assert (status, dict(headers)["Retry-After"], b"SERVICE_BUSY" in body) == (503, "1", True)
+        assert dict(headers)["X-Correlation-Id"] == "c-1"
+        assert stage.counted == 1
 
     run(test)
 
