@@ -1,6 +1,6 @@
 """Reads over what is committed, each of one moment."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count, takewhile
 from typing import TypeVar
@@ -84,6 +84,14 @@ class MemoryQueries:
             ]
             shown.sort(key=lambda seat: (seat.row, seat.number, seat.seat_id))
             return [SeatOnMap(seat=seat, status=self._status((event_id, seat.seat_id), now)) for seat in shown]
+
+        return self._at_once(read)
+
+    def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        def read(now: datetime) -> dict[UUID, SeatStatus]:
+            rows = ((each, self._tables.seats.get((event_id, each))) for each in seat_ids)
+            known = (each for each, row in rows if row is not None and not row.withdrawn)
+            return {each: self._status((event_id, each), now) for each in known}
 
         return self._at_once(read)
 

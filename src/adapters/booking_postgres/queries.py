@@ -1,6 +1,6 @@
 """Reading bookings, events and seats: the effective status everywhere, whether a sweep has been or not."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
@@ -23,6 +23,7 @@ from booking_core.ports.queries import (
     Statistics,
 )
 from booking_core.ports.repositories import Closure
+from booking_core.values import SeatStatus
 from booking_postgres import lists
 from booking_postgres.batch import Rows, Statement
 from booking_postgres.events import closure_of
@@ -110,6 +111,9 @@ class PostgresQueries:
 
     def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
         return self.seat_maps.of(event_id)
+
+    def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        return self.seat_maps.statuses(event_id, seat_ids)
 
     def open_closures(self) -> Sequence[Closure]:
         return [closure_of(row) for row in self.reader.rows(Statement(_OPEN_CLOSURES, {}))]

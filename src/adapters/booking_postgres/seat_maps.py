@@ -9,7 +9,7 @@ as impossible; all that could come of it is an old price on the map, for reservi
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from struct import Struct
 from threading import Lock
 from typing import Final
@@ -33,15 +33,24 @@ _FINGERPRINT: Final = """
         uuid_hash_extended(s.seat_id, 2 * s.number::bigint + s.withdrawn::integer)))) AS seats
     FROM booking.seats s WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
 """
+_SHOWN: Final = """
+    CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE' WHEN c.held_until IS NULL THEN 'SOLD'
+         ELSE 'HELD' END
+"""
+_WITH_CLAIMS: Final = """
+    booking.seats s LEFT JOIN booking.claims c
+        ON c.slot = s.slot AND c.event_id = s.event_id AND c.seat_id = s.seat_id AND c.ended_at IS NULL
+    WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
+"""
+_SOME: Final = f"""
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
+    SELECT s.seat_id, {_SHOWN} FROM clock, {_WITH_CLAIMS} AND s.seat_id = ANY(%(seat_ids)s) AND NOT s.withdrawn
+"""  # noqa: S608
 # A withdrawn seat is shown as long as somebody has it.
 _ALL: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT})
-    SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL,
-           CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE'
-                WHEN c.held_until IS NULL THEN 'SOLD' ELSE 'HELD' END
-    FROM clock, fingerprint, booking.seats s LEFT JOIN booking.claims c
-        ON c.slot = s.slot AND c.event_id = s.event_id AND c.seat_id = s.seat_id AND c.ended_at IS NULL
-    WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
+    SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL, {_SHOWN}
+    FROM clock, fingerprint, {_WITH_CLAIMS}
     ORDER BY s.row_name, s.number, s.seat_id
 """  # noqa: S608
 # Ids one after the other, 16 bytes each: an array of them would be read and written one by one.
@@ -132,6 +141,11 @@ class SeatMaps:
         entries = [_entry(row) for row in rows]
         self._remember(event_id, _plan_of(rows, entries) if rows else None)
         return [entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]]
+
+    def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        """See `booking_core.ports.Queries.seat_statuses`."""
+        values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
+        return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
 
     def _known(self, event_id: UUID) -> _Plan | None:
         with self._turn:

@@ -113,6 +113,31 @@ class ClaimsContract:
         assert scene_of(scenery.store, scenery.request(0, user="alan")).taken == frozenset(scenery.ids(0))
         assert scenery.stored(second).is_live
 
+    def test_how_it_is_with_some_seats_can_be_asked_without_locks(self, store_harness: StoreHarness) -> None:
+        scenery, other = Scenery.of(store_harness), Scenery.of(store_harness)
+        scenery.reserve(0, user="alan", window=1)
+        scenery.cancel(scenery.reserve(1, user="grace"))
+        scenery.reserve(2, 3, user="grace")
+        scenery.pay(scenery.reserve(4, user="alan"))
+        store_harness.advance(2)
+
+        ask, event_id = scenery.store.queries.seat_statuses, scenery.event.event_id
+        free, held, sold = SeatStatus.AVAILABLE, SeatStatus.HELD, SeatStatus.SOLD
+        wanted = scenery.ids(0, 1, 2, 4, 5)
+        assert ask(event_id, [*wanted, uuid4()]) == dict(zip(wanted, (free, free, held, sold, free), strict=True))
+        assert ask(event_id, []) == ask(other.event.event_id, wanted) == ask(uuid4(), wanted) == {}
+
+    def test_nothing_is_said_of_a_withdrawn_seat(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        scenery.reserve(0)
+        with scenery.store.unit_of_work() as uow:
+            uow.events.withdraw_seats(scenery.event.event_id, scenery.ids(2, 3, 4, 5))
+            uow.commit()
+
+        statuses = scenery.store.queries.seat_statuses(scenery.event.event_id, scenery.ids(0, 1, 2))
+
+        assert statuses == dict.fromkeys(scenery.ids(2), SeatStatus.AVAILABLE)
+
     def test_an_overdue_holder_is_handed_over_and_not_taken(self, store_harness: StoreHarness) -> None:
         scenery = Scenery.of(store_harness)
         late = [scenery.reserve(0, 1, user="grace", window=1), scenery.reserve(2, user="alan", window=1)]

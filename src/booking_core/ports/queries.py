@@ -1,6 +1,6 @@
 """Reading without changing: no locks, no writes, each answer of one moment of the database's clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -159,6 +159,10 @@ class Queries(Protocol):
         A withdrawn seat is shown for as long as it has a live claim. The same tuple twice says that nothing has
         changed in between; other sequences say nothing.
         """
+        ...
+
+    def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        """The status of each of these seats, an overdue hold being AVAILABLE; none of a seat unknown or withdrawn."""
         ...
 
     def open_closures(self) -> Sequence[Closure]:

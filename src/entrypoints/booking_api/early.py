@@ -19,7 +19,7 @@ from booking_api.idempotency import idempotency_key_from
 from booking_api.invalid import InvalidRequest
 from booking_api.token_keys import KeysUnavailable
 from booking_api.tokens import Identity, TokenRefused, TokenVerifier
-from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, ServiceBusy
+from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store
 
 EarlyAnswer = tuple[int, list[tuple[str, str]], bytes]
@@ -83,6 +83,10 @@ class EarlyAnswers:
         identity = self._verifier.remembered(request.headers.get("authorization"))
         wanted = None if identity is None else _wanted(request, body, identity)
         return None if wanted is None or wanted.key is not None else self._refused(request, wanted, taken)
+
+    def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        """How it is with these seats now (see `Queries.seat_statuses`); waits for that. Raises ServiceBusy."""
+        return self._store.queries.seat_statuses(event_id, seat_ids)
 
     def taken_after_a_look(self, told: Sequence[Told]) -> list[EarlyAnswer | None]:
         """As `taken` for several, whose tokens are verified and whose idempotency keys are looked up; waits for both.

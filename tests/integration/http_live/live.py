@@ -3,6 +3,7 @@
 import http.client
 import json
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +69,14 @@ class Customer:
         response = self._connection.getresponse()
         body = response.read()
         return Answer(response.status, body, response.headers)
+
+    def insist(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """As `call`; whoever is told that the service is busy, as on a busy machine anybody may be, asks again."""
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        while (answer := self.call(method, path, body, **headers)).status == 503:
+            assert answer.refusal == (503, "SERVICE_BUSY")
+            assert time.monotonic() < give_up_at, "the service is busy for good"
+        return answer
 
     def close(self) -> None:
         self._connection.close()

@@ -71,7 +71,7 @@ def test_a_stop_under_load_leaves_nobody_without_an_answer(own_live: Live) -> No
     stage = own_live.stage
     stage.set_up(seats=100)
     crowd, others, slow = ([Caller(own_live) for _ in range(size)] for size in (30, 40, 4))
-    witnesses = [Caller(own_live) for _ in range(8)]
+    witnesses = [Caller(own_live) for _ in range(24)]  # each of the threads that hear has some of them
     with stage.outsider() as outsider:
         outsider.execute("LOCK TABLE booking.seats IN ACCESS EXCLUSIVE MODE")
         ends = [caller.begin(f"slow-{place}", place) for place, caller in enumerate(slow, 90)]

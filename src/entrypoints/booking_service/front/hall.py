@@ -14,7 +14,7 @@ from booking_api.early import EarlyRequest
 from booking_service.front.crew import Crew, Task
 from booking_service.front.lanes import NOTHING, Finding, Lanes, Verdict
 from booking_service.front.pace import Pace
-from booking_service.front.telling import Group, Telling, tell
+from booking_service.front.telling import NOT_LOOKED_AT, Group, Telling, tell
 from booking_service.front.visits import Answer, Visit
 from booking_service.front.wsgi import Application, answer_of
 
@@ -53,16 +53,19 @@ class Hall:
     _said_at: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._telling = Telling(self.application, self.loop, self._answer, self._go_on)
+        self._telling = Telling(self.application, self.loop, self._answer, self._go_on, self._enter)
 
     def admit(self, visit: Visit) -> "Future[Answer]":
         """The answer, when there is one."""
         visit.answer = self.loop.create_future()
+        self._enter(visit)
+        self._look_later()
+        return visit.answer
+
+    def _enter(self, visit: Visit) -> None:
         if self._lanes.enter(visit):
             self._ready.append(visit)
             self._go_on()
-        self._look_later()
-        return visit.answer
 
     @property
     def is_full(self) -> bool:
@@ -126,11 +129,10 @@ class Hall:
     def _leave(self, visit: Visit, found: Finding) -> None:
         told, started = self._lanes.leave(visit, found)
         for other, verdict in told:
-            if verdict is Verdict.TAKEN:
-                other.taken = found.taken
-                self._telling.add(other)
-            else:
+            if verdict is Verdict.BUSY:
                 self._turn_away(other)
+            else:
+                self._telling.add(other, found.taken if verdict is Verdict.TAKEN else NOT_LOOKED_AT)
         for other in started:
             is_one_of_the_crowd = found.concerns(visit, other) and self._telling.has_a_crowd
             (self._held_back if is_one_of_the_crowd else self._ready).append(other)

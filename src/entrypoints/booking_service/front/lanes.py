@@ -18,6 +18,7 @@ class Verdict(Enum):
     """What those who wait are told."""
 
     TAKEN = "taken"
+    TAKEN_IN_PART = "taken in part"
     BUSY = "busy"
 
 
@@ -32,12 +33,13 @@ class Finding:
         """What it means for another wish.
 
         It is taken if everything it wants was looked at and something of it is taken: then all of that is known. It is
-        held up if it wants everything that the finder wanted and did not get to see.
+        taken in part if some of it is taken and the rest has to be looked at. It is held up if it wants everything that
+        the finder wanted and did not get to see.
         """
         if other.event_id != finder.event_id:
             return None
-        if other.seats <= finder.seats and other.seats & self.taken:
-            return Verdict.TAKEN
+        if other.seats & self.taken:
+            return Verdict.TAKEN if other.seats <= finder.seats else Verdict.TAKEN_IN_PART
         if self.held_up and other.seats >= finder.seats:
             return Verdict.BUSY
         return None
@@ -109,6 +111,8 @@ class Lanes:
             verdict = None
             if finder.wish is not None and other.wish is not None and other.arrived < finder.began:
                 verdict = found.verdict(finder.wish, other.wish)
+                if verdict is Verdict.TAKEN_IN_PART and other.was_looked_at:
+                    verdict = None
             if verdict is None:
                 waiting.append(other)
             else:

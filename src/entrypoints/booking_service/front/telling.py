@@ -1,9 +1,9 @@
 """Telling a crowd that what it wants is taken, without those who want something else noticing.
 
 Most are told by the event loop itself. For some a look is needed, in a thread: whoever has an idempotency key may have
-been answered before, which the store knows, and a token that is new has to be verified. Whose matter is another after
-that look goes through the application. Of these threads there is one at a time, and whoever it does not get to in time
-is told to come again.
+been answered before, and whoever wants other seats besides has to hear of those too, which the store knows; and a token
+that is new has to be verified. Whose matter is another after that look goes through the application. Of these threads
+there is one at a time, and whoever it does not get to in time is told to come again.
 """
 
 from asyncio import AbstractEventLoop
@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter, thread_time
 from typing import Final
+from uuid import UUID
 
 import structlog
 from attrs import define, field, frozen
 
 from booking_api.early import Told
+from booking_core import SeatStatus, ServiceBusy
 from booking_service.front.visits import Answer, Visit
 from booking_service.front.wsgi import Application, answer_of
 
@@ -29,6 +31,8 @@ _PAUSES: Final = 3.0
 _PAUSES_OF_THREAD: Final = 1.0
 # They share one question to the store.
 _LOOKED_AT_TOGETHER: Final = 32
+NOT_LOOKED_AT: Final[frozenset[UUID]] = frozenset()
+"""Of somebody who wants seats that are taken, but not all of whose seats have been looked at."""
 
 
 @frozen(eq=False)
@@ -43,13 +47,15 @@ class Group:
 class Telling:
     """Those who are to be told, each once. Used by the thread of the event loop, but for what a Group does.
 
-    `answer` is called with what somebody is told; `go_on` when it may be time for the next group.
+    `answer` is called with what somebody is told; `go_on` when it may be time for the next group; `go_back` with
+    whoever is not to be told after all, since a look found none of the seats taken.
     """
 
     application: Application
     loop: AbstractEventLoop
     answer: Callable[[Visit, Answer], None]
     go_on: Callable[[], None]
+    go_back: Callable[[Visit], None]
     _known: deque[Visit] = field(factory=deque, init=False)
     _to_look_at: deque[Visit] = field(factory=deque, init=False)
     _not_told: deque[Visit] = field(factory=deque, init=False)
@@ -66,10 +72,11 @@ class Telling:
         """Whether there are more to be told than are told at once."""
         return len(self._known) + len(self._to_look_at) > _TOLD_TOGETHER
 
-    def add(self, visit: Visit) -> None:
-        """One more, whose `taken` says what."""
+    def add(self, visit: Visit, taken: frozenset[UUID]) -> None:
+        """One more, and which seats are taken; or NOT_LOOKED_AT."""
         assert visit.wish is not None  # noqa: S101 - nobody else is told
-        if visit.wish.has_key:
+        visit.taken = taken
+        if visit.wish.has_key or taken is NOT_LOOKED_AT:
             self._to_look_at.append(visit)
         else:
             self._known.append(visit)
@@ -89,10 +96,12 @@ class Telling:
     def told(self, group: Group, answers: "Sequence[Answer | None]", took: float) -> None:
         """The outcome of a group, and the CPU seconds that it has taken."""
         for visit, answer in zip(group.visits, answers, strict=True):
-            if answer is None:
+            if answer is not None:
+                self.answer(visit, answer)
+            elif visit.taken:
                 self._not_told.append(visit)
             else:
-                self.answer(visit, answer)
+                self.go_back(visit)
         self.loop.call_later(took * _PAUSES_OF_THREAD, self._resume)
 
     def impatient(self, since: float) -> Iterator[Visit]:
@@ -133,10 +142,30 @@ class Telling:
         """In a thread."""
         early = self.application.early
         try:
-            return early.taken_after_a_look([Told(visit.request, visit.body, visit.taken) for visit in visits])
+            self._look_at_seats([visit for visit in visits if not visit.taken])
+            told = [Told(visit.request, visit.body, visit.taken) for visit in visits if visit.taken]
+            answers = iter(early.taken_after_a_look(told))
+            return [next(answers) if visit.taken else None for visit in visits]
+        except ServiceBusy:
+            return [early.busy(visit.request) for visit in visits]
         except Exception:
             _log.exception("front.telling_failed")
             return [early.broken(visit.request) for visit in visits]
+
+    def _look_at_seats(self, visits: Sequence[Visit]) -> None:
+        """In a thread: one look for those who want seats of the same event."""
+        by_event: dict[UUID, dict[Visit, frozenset[UUID]]] = {}
+        for visit in visits:
+            assert visit.wish is not None  # noqa: S101 - nobody else is told
+            by_event.setdefault(visit.wish.event_id, {})[visit] = visit.wish.seats
+        for event_id, wanted in by_event.items():
+            statuses = self.application.early.seat_statuses(event_id, frozenset().union(*wanted.values()))
+            taken = {seat_id for seat_id, status in statuses.items() if status is not SeatStatus.AVAILABLE}
+            for visit, seats in wanted.items():
+                visit.was_looked_at = True
+                # Of a seat that does not exist the application will tell, whatever has become of the others.
+                if seats <= statuses.keys():
+                    visit.taken = seats & taken
 
     def _by_the_application(self, visits: Sequence[Visit]) -> "list[Answer | None]":
         return [answer_of(self.application, visit) for visit in visits]

@@ -38,7 +38,7 @@ class Wish:
     seats: frozenset[UUID]
     lanes: tuple[Lane, ...]
     has_key: bool
-    event_id: UUID | None = None
+    event_id: UUID
 
 
 @define(eq=False)
@@ -46,7 +46,8 @@ class Visit:
     """A request that has arrived with its body; `scope` is granian's description of it.
 
     `began` (on `time.perf_counter`) is 0 until the application has it. `taken` are seats that it is told of, `found`
-    those that it found taken itself; `held_up` if it did not get to see them in time.
+    those that it found taken itself; `held_up` if it did not get to see them in time; `was_looked_at` if there was a
+    look at its seats after it had arrived, so that there need not be another.
     """
 
     request: EarlyRequest
@@ -57,6 +58,7 @@ class Visit:
     taken: frozenset[UUID] = frozenset()
     found: frozenset[UUID] = frozenset()
     held_up: bool = False
+    was_looked_at: bool = False
     answer: "Future[Answer]" = field(init=False, repr=False)
 
     @property

@@ -1,7 +1,7 @@
 """A hall over a crew whose hands the test moves, before an application that answers as the test says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ from booking_api.cors import Cors
 from booking_api.crowd import FOUND, HELD_UP
 from booking_api.early import EarlyAnswer, EarlyAnswers, EarlyRequest, Told
 from booking_api.metrics import HttpMetrics
+from booking_core import SeatStatus, ServiceBusy
 from booking_service.front import hall as hall_module
 from booking_service.front.crew import Crew, Task
 from booking_service.front.hall import Hall
-from booking_service.front.visits import Answer, Visit, Wish
+from booking_service.front.visits import Answer, Lane, Visit, Wish
 from tests.unit.booking_service.front.test_wsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
@@ -34,7 +35,12 @@ class Early(EarlyAnswers):
         self.told: list[frozenset[UUID]] = []
         self.kept: set[str] = set()
         self.asked: list[int] = []
+        self.told_after_looks: list[frozenset[UUID]] = []
         self.look_fails = False
+        self.claimed: frozenset[UUID] = frozenset()
+        self.unknown: frozenset[UUID] = frozenset()
+        self.looked_at: list[frozenset[UUID]] = []
+        self.is_busy = False
 
     def taken(self, request: EarlyRequest, body: bytes, taken: Collection[UUID]) -> EarlyAnswer | None:
         if not self.knows:
@@ -42,8 +48,16 @@ class Early(EarlyAnswers):
         self.told.append(frozenset(taken))
         return 409, [], b"told"
 
+    def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        self.looked_at.append(frozenset(seat_ids))
+        if self.is_busy:
+            raise ServiceBusy
+        known = frozenset(seat_ids) - self.unknown
+        return {each: SeatStatus.SOLD if each in self.claimed else SeatStatus.AVAILABLE for each in known}
+
     def taken_after_a_look(self, told: Sequence[Told]) -> list[EarlyAnswer | None]:
         self.asked.append(len(told))
+        self.told_after_looks += [each.taken for each in told]
         if self.look_fails:
             raise KeyError("a bug")
         return [None if _key_of(each.request) in self.kept else (409, [], b"told") for each in told]
@@ -110,8 +124,9 @@ class Stage:
     def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[Answer]":
         wish = None
         if seats:
-            lanes = [("seat", each) for each in seats]
-            wish = Wish(frozenset(seats), (*lanes, ("user", user or object())), has_key=bool(key))
+            lanes: list[Lane] = [("seat", each) for each in seats]
+            lanes.append(("user", user or object()))
+            wish = Wish(frozenset(seats), tuple(lanes), has_key=bool(key), event_id=UUID(int=99))
         request = EarlyRequest("POST", {"x-correlation-id": "c-1", "idempotency-key": key}, perf_counter() - ago)
         self.admitted.append(self.hall.admit(Visit(request, Scope(), b"", wish)))
         return self.admitted[-1]

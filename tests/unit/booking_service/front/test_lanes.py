@@ -24,7 +24,7 @@ def seat(number: int) -> UUID:
 def visit(*seats: int, user: str = "", arrived: float = 0.0, keyed: bool = False) -> Visit:
     lanes = [("seat", (EVENT, seat(number))) for number in seats]
     user = user or f"user-{next(_USERS)}"
-    wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed)
+    wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed, EVENT)
     return Visit(EarlyRequest("POST", {}, arrived), None, b"", wish)
 
 
@@ -105,12 +105,15 @@ def test_one_finds_out_for_all_who_had_come_before_it_began() -> None:
     assert _told(visit(1), waiting, taken(1), began=2.5) == [Verdict.TAKEN, Verdict.TAKEN, None, None]
 
 
-def test_only_whose_whole_wish_was_looked_at_is_told() -> None:
-    waiting = [visit(1), visit(1, 2), visit(2), visit(1, 3), visit(1, 2, keyed=True)]
+def test_whose_wish_was_not_looked_at_as_a_whole_is_told_after_a_look_at_the_rest() -> None:
+    looked_at = visit(1, 3)
+    looked_at.was_looked_at = True
+    waiting = [visit(1), visit(1, 2), visit(2), visit(1, 3), visit(2, 3), looked_at, visit(1, 2, keyed=True)]
 
     told = _told(visit(1, 2), waiting, taken(1), began=1.0)
 
-    assert told == [Verdict.TAKEN, Verdict.TAKEN, None, None, Verdict.TAKEN]
+    whole, part = Verdict.TAKEN, Verdict.TAKEN_IN_PART
+    assert told == [whole, whole, None, part, None, None, whole]
 
 
 def test_who_wants_all_that_was_held_up_is_told_to_come_later() -> None:

@@ -1,11 +1,13 @@
 """Who is told by a thread, after one look for many, or by the application: one at a time, and nobody waits in vain."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
+from booking_api.crowd import TAKEN
 from booking_service.front import hall as hall_module
-from tests.unit.booking_service.front.hall_stage import SEAT, Stage, impatient, run
+from tests.unit.booking_service.front.hall_stage import OTHER, SEAT, Stage, impatient, run
 
 __all__ = ["impatient"]
 
@@ -83,5 +85,54 @@ def test_who_is_to_be_told_by_a_thread_does_not_wait_for_ever(monkeypatch: pytes
         assert first.done()
         assert not any(each.done() for each in stuck)
         await stage.work_off(0)
+
+    run(test)
+
+
+THIRD = UUID(int=3)
+
+
+def test_who_wants_other_seats_besides_hears_of_those_too() -> None:
+    """One look for the three of them, at all that they want."""
+
+    async def test(stage: Stage) -> None:
+        early = stage.application.early
+        stage.application.found, early.claimed = frozenset({SEAT}), frozenset({SEAT, THIRD})
+        first, *others = [stage.admit(SEAT), *(stage.admit(SEAT, OTHER, THIRD) for _ in range(3))]
+        await stage.work_off(4)
+
+        assert (await first)[2] == b"answered"
+        assert {(await each)[2] for each in others} == {b"told"}
+        assert early.looked_at == [frozenset({SEAT, OTHER, THIRD})]
+        assert early.told_after_looks == [frozenset({SEAT, THIRD})] * 3
+        assert len(stage.application.served) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("unknown", [frozenset[UUID](), frozenset({OTHER})])
+def test_whose_seats_are_free_after_all_or_not_known_takes_a_turn(unknown: frozenset[UUID]) -> None:
+    async def test(stage: Stage) -> None:
+        early = stage.application.early
+        stage.application.found, early.unknown = frozenset({SEAT}), unknown
+        early.claimed = frozenset({SEAT}) if unknown else frozenset()
+        answers = [stage.admit(SEAT), stage.admit(SEAT, OTHER), stage.admit(SEAT, OTHER)]
+        await stage.work_off(3)
+
+        assert [(await each)[2] for each in answers[:2]] == [b"answered"] * 2
+        assert [environ[TAKEN] for environ in stage.application.served[:2]] == [frozenset()] * 2
+        assert len(early.looked_at) == 1
+
+    run(test)
+
+
+def test_a_look_that_comes_to_nothing_is_no_reason_to_wait() -> None:
+    async def test(stage: Stage) -> None:
+        stage.application.found = frozenset({SEAT})
+        stage.application.early.is_busy = True
+        answers = [stage.admit(SEAT), *(stage.admit(SEAT, OTHER) for _ in range(2))]
+        await stage.work_off(3)
+
+        assert [(await each)[0] for each in answers] == [409, 503, 503]
 
     run(test)
