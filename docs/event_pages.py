@@ -13,7 +13,6 @@ from event_texts import FIELDS, HEADERS, MEANINGS
 from booking_core.events import PUBLISHED, DomainEvent
 from booking_core.inbound import CONSUMED
 from booking_core.ports import OutboxRecord
-from booking_core.wire import to_json
 from booking_service.relaying import message_of
 
 _MADE: Final = "<!-- Made by `python docs/generate.py` from the event classes and the parser; changes belong there. -->"
@@ -86,17 +85,7 @@ def event_files() -> dict[str, str]:
 
 
 def _published_page(event: DomainEvent, schema: Schema) -> str:
-    record = OutboxRecord(
-        slot=event.slot,
-        key=event.key,
-        sequence=event.sequence,
-        message_id=event.message_id,
-        event_type=event.event_type,
-        correlation_id=event.correlation_id,
-        recorded_at=event.timestamp,
-        body=to_json(event.envelope()).encode(),
-        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    )
+    record = OutboxRecord.of(event, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     message = message_of(record)
     rows = [f"| `{name}` | `{text}` | {HEADERS[name]} |" for name, text in message.headers.items()]
     of = "the id of the ticketed event" if event.event_type == "event.cancelled" else "the booking's id"

@@ -13,7 +13,6 @@ from booking_core.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.events import DomainEvent
 from booking_core.ports import OutboxRecord
 from booking_core.tracing import traceparent
-from booking_core.wire import to_json
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, Locks, booking_lock
 from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of
 
@@ -72,17 +71,7 @@ class Transaction:
 
     def write_event(self, event: DomainEvent) -> None:
         """Put the event into the outbox."""
-        record = OutboxRecord(
-            slot=event.slot,
-            key=event.key,
-            sequence=event.sequence,
-            message_id=event.message_id,
-            event_type=event.event_type,
-            correlation_id=event.correlation_id,
-            recorded_at=event.timestamp,
-            body=to_json(event.envelope()).encode(),
-            traceparent=self._traceparent,
-        )
+        record = OutboxRecord.of(event, self._traceparent)
         self.tables.outbox[event.key, event.sequence] = OutboxRow(record=record)
 
     def commit(self) -> None:

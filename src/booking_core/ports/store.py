@@ -8,8 +8,10 @@ from uuid import UUID
 
 from attrs import frozen
 
+from booking_core.events import DomainEvent
 from booking_core.ports.queries import Queries
 from booking_core.ports.repositories import BookingRepository, EventRepository, IdempotencyKeys, Inbox
+from booking_core.wire import to_json
 
 
 class UnitOfWork(Protocol):
@@ -59,6 +61,21 @@ class OutboxRecord:
     recorded_at: datetime
     body: bytes
     traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: DomainEvent, traceparent: str | None = None) -> Self:
+        """As a store that keeps records whole would keep this event."""
+        return cls(
+            slot=event.slot,
+            key=event.key,
+            sequence=event.sequence,
+            message_id=event.message_id,
+            event_type=event.event_type,
+            correlation_id=event.correlation_id,
+            recorded_at=event.timestamp,
+            body=to_json(event.envelope()).encode(),
+            traceparent=traceparent,
+        )
 
 
 @frozen(kw_only=True)
