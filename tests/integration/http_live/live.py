@@ -3,10 +3,12 @@
 import http.client
 import json
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
@@ -136,6 +138,19 @@ class Live:
         """End it as an operator does."""
         self.process.terminate()
         assert self.process.wait(30) == 0
+
+
+@contextmanager
+def at_work(job: Callable[[], None], over: threading.Event, threads: int) -> Iterator[None]:
+    """While the block runs, so many do the job, which goes on until `over` is set. What any of them raises is raised."""
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(job) for _ in range(threads)]
+        try:
+            yield
+        finally:
+            over.set()
+        for each in jobs:
+            each.result()
 
 
 def together(requests: Sequence[Callable[[], Answer]]) -> list[Answer]:

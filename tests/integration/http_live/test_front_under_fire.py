@@ -7,7 +7,6 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from time import monotonic
@@ -22,7 +21,7 @@ from booking_postgres_embedded import EmbeddedPostgres
 from booking_service.dev_tokens import DevTokens
 from tests.integration.cli.program import free_port
 from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Customer, Live
+from tests.integration.http_live.live import BOOKINGS, Customer, Live, at_work
 from tests.integration.postgres.stage import Stage, open_store, until
 from tests.integration.postgres_fixture import chosen_binaries, open_directory
 
@@ -100,14 +99,8 @@ def test_a_stop_under_load_leaves_nobody_without_an_answer(own_live: Live) -> No
 def load(live: Live, customers: int) -> Iterator["Load"]:
     """So many reserve one seat after the other until the block ends."""
     running = Load(live)
-    with ThreadPoolExecutor(customers) as threads:
-        jobs = [threads.submit(running.go_on) for _ in range(customers)]
-        try:
-            yield running
-        finally:
-            running.over.set()
-        for job in jobs:
-            job.result()
+    with at_work(running.go_on, running.over, customers):
+        yield running
 
 
 @define(eq=False)

@@ -8,8 +8,8 @@ import http.client
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from uuid import UUID
 import pytest
 from attrs import define, field
 
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live
+from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live, at_work
 from tests.integration.postgres.stage import until
 
 _CALLERS: Final = 12
@@ -59,14 +59,8 @@ def load(live: Live, callers: int) -> Iterator[Load]:
     ann = live.customer("ann")
     made = ann.call("POST", BOOKINGS, live.order(0)).data
     running = Load(live, f"{BOOKINGS}/{made['bookingId']}")
-    with ThreadPoolExecutor(callers) as threads:
-        jobs = [threads.submit(running.go_on, ann.token) for _ in range(callers)]
-        try:
-            yield running
-        finally:
-            running.over.set()
-        for job in jobs:
-            job.result()
+    with at_work(partial(running.go_on, ann.token), running.over, callers):
+        yield running
 
 
 def workers(live: Live) -> set[str]:
@@ -139,15 +133,9 @@ class Reservations:
 def test_of_those_on_kept_connections_nobody_is_lost_who_was_heard(own_live: Live) -> None:
     own_live.stage.set_up(seats=8000)
     running = Reservations(own_live)
-    with ThreadPoolExecutor(_CALLERS) as threads:
-        jobs = [threads.submit(running.go_on) for _ in range(_CALLERS)]
-        try:
-            for _ in range(2):
-                replace_all(own_live, lambda: len(running.made))
-        finally:
-            running.over.set()
-        for job in jobs:
-            job.result()
+    with at_work(running.go_on, running.over, _CALLERS):
+        for _ in range(2):
+            replace_all(own_live, lambda: len(running.made))
 
     # Each of them finds its connection ended at most once by each worker.
     assert len(running.lost) <= 2 * 2 * _CALLERS
