@@ -142,7 +142,7 @@ class Live:
 
 @contextmanager
 def at_work(job: Callable[[], None], over: threading.Event, threads: int) -> Iterator[None]:
-    """While the block runs, so many do the job, which goes on until `over` is set. What any of them raises is raised."""
+    """While the block runs, so many do the job, which ends when `over` is set. What any of them raises is raised."""
     with ThreadPoolExecutor(threads) as pool:
         jobs = [pool.submit(job) for _ in range(threads)]
         try:
