@@ -10,11 +10,12 @@ _PAGE: Final = """\
 # Metrics
 
 `booking serve` answers `GET /metrics` for all of its processes together, `booking worker` for itself on
-`BOOKING_WORKER_PORT`; both in Prometheus' text format, without a token. What they count begins at their start. Labels
-have values from closed sets, whatever callers send. Nothing is asked of the database or the broker for an answer: what
-waits is looked at by the worker, every 15 s in the store and every 30 s in the topics, and shown as it was then
-(`booking_task_last_done_timestamp_seconds` of the tasks `backlogs` and `bus` says when). Several workers say the same
-of what waits, so take the largest.
+`BOOKING_WORKER_PORT`; both in Prometheus' text format, without a token. What they count begins at their start, and goes
+on when `serve` replaces a process; what usually happens is shown as 0 before it first does, so that rates see its
+beginning. Labels have values from closed sets, whatever callers send. Nothing is asked of the database or the broker
+for an answer: what waits is looked at by the worker, every 15 s in the store and every 30 s in the topics, and shown as
+it was then (`booking_task_last_done_timestamp_seconds` of the tasks `backlogs` and `bus` says when). Several workers
+say the same of what waits, so take the largest.
 
 A scrape configuration, recording rules and alerts are in `deploy/prometheus`, a dashboard for Grafana in
 `deploy/grafana`; what to do when an alert comes is in the [runbook](operations/runbook.md).
@@ -22,6 +23,9 @@ A scrape configuration, recording rules and alerts are in `deploy/prometheus`, a
 ## Of `booking serve`
 
 {serve}
+
+Where several processes serve, `stamina_retries_total` is beside them: from the library that retries requests to the
+Catalog.
 
 ## Of `booking worker`
 

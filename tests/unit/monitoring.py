@@ -12,6 +12,8 @@ from attrs import define, field
 
 ROOT: Final = Path(__file__).parents[2]
 PROMETHEUS: Final = ROOT / "deploy" / "prometheus"
+RULE_TESTS: Final = ("alerts_test.yml", "each_alert_test.yml")
+"""What `promtool test rules` tries."""
 _GRAFANAS_OWN: Final = re.compile(r"\$__(rate_)?interval\b")
 _BY_PATTERN: Final = (promql.MatchOp.Re, promql.MatchOp.NotRe)
 

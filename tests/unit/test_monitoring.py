@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 import pytest
+import yaml
 
 from booking_api.accounting import PROBES
 from booking_api.bookings import BOOKINGS
@@ -19,7 +20,7 @@ from booking_cli.main import cli
 from booking_service import workers
 from booking_service.settings import Settings
 from tests.unit.booking_service.world import World
-from tests.unit.monitoring import PROMETHEUS, ROOT, Asked, alerts, dashboard, panels, queries, recorded
+from tests.unit.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
 
 # Prometheus' own, beside ours.
 _OWN: Final = {"up"}
@@ -162,8 +163,24 @@ def test_the_page_of_metrics_is_up_to_date() -> None:
     )
 
 
+def test_every_alert_is_tried_where_it_comes_and_where_it_does_not() -> None:
+    tried = [
+        (each["alertname"], bool(each["exp_alerts"]))
+        for name in RULE_TESTS
+        for stage in yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8"))["tests"]
+        for each in stage["alert_rule_test"]
+    ]
+
+    assert {(alert["alert"], comes) for alert in alerts() for comes in (True, False)} == set(tried)
+
+
 @pytest.mark.parametrize(
-    "arguments", [["check", "rules", "rules.yml", "alerts.yml"], ["test", "rules", "alerts_test.yml"]]
+    "arguments",
+    [
+        ["check", "rules", "rules.yml", "alerts.yml"],
+        ["check", "config", "prometheus.yml"],
+        ["test", "rules", *RULE_TESTS],
+    ],
 )
 def test_prometheus_own_tool_agrees(arguments: list[str]) -> None:
     promtool = shutil.which("promtool")

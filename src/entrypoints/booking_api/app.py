@@ -16,6 +16,7 @@ from booking_api.errors import answer_errors, answer_http_error
 from booking_api.events import add_event_routes
 from booking_api.exchange import Exchange, current_exchange
 from booking_api.finishing import Finisher
+from booking_api.first_values import routes_of
 from booking_api.health import add_health_routes
 from booking_api.limits import limit_bodies
 from booking_api.metrics import HttpMetrics
@@ -82,16 +83,20 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_description_routes(app)
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
-    accounting = Accounting(_metrics_of(service), service.pseudonym_key)
+    accounting = Accounting(_metrics_of(service, app), service.pseudonym_key)
     app.early = EarlyAnswers(cors, accounting, verifier, service.store)
     app.after_request(Finisher(cors, accounting).finish)
     trace_requests(app, tracer_provider())
     return app
 
 
-def _metrics_of(service: Service) -> HttpMetrics:
+def _metrics_of(service: Service, app: Flask) -> HttpMetrics:
     watched = Watched(service.store, service.mirror.catalog, service.registry)
-    return HttpMetrics(service.registry, watched.look_if_due)
+    metrics = HttpMetrics(service.registry, watched.look_if_due)
+    metrics.begin(routes_of(app))
+    # Now already: where several processes serve, this one's connections count before its first request too.
+    watched.look()
+    return metrics
 
 
 def _answer_preflights(app: Flask, cors: Cors) -> None:

@@ -123,7 +123,9 @@ LAST_DONE: Final = Figure(
     "booking_task_last_done_timestamp_seconds", _G, "When a pass last ended well; none before the first", _TASK,
     of=_WORKER,
 )  # fmt: skip
-PUBLISHED: Final = Figure("booking_events_published_total", _C, "Events published", of=_WORKER)
+PUBLISHED: Final = Figure(
+    "booking_events_published_total", _C, "Events published; what two workers sent both is counted twice", of=_WORKER
+)
 CONSUMED: Final = Figure(
     "booking_messages_consumed_total", _C, "Messages of the Payment Service, by what became of them",
     {"outcome": "applied, unchanged, skipped (none of our business), dead"}, of=_WORKER,

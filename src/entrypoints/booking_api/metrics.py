@@ -1,11 +1,12 @@
 """The API's own figures (see `figures` for what each of them is)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from booking_api import figures
+from booking_api.first_values import EARLY, OUTCOMES, first_requests
 
 T = TypeVar("T")
 
@@ -24,6 +25,16 @@ class HttpMetrics:
         self._early = _Children(figures.EARLY.counter(registry).labels)
         self._waited = figures.FRONT_WAITS.histogram(registry)
         self._look = look
+
+    def begin(self, routes: Iterable[tuple[str, str, int]]) -> None:
+        """Show from now on, at 0, what these routes (method, template, status of success) will usually count."""
+        for labels in first_requests(routes):
+            self._requests[labels]
+            self._seconds[labels[:2]]
+        for outcome in OUTCOMES:
+            self._reservations[outcome,]
+        for answer in EARLY:
+            self._early[answer,]
 
     def count_request(self, method: str, route: str, status: int, code: str, seconds: float) -> None:
         """One request was answered."""

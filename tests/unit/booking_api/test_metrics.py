@@ -1,6 +1,7 @@
 """The API's figures: what is counted where, and that the list of figures is what is really shown."""
 
 from collections.abc import Callable, Sequence
+from json import dumps
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,10 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from booking_api import figures, watched
 from booking_api.app import BookingApi, create_app
+from booking_api.bookings import BOOKINGS
 from booking_api.crowd import ARRIVED
 from booking_api.early import EarlyRequest
+from booking_api.errors import STATUS
 from booking_api.figures import FIGURES, Kind
+from booking_api.first_values import OUTCOMES
 from booking_api.jwks import FixedKeys
+from booking_api.openapi.document import document
+from booking_api.openapi.refusals import schema_name
 from booking_api.service import Service
 from booking_api.tokens import TokenVerifier
 from booking_api.watched import Watched
@@ -35,8 +41,10 @@ class Lender(MemoryStore):
     """A store that says how its connections are used."""
 
     use = USE
+    asked = 0
 
     def connection_use(self) -> ConnectionUse:
+        self.asked += 1
         return self.use
 
 
@@ -106,6 +114,7 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
 
     assert {labels[0][1]: value for (name, labels), value in found.items() if name == figures.EARLY.name} == {
         "busy": 2,
+        "taken": 0,
         "late_body": 1,
         "broken": 1,
     }
@@ -182,12 +191,47 @@ def names_of(text: str) -> set[str]:
     return {each.name + ("_total" if each.type == "counter" else "") for each in families}
 
 
-def test_the_list_is_what_serve_shows(app: BookingApi, client: FlaskClient) -> None:
-    app.early.busy(arrived())
-    client.post("/api/v1/bookings", data=b"{")
+def test_the_list_is_what_serve_shows(client: FlaskClient) -> None:
 
     listed = {each.name for each in FIGURES if "serve" in each.of}
     assert names_of(client.get("/metrics").text) == listed
+
+
+def test_what_has_not_happened_yet_is_shown_as_0(client: FlaskClient) -> None:
+    """A rate does not see the first event of a figure that appears with it."""
+    first = shown(client)
+
+    def requests(method: str, route: str, status: int, code: str) -> float | None:
+        labels = (("code", code), ("method", method), ("route", route), ("status", str(status)))
+        return first.get((figures.REQUESTS.name, labels))
+
+    booking = f"{BOOKINGS}/<booking_id>"
+    for method, route, status in (
+        ("POST", BOOKINGS, 201),
+        ("GET", booking, 200),
+        ("DELETE", booking, 200),
+        ("POST", "/api/v1/events/<event_id>/cancel", 202),
+    ):
+        assert requests(method, route, status, "") == 0
+        assert first[f"{figures.REQUEST_SECONDS.name}_count", (("method", method), ("route", route))] == 0
+    for route in (BOOKINGS, booking, ""):
+        assert requests("GET" if route == booking else "POST", route, 500, "INTERNAL_ERROR") == 0
+        assert requests("GET" if route == booking else "POST", route, 503, "SERVICE_BUSY") == 0
+    assert first[figures.RESERVATIONS.name, (("outcome", "CREATED"),)] == 0
+    assert first[figures.EARLY.name, (("answer", "busy"),)] == 0
+
+
+def test_the_outcomes_shown_from_the_start_are_those_of_reservations() -> None:
+    """Every code of the description of that route, and the two successes."""
+    answers = dumps(document()["paths"][BOOKINGS]["post"]["responses"])
+    described = {code for code in STATUS if f'/{schema_name(code)}"' in answers}
+
+    assert set(OUTCOMES) - {"CREATED", "REPLAYED"} == described
+
+
+def test_a_process_looks_at_its_parts_before_its_first_request(app: BookingApi, store: Lender) -> None:
+    """What it has in files is there for the others, and nobody asks it for more."""
+    assert store.asked == 1
 
 
 def test_names_follow_the_conventions() -> None:
