@@ -18,6 +18,7 @@ from site_sources import DOCS, PROJECT, BrokenLink, staged
 
 # It paints what it says even where nobody can see it.
 _COLOURS: Final = re.compile("\x1b\\[[0-9;]*m")
+_LOGO: Final = re.compile(r'<a href="(?P<href>[^"]*)" (?P<rest>[^>]*data-md-component="logo")')
 
 
 class BuildFailed(Exception):
@@ -50,7 +51,15 @@ def build(directory: Path) -> Path:
     if done.returncode:
         said = (done.stdout + done.stderr).partition("Traceback")[0]
         raise BuildFailed(_COLOURS.sub("", said).strip())
+    for page in (directory / "html").rglob("*.html"):
+        page.write_text(_LOGO.sub(_with_its_page, page.read_text(encoding="utf-8")), encoding="utf-8")
     return directory / "html"
+
+
+def _with_its_page(logo: re.Match[str]) -> str:
+    """A server answers a directory with its index.html; a disk shows what lies in it."""
+    directory = logo["href"]
+    return f'<a href="{directory}{"/" if directory and not directory.endswith("/") else ""}index.html" {logo["rest"]}'
 
 
 def _check_map(placed: list[str], there: set[str]) -> None:

@@ -88,8 +88,7 @@ def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
     if parts.scheme or parts.netloc:
         return parts.scheme in ("http", "https", "mailto")
     target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-    if target.is_dir():
-        target /= "index.html"
+    # A directory is nowhere: opened from a disk, it is a list of its files.
     if target in pages and parts.fragment:
         return unquote(parts.fragment) in pages[target].places or parts.fragment.startswith("__")
     return target.is_file()

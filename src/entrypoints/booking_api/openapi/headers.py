@@ -7,7 +7,6 @@ from booking_api.idempotency import HEADER as KEY
 from booking_api.idempotency import REPLAYED_HEADER as REPLAYED
 from booking_api.openapi import samples
 from booking_api.pages import LARGEST_LIMIT
-from booking_core.lifecycle import Status
 
 _TEXT: Final = {"type": "string"}
 
@@ -84,7 +83,7 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "status": _query(
         "status",
         "Bookings with this status alone.",
-        {"type": "string", "enum": [each.value for each in Status]},
+        {"$ref": "#/components/schemas/BookingStatus"},
     ),
     "idempotencyKey": {
         "name": KEY,

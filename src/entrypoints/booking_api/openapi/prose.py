@@ -1,25 +1,34 @@
 """The text at the head of the document: what holds for every route."""
 
+from booking_api.bookings import BOOKINGS
 from booking_api.errors import STATUS
+from booking_api.events import EVENTS
 from booking_api.limits import LONGEST_BODY
 from booking_api.openapi.refusals import WHEN
 from booking_api.pages import LARGEST_LIMIT
 from booking_api.tokens import LONGEST_TOKEN
+from booking_core.policies import MAX_SEATS
 
 
 def description() -> str:
     """In Markdown; the table of errors is that of the code."""
     rows = "\n".join(f"| `{code}` | {status} | {WHEN[code]} |" for code, status in STATUS.items())
     return f"""\
-Reserve seats of an event, pay for them elsewhere, cancel them.
+**A booking in six requests.** `GET {EVENTS}`, then `…/{{eventId}}/seats` of one of them; `POST {BOOKINGS}` with up to \
+{MAX_SEATS} of those seats; pay at the Payment Service with the `bookingId`, which is not part of this API (`booking \
+dev` plays it: `POST /dev/payments {{"bookingId": …, "outcome": "success"}}`); `GET {BOOKINGS}/{{bookingId}}` until it \
+is CONFIRMED or CANCELLED; `…/{{bookingId}}/ticket.svg`.
 
 **Tokens.** Everything under `/api` needs `Authorization: Bearer …` with an RS256 token of the configured issuer, of \
 at most {LONGEST_TOKEN} characters; its `sub` is the customer. On this page: *Authorize*, and paste the token alone. \
-`booking dev` prints one, and makes more: `POST /dev/token {{"user": "alice"}}`.
+`booking dev` prints one, and makes more: `POST /dev/token {{"user": "alice"}}`, \
+with `"admin": true` one that may also verify tickets and cancel events.
 
-**Answers** are JSON: `{{"success": true, "data": …}}` or `{{"success": false, "error": {{"code", "message", \
-"details"}}}}`. Decide by `code`; `message` is for people and may change. Fields may be added to answers; ignore \
-those that you do not know. Requests are stricter: a field that is not known is refused.
+**Answers** are JSON, whatever `Accept` says: `{{"success": true, "data": …}}` or \
+`{{"success": false, "error": {{"code", "message", "details"}}}}`. Decide \
+by `code`; `message` is for people and may change. Fields may be added to answers; ignore \
+those that you do not know. Requests are stricter: JSON in UTF-8, \
+`application/json` if they name a type, and a field that is not known, or given twice, is refused.
 
 **Times** are in UTC and end with `Z`. **Amounts** are JSON numbers with the currency's decimals; read them as \
 decimals, not as binary fractions. **Ids** are UUIDs.

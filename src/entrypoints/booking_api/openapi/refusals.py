@@ -27,8 +27,8 @@ WHEN: Final[Mapping[str, str]] = {
     "IDEMPOTENCY_KEY_REUSED": "The key was used with another body.",
     "IDEMPOTENCY_IN_PROGRESS": "The first request with this key is still being answered; see `Retry-After`.",
     "SERVICE_BUSY": (
-        "Too much to do at the moment, or the database is away; see `Retry-After`. Repeat it with the same key:"
-        " where only the answer was lost, the same one comes again."
+        "Too much to do at the moment, or the database is away; see `Retry-After`. Repeat a POST with the same"
+        " `Idempotency-Key`: where only the answer was lost, the same one comes again."
     ),
     "CATALOG_UNAVAILABLE": "The catalog is needed for this and cannot be reached; see `Retry-After`.",
     "NOT_FOUND": "There is no such path.",

@@ -95,20 +95,25 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "BookingStatus": one_of(
         Status, "A PENDING or PROCESSING booking past its deadline is shown as CANCELLED at that very moment."
     ),
+    "CancellationReason": one_of(CancellationReason, "Why it ended."),
+    "EventStatus": one_of(SaleStatus, "Only what is ON_SALE, and has not started, can be reserved."),
+    "SeatStatus": one_of(SeatStatus, "Of the moment: only reserving tells for sure."),
+    "RefundReason": one_of(RefundReason, "Why it is asked back."),
+    "RefundStatus": one_of(RefundStatus, "What the Payment Service has said of it; COMPLETED is final."),
     "Event": thing(
         "What people buy seats for.",
         {
             "eventId": COMMON["eventId"],
             "name": COMMON["name"],
             "startsAt": COMMON["startsAt"],
-            "status": one_of(SaleStatus, "Whether it can be booked."),
+            "status": ref("EventStatus"),
             "currency": _CURRENCY,
         },
     ),
     "BookedSeat": thing("A seat at the price it had when it was reserved.", _SEAT),
     "Seat": thing(
         "A seat and whether it can be had; never who holds it.",
-        _SEAT | {"status": one_of(SeatStatus, "Of the moment: only reserving tells for sure.")},
+        _SEAT | {"status": ref("SeatStatus")},
     ),
     "SeatMap": thing(
         "All seats of an event, by row, number and id.",
@@ -120,8 +125,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "paymentId": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "The payment."},
             "amount": _AMOUNT,
             "currency": _CURRENCY,
-            "reason": one_of(RefundReason, "Why it is asked back."),
-            "status": one_of(RefundStatus, "What the Payment Service has said of it; COMPLETED is final."),
+            "reason": ref("RefundReason"),
+            "status": ref("RefundStatus"),
         },
     ),
     "Booking": thing(
@@ -145,7 +150,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "confirmedAt": COMMON["confirmedAt"],
             "ticketReference": TICKET_REFERENCE,
             "cancelledAt": COMMON["cancelledAt"],
-            "cancellationReason": one_of(CancellationReason, "Why it ended."),
+            "cancellationReason": ref("CancellationReason"),
             "refunds": {
                 "type": "array",
                 "items": ref("Refund"),

@@ -9,7 +9,6 @@ from booking_api.openapi.samples import BOOKING_ID, CONFIRMED, EVENT, EVENT_ID, 
 from booking_api.openapi.shapes import COMMON, TICKET_REFERENCE, Schema, one_of, ref, thing
 from booking_api.tickets import TICKETS, VERIFY
 from booking_core import TicketStatus
-from booking_core.lifecycle import CancellationReason
 
 TAG: Final = {"name": "Tickets", "description": "To show at the door, and for those who stand there."}
 
@@ -34,13 +33,21 @@ _ENDED: Final[dict[str, Any]] = {name: _VALID[name] for name in list(_VALID)[1:6
 SCHEMAS: Final[dict[str, Schema]] = {
     "ScannedTicket": thing(
         "What was scanned or typed.",
-        {"ticketReference": {"type": "string", "description": "Any text; one that is no ticket of ours is UNKNOWN."}},
+        {
+            "ticketReference": {
+                "type": "string",
+                "description": "Any text. Case, blanks and dashes do not matter, nor do O for 0, or I and L for 1. One "
+                "that is no ticket of ours is UNKNOWN.",
+            }
+        },
     )
     | {"additionalProperties": False, "examples": [_SCANNED]},
+    "TicketStatus": one_of(TicketStatus, "Let in a VALID one alone."),
+    "TicketSeat": thing("A seat to be shown to.", {name: COMMON[name] for name in _SEAT_NAMES}),
     "TicketCheck": thing(
         "What a ticket is worth now; never who booked, or what was paid. Of an UNKNOWN one there is nothing else.",
         {
-            "status": one_of(TicketStatus, "Let in a VALID one alone."),
+            "status": ref("TicketStatus"),
             "ticketReference": TICKET_REFERENCE,
             "bookingId": COMMON["bookingId"],
             "eventId": COMMON["eventId"],
@@ -49,11 +56,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "confirmedAt": COMMON["confirmedAt"],
             "seats": {
                 "type": "array",
-                "items": thing("A seat.", {name: COMMON[name] for name in _SEAT_NAMES}),
+                "items": ref("TicketSeat"),
                 "minItems": 1,
                 "description": "Of a VALID one, by row, number and id.",
             },
-            "cancellationReason": one_of(CancellationReason, "Of a CANCELLED one."),
+            "cancellationReason": ref("CancellationReason"),
             "cancelledAt": COMMON["cancelledAt"],
         },
         optional=(
