@@ -53,6 +53,12 @@ class SeatMap:
         booking_id: str = held.value.json()["data"]["bookingId"]
         return booking_id
 
+    def cancel_ticket(self, told: str) -> None:
+        """Cancel the paid booking that is open, once it was said what is paid back."""
+        self.press("Cancel booking")
+        expect(self.page.get_by_role("group", name=told)).to_be_visible()
+        self.press("Yes, cancel it")
+
     def booking(self, booking_id: str) -> dict[str, Any]:
         """As the API has it."""
         found: dict[str, Any] = self.dev.call(

@@ -44,7 +44,7 @@ def test_an_event_is_called_off(open_map: OpenMap, hasty: Dev) -> None:
     admin = hasty.token("boss", admin=True)
     assert hasty.call("POST", f"/api/v1/events/{event_id}/cancel", {"reason": "rain"}, admin).status == 202
 
-    page.expect_heading("Booking cancelled")
+    page.expect_heading("Event called off")
     expect(page.panel).to_contain_text("The event was called off.")
     expect(page.panel).to_contain_text("36.00 EUR: paid back (the event was called off)")
     expect(page.page.locator("#facts")).to_contain_text("not on sale")

@@ -22,7 +22,7 @@ def test_the_other_ones_seats_go_and_come_back(open_map: OpenMap) -> None:
     anna.click_seat("Row K, seat 3")
     anna.expect_notice("Row K, seat 3, 24.00 EUR, sold: it can't be picked.")
 
-    otto.press("Cancel booking")
+    otto.cancel_ticket("48.00 EUR will be paid back.")
     anna.expect_seat("Row K, seat 3", "available")
 
 

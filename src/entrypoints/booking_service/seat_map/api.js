@@ -6,7 +6,7 @@
 /**
  * @typedef {{bookingId: string, eventId: string, status: string, totalAmount: number, currency: string,
  *   createdAt: string, expiresAt: string, processingStartedAt?: string, ticketReference?: string,
- *   cancellationReason?: string, refunds?: Refund[],
+ *   confirmedAt?: string, cancellationReason?: string, refunds?: Refund[],
  *   seats: {seatId: string, row: string, number: number, price: number}[]}} Booking
  */
 

@@ -91,11 +91,11 @@ house.told = {
   booked: (bookingId) => customer.open(bookingId),
   facts: (event, free, all) => {
     const state = event.status === "ON_SALE" ? "" : " · not on sale";
-    byId("facts").textContent = `${when(event.startsAt)} · ${free.toLocaleString("en")} of ${all.toLocaleString("en")} free${state}`;
+    byId("facts").textContent = `${when(event.startsAt)} · ${free.toLocaleString("en")} of ${all.toLocaleString("en")} seats left${state}`;
     byId("event-name").textContent = event.name;
   },
 };
-customer.nameOf = (eventId) => events.find((event) => event.eventId === eventId)?.name ?? "Another event";
+customer.eventOf = (eventId) => events.find((event) => event.eventId === eventId);
 customer.goTo = (eventId) => eventId !== house.event?.eventId && choose(eventId);
 
 byId("event").addEventListener("change", (/** @type {any} */ { target }) => choose(target.value));

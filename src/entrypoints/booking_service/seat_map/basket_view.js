@@ -24,7 +24,7 @@ export function showBasket(
   refill(byId("basket"), heading("basket-head", title), ...(seats.length ? full() : empty()));
 
   function empty() {
-    const hint = `Up to ${MOST} in one booking. They are yours for as long as it takes to pay, once you hold them.`;
+    const hint = `Up to ${MOST} in one booking. Once you hold them, nobody else can have them while you pay.`;
     return [el("p", { class: "hint" }, hint), finder(sale.currency, prices, told)];
   }
 
@@ -32,8 +32,8 @@ export function showBasket(
     const list = el("ul", { class: "seats-list" }, ...seats.map((seat) => line(seat, sale, told)));
     const total = el("p", { class: "total" }, el("span", {}, "Total"), el("b", {}, money(sale.total(), sale.currency)));
     const label = busy ? "Holding…" : `Hold ${count(seats.length, "seat")}`;
-    const hold = el("button", { class: "primary", "data-key": "hold", disabled: busy, onclick: told.hold }, label);
-    const clear = el("button", { class: "quiet", "data-key": "clear", disabled: busy, onclick: told.clear }, "Clear");
+    const hold = el("button", { class: "primary", "data-key": "hold", "aria-disabled": busy && "true", onclick: told.hold }, label);
+    const clear = el("button", { class: "quiet", "data-key": "clear", "aria-disabled": busy && "true", onclick: () => busy || told.clear() }, "Clear");
     return [list, el("div", { class: "checkout" }, total, el("div", { class: "actions" }, hold, clear))];
   }
 }

@@ -2,10 +2,12 @@
 
 import { countdown } from "./countdown.js";
 import { byId, el, heading, refill } from "./dom.js";
+import { cancelling } from "./cancelling.js";
 import { ticket } from "./ticket.js";
-import { ENDINGS, REFUNDS, REFUND_STATES, clock, count, money, place } from "./words.js";
+import { ENDINGS, ENDS, REFUNDS, REFUND_STATES, clock, count, money, row, runs, when } from "./words.js";
 
 /** @typedef {import("./api.js").Booking} Booking */
+/** @typedef {import("./api.js").Event | undefined} Known  undefined: the event is not in the list */
 /**
  * @typedef {{pay: (outcome: string) => void, cancel: () => void, close: () => void, over: () => void,
  *   now: () => number, ticket: (bookingId: string) => Promise<Blob>}} BookingTold
@@ -14,9 +16,9 @@ import { ENDINGS, REFUNDS, REFUND_STATES, clock, count, money, place } from "./w
 let shown = "";
 
 /** Show a booking, or none. Nothing is touched while it looks as it did: nobody loses their place every second. */
-export function showBooking(/** @type {Booking | undefined} */ booking, /** @type {string} */ eventName, /** @type {BookingTold} */ told, busy = false) {
+export function showBooking(/** @type {Booking | undefined} */ booking, /** @type {Known} */ event, /** @type {BookingTold} */ told, busy = false) {
   const part = byId("booking");
-  const looks = JSON.stringify([booking, eventName, busy]);
+  const looks = JSON.stringify([booking, event, busy]);
   if (looks === shown) return;
   shown = looks;
   part.hidden = !booking;
@@ -24,7 +26,14 @@ export function showBooking(/** @type {Booking | undefined} */ booking, /** @typ
   if (!booking) return part.replaceChildren();
   const views = { PENDING: pending, PROCESSING: processing, CONFIRMED: confirmed, CANCELLED: cancelled };
   const view = views[/** @type {keyof typeof views} */ (booking.status)];
-  refill(part, ...view(booking, told, busy), seats(booking), ...refunds(booking), el("p", { class: "hint" }, eventName));
+  const [title, ...rest] = view(booking, told, busy, event);
+  refill(part, title, about(event), ...rest, ...refunds(booking), seats(booking));
+}
+
+/** What it is for: the first thing to be read on a ticket. */
+function about(/** @type {Known} */ event) {
+  const [name, time] = event ? [event.name, when(event.startsAt)] : ["Another event", ""];
+  return el("p", { class: "about" }, el("b", {}, name), el("span", {}, time));
 }
 
 function pending(/** @type {Booking} */ booking, /** @type {BookingTold} */ told, /** @type {boolean} */ busy) {
@@ -37,7 +46,8 @@ function pending(/** @type {Booking} */ booking, /** @type {BookingTold} */ told
     el(
       "div",
       { class: "actions" },
-      action(busy ? "Waiting for the bank…" : `Pay ${price}`, "pay", busy, () => told.pay("success"), "primary wide"),
+      action(busy ? "One moment…" : `Pay ${price}`, "pay", busy, () => told.pay("success"), "primary wide"),
+      el("p", { class: "hint wide" }, "Or see what else can happen:"),
       action("Let the card fail", "fail", busy, () => told.pay("failed")),
       action("Take too long", "slow", busy, () => told.pay("processing")),
       action("Give the seats back", "cancel", busy, told.cancel, "quiet wide"),
@@ -49,18 +59,17 @@ function processing(/** @type {Booking} */ booking, /** @type {BookingTold} */ t
   const since = clock(booking.processingStartedAt ?? booking.createdAt);
   return [
     heading("booking-head", "The bank is taking its time"),
-    el("p", { class: "hint" }, `Since ${since}. The seats stay yours while it does, but not for ever. You are the bank, too:`),
+    el("p", { class: "hint" }, `Since ${since}. The seats stay yours for some minutes more; they can be cancelled once it has answered. You are the bank, too:`),
     el(
       "div",
       { class: "actions" },
       action("Bank says yes", "pay", busy, () => told.pay("success"), "primary"),
       action("Bank says no", "fail", busy, () => told.pay("failed")),
-      action("Cancel booking", "cancel", busy, told.cancel, "quiet wide"),
     ),
   ];
 }
 
-function confirmed(/** @type {Booking} */ booking, /** @type {BookingTold} */ told, /** @type {boolean} */ busy) {
+function confirmed(/** @type {Booking} */ booking, /** @type {BookingTold} */ told, /** @type {boolean} */ busy, /** @type {Known} */ event) {
   return [
     heading("booking-head", "Your ticket"),
     ticket(booking, told.ticket),
@@ -68,7 +77,7 @@ function confirmed(/** @type {Booking} */ booking, /** @type {BookingTold} */ to
       "div",
       { class: "actions" },
       action("More seats", "close", false, told.close),
-      action("Cancel booking", "cancel", busy, told.cancel, "quiet"),
+      cancelling(booking, event, busy, told.now, told.cancel),
     ),
   ];
 }
@@ -77,8 +86,11 @@ function cancelled(/** @type {Booking} */ booking, /** @type {BookingTold} */ to
   const reason = booking.cancellationReason ?? "";
   const late = reason === "EXPIRED" && !booking.refunds?.length;
   return [
-    heading("booking-head", reason === "EXPIRED" ? "Too late" : "Booking cancelled"),
+    heading("booking-head", ENDS[reason] ?? "Booking cancelled"),
     el("p", {}, ENDINGS[/** @type {keyof typeof ENDINGS} */ (reason)] ?? "It is over."),
+    reason === "USER_CANCELLED" && booking.confirmedAt && !booking.refunds?.length
+      ? el("p", {}, "It was less than 24 hours to the start: nothing is paid back.")
+      : null,
     el(
       "div",
       { class: "actions" },
@@ -89,10 +101,10 @@ function cancelled(/** @type {Booking} */ booking, /** @type {BookingTold} */ to
 }
 
 function seats(/** @type {Booking} */ booking) {
-  const inOrder = [...booking.seats].sort((a, b) => a.row.localeCompare(b.row, "en", { numeric: true }) || a.number - b.number);
-  const lines = inOrder.map((seat) =>
-    el("li", {}, el("span", {}, place(seat)), el("span", { class: "amount" }, money(seat.price, booking.currency))),
-  );
+  const lines = runs(booking.seats).map((run) => {
+    const price = run.reduce((sum, seat) => sum + seat.price, 0);
+    return el("li", {}, el("span", {}, row(run)), el("span", { class: "amount" }, money(price, booking.currency)));
+  });
   const total = el("p", { class: "total" }, el("span", {}, "Total"), el("b", {}, money(booking.totalAmount, booking.currency)));
   return el("div", {}, el("ul", { class: "seats-list" }, ...lines), total);
 }
@@ -101,10 +113,10 @@ function refunds(/** @type {Booking} */ booking) {
   return (booking.refunds ?? []).map((refund) => {
     const why = REFUNDS[/** @type {keyof typeof REFUNDS} */ (refund.reason)] ?? refund.reason;
     const state = REFUND_STATES[/** @type {keyof typeof REFUND_STATES} */ (refund.status)] ?? refund.status;
-    return el("p", { class: "refund" }, el("b", {}, `${money(refund.amount, refund.currency)}: ${state}`), ` (${why})`);
+    return el("p", { class: "refund" }, el("b", {}, `Refund of ${money(refund.amount, refund.currency)}: ${state}`), ` (${why})`);
   });
 }
 
 function action(/** @type {string} */ text, /** @type {string} */ key, /** @type {boolean} */ busy, /** @type {() => void} */ onclick, kind = "") {
-  return el("button", { class: kind, "data-key": key, disabled: busy, onclick }, text);
+  return el("button", { class: kind, "data-key": key, "aria-disabled": busy && "true", onclick }, text);
 }

@@ -8,7 +8,7 @@ const SAID_AT = [300, 120, 60, 30, 10];
 const SHORT = 60;
 
 /** 9:05 */
-export const minutes = (/** @type {number} */ seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+const minutes = (/** @type {number} */ seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 const inWords = (/** @type {number} */ seconds) =>
   seconds % 60 === 0 ? count(seconds / 60, "minute") : count(seconds, "second");
@@ -35,4 +35,13 @@ export function countdown(/** @type {{from: number, until: number, now: () => nu
   tick();
   const ticking = setInterval(() => (whole.isConnected ? tick() : clearInterval(ticking)), 250);
   return whole;
+}
+
+/** A text that ends with the time left until then; it ends by itself when it is taken out of the page. */
+export function timeLeft(/** @type {string} */ text, /** @type {number} */ until, /** @type {() => number} */ now) {
+  const shown = el("span", {});
+  const tick = () => (shown.textContent = `${text} ${minutes(Math.max(0, Math.ceil((until - now()) / 1000)))}`);
+  tick();
+  const ticking = setInterval(() => (shown.isConnected ? tick() : clearInterval(ticking)), 1000);
+  return shown;
 }

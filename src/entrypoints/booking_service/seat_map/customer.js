@@ -8,6 +8,7 @@ import { byId } from "./dom.js";
 import { Errands } from "./errands.js";
 import { say } from "./live.js";
 import { notice, quiet } from "./notice.js";
+import { openBefore, rememberOpen } from "./who.js";
 import { ENDINGS, count, money, places } from "./words.js";
 
 /** @typedef {import("./api.js").Booking} Booking */
@@ -21,8 +22,8 @@ export class Customer {
   bookings = [];
   /** The id of the booking that is shown; null: the basket is. @type {string | null} */
   opened = null;
-  /** @type {(eventId: string) => string} */
-  nameOf = () => "";
+  /** @type {(eventId: string) => import("./api.js").Event | undefined} */
+  eventOf = () => undefined;
   /** @type {(eventId: string) => void} */
   goTo = () => {};
   #errands = new Errands(this);
@@ -37,7 +38,7 @@ export class Customer {
 
   become(/** @type {Api} */ api) {
     this.api = api;
-    this.opened = null;
+    this.opened = openBefore(api.user); // it shows once the bookings are read
     this.#take([]);
     quiet("refusal");
   }
@@ -68,7 +69,7 @@ export class Customer {
     quiet("refusal");
     const { sale } = this.house;
     say(sale.picks.size ? `${count(sale.picks.size, "seat")} picked, ${money(sale.total(), sale.currency)}.` : "No seat picked.");
-    this.opened = null;
+    this.#turnTo(null);
     this.show();
   }
 
@@ -83,10 +84,11 @@ export class Customer {
   /** Show a booking, or with null the basket. */
   open(/** @type {string | null} */ bookingId) {
     quiet("refusal");
-    this.opened = bookingId;
+    this.#turnTo(bookingId);
     const booking = this.booking();
     if (booking) this.goTo(booking.eventId);
     this.show();
+    if (booking) this.house.reveal(booking.seats.map(({ seatId }) => seatId));
     byId(booking ? "booking-head" : "basket-head")?.focus();
   }
 
@@ -96,8 +98,9 @@ export class Customer {
     const { busy } = this.#errands;
     byId("basket").hidden = Boolean(booking);
     if (!booking) showBasket(house.sale, house.prices(), this.#basket, busy);
-    showBooking(booking, booking ? this.nameOf(booking.eventId) : "", this.#told, busy);
-    showBookings(this.bookings, this.opened, this.api.user, (id) => this.open(id));
+    showBooking(booking, booking && this.eventOf(booking.eventId), this.#told, busy);
+    const told = { now: this.#told.now, nameOf: this.#nameOf, choose: (/** @type {string} */ id) => this.open(id) };
+    showBookings(this.bookings, this.opened, this.api.user, told);
   }
 
   #basket = {
@@ -123,6 +126,13 @@ export class Customer {
     close: () => this.open(null),
     over: () => this.lookAgain(),
   };
+
+  #nameOf = (/** @type {string} */ eventId) => this.eventOf(eventId)?.name ?? "Another event";
+
+  #turnTo(/** @type {string | null} */ bookingId) {
+    this.opened = bookingId;
+    rememberOpen(this.api.user, bookingId);
+  }
 
   #take(/** @type {Booking[]} */ bookings) {
     const before = new Map(this.bookings.map(({ bookingId, status }) => [bookingId, status]));

@@ -41,7 +41,7 @@ export function refill(/** @type {HTMLElement} */ part, /** @type {Child[]} */ .
   const key = stoodHere ? before.dataset.key : undefined;
   part.replaceChildren(...children.filter((child) => child !== null));
   if (!stoodHere) return;
-  const same = key && part.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+  const same = key && part.querySelector(`[data-key="${CSS.escape(key)}"]`);
   const next = /** @type {HTMLElement | null} */ (same || part.querySelector("h2"));
   next?.focus({ preventScroll: Boolean(same) });
 }

@@ -85,6 +85,7 @@ export class Errands {
   /** In words, and the map learns what the refusal tells of it. */
   #explain(/** @type {Refused} */ error) {
     if (error.code === undefined) throw error;
+    if (error.code === "NO_ANSWER") return notice("No answer came. Try it again: nothing is done twice.");
     const { sale } = this.customer.house;
     const gone = error.details.unavailableSeatIds ?? [];
     if (gone.length === 0) return notice(refusal(error));

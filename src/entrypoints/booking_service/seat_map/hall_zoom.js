@@ -4,6 +4,10 @@ const MOST = 2.4;
 const STEP = 1.4;
 /** Below so many pixels to a seat a finger covers several. */
 const FINGER = 22;
+/** A hall that is only so much higher than its room is fitted into it: nobody likes to scroll for half a row. */
+const NEARLY = 0.8;
+/** What is to be seen is not put at the very edge. */
+const MARGIN = 48;
 
 export class HallZoom {
   #scale = 1;
@@ -24,7 +28,9 @@ export class HallZoom {
   show(/** @type {SVGElement} */ root, /** @type {{width: number, height: number}} */ size) {
     this.#root = root;
     this.#size = size;
-    this.#set(Math.min(this.scroll.clientWidth / size.width, 1.35));
+    const wide = Math.min(this.scroll.clientWidth / size.width, 1.35);
+    const whole = this.scroll.clientHeight / size.height;
+    this.#set(whole >= NEARLY * wide ? Math.min(wide, whole) : wide);
     this.scroll.scrollTo((this.scroll.scrollWidth - this.scroll.clientWidth) / 2, 0);
   }
 
@@ -37,6 +43,16 @@ export class HallZoom {
     if (this.#scale * pitch >= FINGER) return false;
     this.#around((FINGER + 6) / pitch, clientX, clientY, true);
     return true;
+  }
+
+  /** Bring the first of these parts of the hall into sight, unless one of them is. */
+  reveal(/** @type {Element[]} */ parts) {
+    const box = this.scroll.getBoundingClientRect();
+    const ways = parts.map((part) => {
+      const at = part.getBoundingClientRect();
+      return { x: missing(at.left, at.right, box.left, box.right), y: missing(at.top, at.bottom, box.top, box.bottom) };
+    });
+    if (ways.length && ways.every(({ x, y }) => x || y)) this.scroll.scrollBy(ways[0].x, ways[0].y);
   }
 
   #least() {
@@ -78,6 +94,11 @@ export class HallZoom {
     if (this.#fingers) this.#around((this.#scale * apart) / this.#fingers, (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2);
     this.#fingers = apart;
   }
+}
+
+/** How far to move so that from..to is within first..last, MARGIN away from the ends. */
+function missing(/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ first, /** @type {number} */ last) {
+  return Math.min(0, from - MARGIN - first) || Math.max(0, to + MARGIN - last);
 }
 
 function spread(/** @type {TouchEvent} */ { touches }) {

@@ -33,6 +33,8 @@ export class House {
   /** @type {import("./api.js").Booking[]} */
   #bookings = [];
   #read = "";
+  /** The seat that the readout tells of. @type {string | null} */
+  #pointed = null;
   #changes = 0;
   #zoom = new HallZoom(byId("scroll"));
 
@@ -77,6 +79,7 @@ export class House {
     const known = this.view !== null && changed.every((id) => this.view?.cell(id));
     if (known) this.view?.refresh(changed, true);
     else this.#draw(event);
+    this.#point(this.#pointed);
     this.told.facts(event, sale.freeSeats(), sale.seats.size);
     if (lost.length) this.told.lost(lost);
   }
@@ -84,21 +87,26 @@ export class House {
   /** Take in the customer's bookings. */
   own(/** @type {import("./api.js").Booking[]} */ bookings) {
     this.#bookings = bookings;
-    const changed = this.sale.own(bookings);
-    this.view?.refresh(changed);
+    this.refresh(this.sale.own(bookings));
   }
 
   /** Show these seats as they are now. */
   refresh(/** @type {string[]} */ ids) {
     this.view?.refresh(ids);
+    this.#point(this.#pointed);
   }
 
   /** Pick seats together. Whether there are any. */
   find(/** @type {number} */ many, /** @type {number | null} */ price) {
     const ids = this.view ? bestTogether(this.view.hall, this.sale, many, price) : [];
     if (ids.length) this.view?.refresh(this.sale.pickOnly(ids));
-    if (ids.length) this.view?.cell(ids[0])?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.reveal(ids);
     return ids.length > 0;
+  }
+
+  /** Move the hall, not the page, so that one of these can be seen; once the panel beside it has its new height. */
+  reveal(/** @type {string[]} */ ids) {
+    requestAnimationFrame(() => this.#zoom.reveal(ids.flatMap((id) => this.view?.cell(id) ?? [])));
   }
 
   prices() {
@@ -117,14 +125,14 @@ export class House {
       point: (id) => this.#point(id),
       tooSmall: (x, y) => this.#zoom.tooSmall(x, y, PITCH),
     });
-    this.#point(null);
+    this.#pointed = null;
     this.told.drawn();
   }
 
   #pick(/** @type {string} */ id) {
     const outcome = this.sale.toggle(id);
+    this.#pointed = id;
     this.refresh([id]);
-    this.#point(id);
     if (outcome === "picked" || outcome === "dropped") return this.told.picked();
     if (outcome === "full") return this.explain("Ten seats are the most for one booking: put one back first.");
     if (outcome === "mine") return this.told.booked(/** @type {string} */ (this.sale.mine.get(id)));
@@ -132,6 +140,7 @@ export class House {
   }
 
   #point(/** @type {string | null} */ id) {
+    this.#pointed = id;
     const hint = matchMedia("(pointer: coarse)").matches ? TOUCH_HINT : HINT;
     byId("readout").textContent = id ? (this.view?.label(id) ?? "") : hint;
   }

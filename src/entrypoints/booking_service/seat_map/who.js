@@ -1,6 +1,7 @@
-/** Who sits at this tab. Each tab has a name of its own, which it keeps when it is loaded again. */
+/** Who sits at this tab, and at which booking. Each tab has a name of its own; it keeps both when it is loaded again. */
 
 const KEY = "booking-dev-name";
+const OPEN = "booking-dev-open";
 const NAMES = ["alice", "bob", "carla", "dmitri", "elif", "farid", "grace", "hiro", "ines", "jonas", "kemi", "lars"];
 
 /** The address may say (`?as=bob`); else the tab remembers; else somebody, by chance. */
@@ -19,3 +20,12 @@ export function anybody(name = "") {
   const others = NAMES.filter((each) => each !== name);
   return others[Math.floor(Math.random() * others.length)];
 }
+
+/** The booking that was open in this tab, if it was this customer's. @returns {string | null} */
+export function openBefore(/** @type {string} */ name) {
+  const [who, bookingId] = JSON.parse(sessionStorage.getItem(OPEN) ?? "[]");
+  return who === name ? bookingId : null;
+}
+
+export const rememberOpen = (/** @type {string} */ name, /** @type {string | null} */ bookingId) =>
+  sessionStorage.setItem(OPEN, JSON.stringify([name, bookingId]));

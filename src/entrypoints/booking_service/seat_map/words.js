@@ -29,6 +29,28 @@ export const count = (/** @type {number} */ many, /** @type {string} */ one) =>
 
 export const place = (/** @type {{row: string, number: number}} */ seat) => `Row ${seat.row}, seat ${seat.number}`;
 
+const PLACES = new Intl.Collator("en", { numeric: true });
+
+/** By row and number; neighbours of one price together. @template {{row: string, number: number, price: number}} S @param {S[]} seats */
+export function runs(seats) {
+  /** @type {S[][]} */
+  const found = [];
+  for (const seat of [...seats].sort((a, b) => PLACES.compare(a.row, b.row) || a.number - b.number)) {
+    const last = found.at(-1)?.at(-1);
+    const next = last?.row === seat.row && last.number + 1 === seat.number && last.price === seat.price;
+    if (next) found.at(-1)?.push(seat);
+    else found.push([seat]);
+  }
+  return found;
+}
+
+/** Row A, seats 3 and 4; Row A, seats 3 to 5 */
+export function row(/** @type {{row: string, number: number}[]} */ run) {
+  const [first, last] = [run[0], run[run.length - 1]];
+  if (run.length === 1) return place(first);
+  return `Row ${first.row}, seats ${first.number} ${run.length === 2 ? "and" : "to"} ${last.number}`;
+}
+
 /** At most three by name: "Row A, seat 1; Row A, seat 2; and 4 more". */
 export function places(/** @type {{row: string, number: number}[]} */ seats) {
   const named = seats.slice(0, seats.length > 3 ? 2 : 3).map(place);
@@ -51,6 +73,9 @@ export const STATUSES = {
   CONFIRMED: "Confirmed",
   CANCELLED: "Cancelled",
 };
+
+/** What stands above a booking that is over, by `cancellationReason`. @type {Record<string, string>} */
+export const ENDS = { EXPIRED: "Too late", PAYMENT_FAILED: "Payment failed", EVENT_CANCELLED: "Event called off" };
 
 /** Why a booking ended, by `cancellationReason`. */
 export const ENDINGS = {
