@@ -32,12 +32,16 @@ class NoAnswerInTime(ConnectionLost):
     """The database is there and says nothing: another attempt would wait as long."""
 
 
+class NoRight(PermissionError):
+    """Our user may not do that. The text is one line for an operator: what the server said, and what to do."""
+
+
 class PreparedStatementGone(TransactionConflict):
     """The server does not have the statement that we prepared: run again without."""
 
 
 def translate(error: BaseException) -> Exception | None:
-    """The domain's error for a driver's; None if it is none that is expected."""
+    """The domain's error for a driver's, or NoRight; None if it is none that is expected."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, _RUN_AGAIN):
         return TransactionConflict()
@@ -57,6 +61,9 @@ def translate(error: BaseException) -> Exception | None:
         return ConnectionLost()
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
         return ConnectionLost()  # not the server's words but libpq's: it ended a pipeline that nobody answers
+    if isinstance(cause, pg.InsufficientPrivilege):
+        said = cause.diag.message_primary or "permission denied"
+        return NoRight(f"the database says {said}: grant that right to the user in BOOKING_DATABASE_URL")
     return None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from booking_core.errors import BookingError
 from booking_core.ports import ConnectionUse, Finding, Outbox, Queries, UnitOfWork, Workload
 from booking_postgres import schema
-from booking_postgres.failures import reason_of, translated
+from booking_postgres.failures import NoRight, reason_of, translated
 from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.patience import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
 from booking_postgres.pool_watch import PoolWatch
@@ -107,6 +107,8 @@ class PostgresStore(_OverReader):
         except BookingError as error:
             advice = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
             return f"{advice}{reason_of(error)}"
+        except NoRight as error:
+            return str(error)
 
     def connection_use(self) -> ConnectionUse:
         """See `booking_core.ports.LendsConnections`."""

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_json, print_line, progress
+from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.commands import CancelEvent
+from booking_core.errors import InvalidValue
 from booking_core.use_cases import CancelledEvent, get_event
 from booking_core.use_cases import cancel_event as cancel
 from booking_core.values import written_in
@@ -36,20 +37,27 @@ def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: b
 
     Run again after an interruption, it finishes what is left and counts that. It can't be undone.
     """
+    command = _command(event_id, reason)
     with invocation.parts("cancel-event", Need.DATABASE, Need.CATALOG) as parts:
         if dry_run:
             get_event(event_id, store=parts.store, mirror=parts.mirror)
             preview = parts.store.queries.cancellation_preview(event_id)
             _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
             return
-        command = CancelEvent(
-            event_id=event_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
-        )
         with StopSignals() as signals:
             done = _cancel(command, parts, signals)
     _print(event_id, done.bookings, done.seats, done.refunds, as_json, "cancelled")
     if signals.requested:
         raise CommandFailed("stopped before the end; the event is closed, run it again (or `worker`) for the rest")
+
+
+def _command(event_id: UUID, reason: str) -> CancelEvent:
+    try:
+        return CancelEvent(
+            event_id=event_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
+        )
+    except InvalidValue as error:
+        raise click.BadParameter(str(error), param_hint="--reason") from error
 
 
 def _cancel(command: CancelEvent, parts: Composition, signals: StopSignals) -> CancelledEvent:
@@ -58,7 +66,7 @@ def _cancel(command: CancelEvent, parts: Composition, signals: StopSignals) -> C
             command,
             store=parts.store,
             mirror=parts.mirror,
-            progress=lambda done: shown.say(f"{done.bookings} bookings"),
+            progress=lambda done: shown.say(counted(done.bookings, "booking")),
             go_on=signals.go_on,
         )
 
@@ -72,13 +80,14 @@ def _administrator() -> str:
 
 
 def _print(event_id: UUID, bookings: int, seats: int, refunds: Refunds, as_json: bool, what: str) -> None:
-    asked = [
-        {"currency": currency, "amount": written_in(amount, currency), "count": count}
-        for currency, (amount, count) in sorted(refunds.items())
-    ]
     if as_json:
+        asked = [
+            {"currency": currency, "amount": written_in(amount, currency), "count": count}
+            for currency, (amount, count) in sorted(refunds.items())
+        ]
         print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": asked})
         return
-    print_line(f"{bookings} bookings with {seats} seats {what}")
-    for each in asked:
-        print_line(f"{each['count']} refunds of {each['amount']} {each['currency']} together")
+    print_line(f"{counted(bookings, 'booking')} with {counted(seats, 'seat')} {what}")
+    for currency, (amount, count) in sorted(refunds.items()):
+        together = " together" if count > 1 else ""
+        print_line(f"{counted(count, 'refund')} of {written_in(amount, currency)} {currency}{together}")

@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_json, print_line, progress
+from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.errors import EventNotFound
 from booking_service.catalog_file import CatalogFileInvalid, read_catalog_file
 from booking_service.catalog_loading import load_event
@@ -15,7 +15,7 @@ from booking_service.settings_table import Need
 from booking_service.stopping import StopSignals
 
 
-@click.group()
+@click.group(epilog=example("booking catalog load events.json"))
 def catalog() -> None:
     """Bring events and seats into the database."""
 
@@ -49,7 +49,7 @@ def load(invocation: Invocation, file: Path, as_json: bool) -> None:
                 break
             seats += load_event(entry, store=parts.store)
             loaded += 1
-            shown.say(f"{loaded} of {len(events)} events")
+            shown.say(f"{loaded} of {counted(len(events), 'event')}")
     _print(loaded, seats, as_json)
     if loaded < len(events):
         raise CommandFailed("stopped before the end; run it again for the rest")
@@ -77,4 +77,4 @@ def _print(events: int, seats: int, as_json: bool) -> None:
     if as_json:
         print_json({"events": events, "seats": seats})
     else:
-        print_line(f"{events} events with {seats} seats")
+        print_line(f"{counted(events, 'event')} with {counted(seats, 'seat')}")

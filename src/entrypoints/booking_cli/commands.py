@@ -19,7 +19,7 @@ SUMMARIES: Final[Mapping[str, str]] = MappingProxyType(
         "expire": "End the reservations whose time to pay has run out, and print what was done.",
         "migrate": "Bring the database's schema up to date.",
         "relay": "Publish stored events, until SIGTERM.",
-        "replay": "Say events again, or feed dead letters back.",
+        "replay": "Publish events again, or feed dead letters back.",
         "serve": "Serve the API until SIGTERM; requests in flight are answered first.",
         "show": "Show any booking with its seats, payments and history.",
         "stats": "Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead"

@@ -1,10 +1,12 @@
 """`booking dev`: the whole service on this machine."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.printing import progress
 
 
 @click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking", "booking dev --kafka localhost:9092"))
@@ -27,14 +29,16 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
     anybody who asks.
     """
     # Only here, for it is a whole service's worth of imports.
-    from booking_service.dev import CannotStart, DevOptions, run_dev
+    with ExitStack() as until_ready:
+        until_ready.enter_context(progress("starting"))
+        from booking_service.dev import CannotStart, DevOptions, run_dev
 
-    try:
-        options = DevOptions(host=host, port=port, data_dir=data_dir, kafka=kafka)
-        run_dev(options, invocation.environ, _announce, invocation.compose)
-    except CannotStart as error:
-        raise CommandFailed(str(error)) from error
+        def announce(text: str) -> None:
+            until_ready.close()
+            click.echo(text, nl=False)
 
-
-def _announce(text: str) -> None:
-    click.echo(text, nl=False)
+        try:
+            options = DevOptions(host=host, port=port, data_dir=data_dir, kafka=kafka)
+            run_dev(options, invocation.environ, announce, invocation.compose)
+        except CannotStart as error:
+            raise CommandFailed(str(error)) from error

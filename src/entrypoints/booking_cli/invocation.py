@@ -38,15 +38,20 @@ class Invocation:
     def settings(self, command: str, *needs: "Need") -> "Settings":
         """The settings that `command` needs; logs follow them from now on. Raises SettingsError.
 
-        Beside what a command prints for somebody at a terminal, the log only says what is wrong, unless it was asked to
-        say more.
+        Beside what a command prints for somebody at a terminal, the log only says what is wrong, in the form for
+        people, unless it was asked to say more, or to say it as JSON.
         """
         from booking_service import logs
         from booking_service.settings import Settings
 
         settings = Settings.from_environ(self.environ, needs=needs, command=command)
-        quiet = command not in _TELL_BY_LOG and sys.stderr.isatty() and not self.environ.get("BOOKING_LOG_LEVEL")
-        logs.configure("WARNING" if quiet else settings.log_level, settings.log_format, settings.secrets)
+        for_people = command not in _TELL_BY_LOG and sys.stderr.isatty()
+        level, form = ("WARNING", "console") if for_people else (settings.log_level, settings.log_format)
+        if self.environ.get("BOOKING_LOG_LEVEL"):
+            level = settings.log_level
+        if self.environ.get("BOOKING_LOG_FORMAT"):
+            form = settings.log_format
+        logs.configure(level, form, settings.secrets)
         return settings
 
     @property

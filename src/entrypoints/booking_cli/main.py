@@ -27,7 +27,8 @@ OK, FAILED, USAGE = 0, 1, 2
 def cli() -> None:
     """Seats that are never sold twice: the booking service and its tools.
 
-    Settings come from the environment (BOOKING_…); a command asks only for those that it uses.
+    Settings come from the environment (BOOKING_…); a command asks only for those that it uses, and
+    `booking doctor` says all that is missing.
     """
 
 
@@ -61,6 +62,9 @@ def _told(error: Exception) -> int:
         return USAGE
     if isinstance(error, BookingError):
         print_error(f"{error.code} {error}")
+        return FAILED
+    if isinstance(error, PermissionError):  # of a file, or of the store
+        print_error(str(error))
         return FAILED
     raise error
 

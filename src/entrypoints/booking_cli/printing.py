@@ -31,6 +31,11 @@ def print_row(cells: Sequence[str]) -> None:
     click.echo("\t".join(map(shown, cells)))
 
 
+def counted(number: int, what: str) -> str:
+    """`1 booking`, `2 bookings`, `0 dead letters`: only for words whose plural ends with an s."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def print_error(text: str) -> None:
     """One line on standard error, whatever is in the text."""
     click.echo(f"error: {shown(text)}", err=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_json, print_line, progress
+from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.events import PUBLISHED
 from booking_core.ports.store import EventSelection
 from booking_service.composition import Composition
@@ -37,17 +37,18 @@ class Moment(click.ParamType[datetime]):
 _MOMENT: Final = Moment()
 
 
-@click.group()
+@click.group(epilog=example("booking replay events --dry-run", "booking replay dead-letters --dry-run"))
 def replay() -> None:
-    """Say events again, or feed dead letters back."""
+    """Publish events again, or feed dead letters back."""
 
 
 @replay.command(
+    short_help="Publish events again that were published before and are still kept.",
     epilog=example(
         "booking replay events --since 2026-03-01T10:00:00Z --dry-run",
         "booking replay events --booking-id 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11",
         "booking replay events --type booking.confirmed --type booking.cancelled",
-    )
+    ),
 )
 @click.option("--since", type=_MOMENT, metavar="TIME", help="Recorded then or later (UTC unless it says its zone).")
 @click.option("--until", type=_MOMENT, metavar="TIME", help="Recorded before then; without it: before now.")
@@ -85,10 +86,11 @@ def events(
             selection,
             store=parts.store,
             publish_to=None if dry_run else (parts.event_bus, parts.settings.events_topic),
-            progress=lambda done: shown.say(f"{done} events"),
+            progress=lambda done: shown.say(counted(done, "event")),
             go_on=signals.go_on,
         )
-    _print({"published": published}, f"{published} events {'would be ' if dry_run else ''}published again", as_json)
+    told = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
+    _print({"published": published}, told, as_json)
     _refuse_half(signals)
 
 
@@ -105,13 +107,13 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
     with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
         letters = _letters(parts, dry_run)
-        letters.run(lambda done, of: shown.say(f"{done} of {of} dead letters"), signals.go_on)
+        letters.run(lambda done, of: shown.say(f"{done} of {counted(of, 'dead letter')}"), signals.go_on)
     applied, failed = letters.counts["applied"], letters.counts["failed"]
-    told = (
-        f"{applied} dead letters would be applied, {failed} would fail again"
-        if dry_run
-        else f"{applied} dead letters applied, {failed} failed again and are kept"
-    )
+    if dry_run:
+        told = f"{counted(applied, 'dead letter')} would be applied, {failed} would fail again"
+    else:
+        are = "is" if failed == 1 else "are"
+        told = f"{counted(applied, 'dead letter')} applied, {failed} failed again and {are} kept"
     _print({"applied": applied, "failed": failed}, told, as_json)
     _refuse_half(signals)
 

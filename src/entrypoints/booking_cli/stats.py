@@ -1,12 +1,14 @@
 """`booking stats`: how the whole is doing."""
 
+from datetime import datetime
 from typing import Final
 
 import click
 from attrs import frozen
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_error, print_json, print_line, print_table
+from booking_cli.patience import answer_within
+from booking_cli.printing import counted, json_option, print_error, print_json, print_line, print_table
 from booking_core.errors import BusUnavailable
 from booking_core.lifecycle import Status
 from booking_core.ports.queries import Statistics
@@ -20,6 +22,8 @@ CLOSURE_SECONDS: Final = 150.0
 OUTBOX_SECONDS: Final = 60.0
 REFUND_SECONDS: Final = 3600.0
 DEAD_LETTER_SECONDS: Final = 3600.0
+# A broker that answers at all does so within one; what asks it would wait for twenty.
+BROKER_SECONDS: Final = 4.0
 
 
 @frozen
@@ -37,7 +41,7 @@ class DeadLetters:
 def stats(invocation: Invocation, check: bool, as_json: bool) -> None:
     """Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead letters.
 
-    Dead letters are those that no replay has taken; not counted where the settings name no broker or it is away.
+    Dead letters are those that no replay has taken; not counted where the settings name no broker, or none answers.
     With --check it fails if an overdue hold or an event being cancelled waits for more than 150 s, an event to publish
     for more than 60 s, or a refund or a dead letter for more than an hour.
     """
@@ -64,25 +68,27 @@ def alarms_of(statistics: Statistics, dead_letters: DeadLetters | None = None) -
     """What an operator should look at now; empty if all is well."""
     dead = dead_letters or DeadLetters(0, None)
     waits = (
-        (statistics.overdue, statistics.oldest_overdue_seconds, OVERDUE_SECONDS, "overdue bookings wait for a sweep"),
-        (statistics.outbox, statistics.oldest_outbox_seconds, OUTBOX_SECONDS, "events wait to be published"),
+        (statistics.overdue, statistics.oldest_overdue_seconds, OVERDUE_SECONDS, "overdue booking", "for a sweep"),
+        (statistics.outbox, statistics.oldest_outbox_seconds, OUTBOX_SECONDS, "event", "to be published"),
         (
             statistics.unanswered_refunds,
             statistics.oldest_unanswered_refund_seconds,
             REFUND_SECONDS,
-            "refunds wait for the Payment Service",
+            "refund",
+            "for the Payment Service",
         ),
         (
             statistics.open_closures,
             statistics.oldest_open_closure_seconds,
             CLOSURE_SECONDS,
-            "cancelled events wait for the end of their bookings",
+            "cancelled event",
+            "for the end of its bookings",
         ),
-        (dead.count, dead.oldest_seconds, DEAD_LETTER_SECONDS, "dead letters wait for a replay"),
+        (dead.count, dead.oldest_seconds, DEAD_LETTER_SECONDS, "dead letter", "for a replay"),
     )
     return [
-        f"{count} {what}, the oldest for {oldest:.0f} s"
-        for count, oldest, limit, what in waits
+        f"{counted(count, what)} {'waits' if count == 1 else 'wait'} {for_what}, the oldest for {oldest:.0f} s"
+        for count, oldest, limit, what, for_what in waits
         if oldest is not None and oldest > limit
     ]
 
@@ -91,11 +97,16 @@ def _dead_letters(parts: Composition) -> DeadLetters | None:
     from booking_service.replaying_letters import replay_group
 
     topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
-    try:
+
+    def ask() -> tuple[int, datetime | None]:
         count = sum(map(len, parts.event_bus.backlog(topic, group).values()))
-        oldest = parts.event_bus.oldest(topic, group) if count else None
-    except BusUnavailable as error:
-        print_error(f"dead letters are not counted: {error}")
+        return count, parts.event_bus.oldest(topic, group) if count else None
+
+    try:
+        count, oldest = answer_within(BROKER_SECONDS, ask)
+    except (BusUnavailable, TimeoutError) as error:
+        found = str(error) or f"no answer from the event bus within {BROKER_SECONDS:g} s"
+        print_error(f"dead letters are not counted: {found}")
         return None
     return DeadLetters(count, None if oldest is None else (parts.store.queries.now() - oldest).total_seconds())
 
@@ -106,7 +117,7 @@ def _print(statistics: Statistics, dead_letters: DeadLetters | None) -> None:
     print_table(
         ["what", "count", "oldest"],
         [
-            ["holds that end soon", statistics.ending_soon, ""],
+            ["holds that end in 60 s", statistics.ending_soon, ""],
             ["holds overdue", statistics.overdue, _age(statistics.oldest_overdue_seconds)],
             ["events to publish", statistics.outbox, _age(statistics.oldest_outbox_seconds)],
             [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_json, print_line
+from booking_cli.printing import counted, json_option, print_json, print_line
 from booking_service.composition import Composition
 from booking_service.settings_table import Need
 from booking_service.stopping import StopSignals
@@ -76,7 +76,7 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     if as_json:
         print_json({"expired": sweeper.expired, "seatsReleased": sweeper.seats_released})
     else:
-        print_line(f"{sweeper.expired} bookings expired, {sweeper.seats_released} seats released")
+        print_line(f"{counted(sweeper.expired, 'booking')} expired, {counted(sweeper.seats_released, 'seat')} released")
     if every is None and signals.requested:
         raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
 

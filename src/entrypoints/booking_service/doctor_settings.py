@@ -61,7 +61,7 @@ class Environment:
         if not faults:
             wanted = [setting for setting in SETTINGS if setting.need in self.needs]
             given = sum(bool(self.variables.get(setting.name)) for setting in wanted)
-            found = f"nothing is missing or malformed: {given} are set, {len(wanted) - given} left as they are"
+            found = f"nothing is missing or malformed: {given} set, {len(wanted) - given} left as they are"
             yield Finding(check=CHECK, grade=Grade.OK, found=found)
 
     def without_secrets(self, text: str) -> str:

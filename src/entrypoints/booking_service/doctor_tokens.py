@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from jwt import PyJWKClient
@@ -35,7 +36,7 @@ def _keys(url: str) -> Finding:
     except MalformedKeySet as error:
         return _trouble(f"{url} answers with what is no JWKS: {error}")
     except (PyJWTError, OSError, ValueError, RecursionError) as error:
-        return _trouble(f"{url} cannot be read: {' '.join(str(error).split())}")
+        return _trouble(f"{url} cannot be read: {_reason(error)}")
     if not usable:
         found = f"{url} has no key that can be used: RS256, at least 2048 bits, with a kid"
         return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice="have the issuer sign with RS256")
@@ -45,6 +46,14 @@ def _keys(url: str) -> Finding:
         found, advice = f"{found}, over a line that anybody on the way can change", "fetch it by https"
         return Finding(check=CHECK, grade=Grade.WARNING, found=found, advice=advice)
     return Finding(check=CHECK, grade=Grade.OK, found=found)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong at the bottom: each layer above wraps it in words of its own."""
+    cause = error.__cause__ or error
+    if isinstance(cause, URLError) and not isinstance(cause, HTTPError):
+        cause = cause.reason if isinstance(cause.reason, Exception) else cause
+    return " ".join(str(cause).split()) or type(cause).__name__
 
 
 def _trouble(found: str) -> Finding:

@@ -20,6 +20,7 @@ _MASK: Final = "***"
 _TOKEN: Final = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.[\w-]*|(?<=bearer )\s*[^\s,;\"']+", re.ASCII | re.IGNORECASE)
 # Shorter texts are no secret, and masking them would garble everything else.
 _SHORTEST_SECRET: Final = 4
+_FIRST: Final = ("timestamp", "level", "event")
 # Libraries that tell each request at INFO; what goes wrong they say louder.
 _CHATTY: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "kafka", "urllib3")
 
@@ -71,9 +72,15 @@ def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] 
 
 def _renderer(form: str) -> Any:
     if form == "json":
-        return structlog.processors.JSONRenderer(sort_keys=False, default=str)
+        render = structlog.processors.JSONRenderer(sort_keys=False, default=str)
+        return lambda logger, method, event: render(logger, method, _in_order(event))
     colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
     return _OneLine(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), colors)
+
+
+def _in_order(event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how bad, and what stand first, for those who read the lines as they come."""
+    return {key: event[key] for key in _FIRST if key in event} | dict(event)
 
 
 class _OneLine:

@@ -17,6 +17,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 # A pass that meets a bug of ours is tried again as well, for the next one may not; but never in a hot loop.
 _BUG_PAUSE_SECONDS: Final = 5.0
 _STILL_DOWN_EVERY_SECONDS: Final = 60.0
+_LOOK_UP_SECONDS: Final = 0.2
 
 GoOn = Callable[[], bool]
 
@@ -86,7 +87,9 @@ def run_together(
     for thread in threads:
         thread.start()
     watch(threads)
-    stop.wait()
+    # Not one long wait: a signal that lands just before it begins is seen only when the main thread comes back.
+    while not stop.wait(_LOOK_UP_SECONDS):
+        pass
     give_up_at = time.monotonic() + patience
     for thread in threads:
         thread.join(max(0.0, give_up_at - time.monotonic()))

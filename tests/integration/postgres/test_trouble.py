@@ -1,10 +1,15 @@
 """What an operator is told when the database does not let us in: one line, with what it says, and no password."""
 
+from uuid import uuid4
+
+import psycopg
+import pytest
 from sqlalchemy.engine import make_url
 
 from tests.integration.postgres.stage import open_store
 
 ADVICE = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
+GRANT = "grant that right to the user in BOOKING_DATABASE_URL"
 
 
 def trouble_at(url: str) -> str:
@@ -35,3 +40,20 @@ def test_a_server_that_is_not_there(postgres_url: str) -> None:
     url = make_url(postgres_url).set(port=1).render_as_string(hide_password=False)
 
     assert trouble_at(url) == ADVICE
+
+
+def test_a_user_without_rights(database_url: str) -> None:
+    role = f"poor_{uuid4().hex}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'poor-password'")
+    try:
+        url = make_url(database_url).set(username=role, password="poor-password").render_as_string(hide_password=False)
+
+        assert trouble_at(url) == f"the database says permission denied for schema booking: {GRANT}"
+        store = open_store(url, 1)
+        with pytest.raises(PermissionError, match=f"^the database says permission denied for database .*: {GRANT}$"):
+            store.migrate()
+        store.close()
+    finally:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(f"DROP ROLE {role}")

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 from uuid import UUID
 
 import pytest
@@ -15,6 +15,7 @@ from booking_api.tokens import TokenVerifier
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli, run
 from booking_core.commands import CancelBooking
+from booking_core.errors import ServiceBusy
 from booking_core.inbound import Skipped, parse
 from booking_core.use_cases import Effect, apply_payments, cancel
 from booking_core.values import Terms
@@ -75,6 +76,9 @@ def test_expire_says_what_it_did(world: World, booking: Booking) -> None:
 
     assert booking.json("expire") == {"expired": 1, "seatsReleased": 2}
     assert booking("expire") == "0 bookings expired, 0 seats released\n"
+    world.reserve(3)
+    world.later(11)
+    assert booking("expire") == "1 booking expired, 1 seat released\n"
 
 
 def test_expire_demands_the_database_alone(booking: Booking) -> None:
@@ -159,7 +163,7 @@ def test_catalog_load(booking: Booking, world: World, tmp_path: Path) -> None:
     file.write_text(json.dumps({"events": [event]}))
 
     assert booking.json("catalog", "load", str(file)) == {"events": 1, "seats": 2}
-    assert booking("catalog", "load", str(file)) == "1 events with 2 seats\n"
+    assert booking("catalog", "load", str(file)) == "1 event with 2 seats\n"
     assert len(world.store.queries.seats(UUID(int=90))) == 2
 
     file.write_text(json.dumps({"events": [event | {"seats": [*seats, {}]}]}))
@@ -191,6 +195,32 @@ def test_a_token_is_believed_by_dev(booking: Booking, tmp_path: Path) -> None:
 def test_the_schema(booking: Booking) -> None:
     assert booking("migrate") == "the schema is up to date\n"
     assert booking.json("migrate") == {"applied": []}
+
+
+def test_a_missing_right_is_one_line(world: World, booking: Booking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> Never:
+        raise PermissionError("the database says no: grant that right")
+
+    monkeypatch.setattr(world.store, "migrate", refused)
+
+    booking("migrate", code=1)
+    assert booking.err == "error: the database says no: grant that right\n"
+
+
+def test_migrate_says_that_there_is_no_database(
+    world: World, booking: Booking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Never:
+        raise ServiceBusy
+
+    monkeypatch.setattr(world.store, "migrate", away)
+    monkeypatch.setattr(world.store, "trouble", lambda: "the database cannot be reached")
+    booking("migrate", code=1)
+    assert booking.err == "error: SERVICE_BUSY The service is busy, please try again\n"
+
+    monkeypatch.setattr(world.store.queries, "now", away)
+    booking("migrate", code=1)
+    assert booking.err == "error: the database cannot be reached\n"
 
 
 @pytest.mark.parametrize("arguments", [["stats"], ["expire"], ["relay"], ["worker"], ["serve"]])
@@ -227,14 +257,15 @@ def test_wrong_use_is_code_2(booking: Booking, arguments: list[str], environ: di
     assert booking.err.startswith(complaint)
 
 
-def test_a_value_the_domain_refuses_is_one_line(booking: Booking) -> None:
-    booking("cancel-event", str(EVENT_ID), "--reason", "", code=1)
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_value_that_the_domain_refuses_is_wrong_use(booking: Booking, more: list[str]) -> None:
+    booking("cancel-event", str(EVENT_ID), "--reason", "", *more, code=2)
 
-    assert booking.err == "error: VALIDATION_FAILED reason must be a text of 1 to 255 characters\n"
+    assert booking.err.endswith("Invalid value for --reason: reason must be a text of 1 to 255 characters\n")
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found: list[tuple[str, ...]] = []
+    found = [path]
     for name, command in group.commands.items():
         found += commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
     return found

@@ -42,3 +42,28 @@ def test_how_loud_the_log_is(
     Invocation(environ=DATABASE | environ).settings(command, Need.DATABASE)
 
     assert logging.getLogger().level == level
+
+
+@pytest.mark.parametrize(
+    ("command", "at_terminal", "environ", "is_json"),
+    [
+        ("expire", True, {}, False),
+        ("expire", False, {}, True),
+        ("expire", True, {"BOOKING_LOG_FORMAT": "json"}, True),
+        ("worker", True, {}, True),
+    ],
+)
+def test_what_the_log_looks_like(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    at_terminal: bool,
+    environ: dict[str, str],
+    is_json: bool,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: at_terminal)
+    Invocation(environ=DATABASE | environ).settings(command, Need.DATABASE)
+
+    structlog.get_logger("a").warning("b", path="c")
+
+    assert capsys.readouterr().err.startswith("{") is is_json

@@ -114,11 +114,11 @@ def test_dead_letters_are_counted_and_replayed(world: World, with_bus: WithBus) 
     values = [b"nonsense", payment(made.booking_id)]
     world.bus.publish(DEAD, [Message(key=b"k", value=value) for value in values])
 
-    assert with_bus("replay", "dead-letters", "--dry-run") == ("1 dead letters would be applied, 1 would fail again\n")
+    assert with_bus("replay", "dead-letters", "--dry-run") == ("1 dead letter would be applied, 1 would fail again\n")
     assert '"deadLetters":2,' in with_bus("stats", "--json")
     assert with_bus("replay", "dead-letters", "--json") == '{"applied":1,"failed":1}\n'
     assert '"deadLetters":1,' in with_bus("stats", "--json")
-    assert with_bus("replay", "dead-letters") == "0 dead letters applied, 1 failed again and are kept\n"
+    assert with_bus("replay", "dead-letters") == "0 dead letters applied, 1 failed again and is kept\n"
     assert "dead letters\t1" in with_bus("stats")
 
 

@@ -1,7 +1,12 @@
 """`booking stats`: what is counted, and when `--check` calls somebody."""
 
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+import pytest
+
+import booking_cli.stats as stats_module
 from booking_core.commands import CancelBooking, CancelEvent
 from booking_core.ports.event_bus import Message
 from booking_core.use_cases import cancel, close_event
@@ -36,8 +41,8 @@ def test_stats_check_fails_when_something_waits_for_too_long(world: World, booki
 
     booking("stats", "--check", code=1)
 
-    assert "1 overdue bookings wait for a sweep, the oldest for 240 s" in booking.err
-    assert "1 events wait to be published, the oldest for 840 s" in booking.err
+    assert "1 overdue booking waits for a sweep, the oldest for 240 s" in booking.err
+    assert "1 event waits to be published, the oldest for 840 s" in booking.err
     assert len(booking.err.splitlines()) == 1
 
 
@@ -51,7 +56,7 @@ def test_check_gives_refunds_an_hour(world: World, booking: Booking) -> None:
     world.later(1)
     booking("stats", "--check", code=1)
 
-    assert booking.err == "error: 1 refunds wait for the Payment Service, the oldest for 3660 s\n"
+    assert booking.err == "error: 1 refund waits for the Payment Service, the oldest for 3660 s\n"
 
 
 def test_check_tells_of_a_cancelled_event_whose_bookings_nobody_ends(world: World, booking: Booking) -> None:
@@ -65,7 +70,7 @@ def test_check_tells_of_a_cancelled_event_whose_bookings_nobody_ends(world: Worl
     world.later(1)
     booking("stats", "--check", code=1)
 
-    assert booking.err == "error: 1 cancelled events wait for the end of their bookings, the oldest for 180 s\n"
+    assert booking.err == "error: 1 cancelled event waits for the end of its bookings, the oldest for 180 s\n"
     assert "events being cancelled\t1\t180 s" in booking("stats")
 
 
@@ -78,6 +83,37 @@ def test_check_gives_dead_letters_an_hour(world: World, booking: Booking) -> Non
     world.later(61)
     booking("stats", "--check", code=1, BOOKING_EVENT_BUS="memory")
 
-    assert booking.err == "error: 1 dead letters wait for a replay, the oldest for 3660 s\n"
+    assert booking.err == "error: 1 dead letter waits for a replay, the oldest for 3660 s\n"
     assert "dead letters\t1\t3660 s" in booking("stats", BOOKING_EVENT_BUS="memory")
     assert "dead letters\tnot counted" in booking("stats")
+
+
+class SilentBus(LastingBus):
+    """A bus whose brokers take a question and do not answer, until the test is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        self.over.wait()
+        return super().backlog(topic, group)
+
+
+@pytest.fixture
+def silent_bus(world: World) -> Iterator[SilentBus]:
+    world.bus = bus = SilentBus()
+    yield bus
+    bus.over.set()
+
+
+def test_nobody_waits_long_for_a_broker_that_is_silent(
+    booking: Booking, silent_bus: SilentBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats_module, "BROKER_SECONDS", 0.05)
+
+    shown = booking("stats", "--check", BOOKING_EVENT_BUS="memory")
+
+    assert not silent_bus.over.is_set()
+    assert "dead letters\tnot counted" in shown
+    assert booking.err == "error: dead letters are not counted: no answer from the event bus within 0.05 s\n"

@@ -181,3 +181,12 @@ def test_whatever_is_logged_during_a_request_has_its_correlation_id(
     said, request = lines(form, capsys, 2)
     assert "c-2" in said
     assert "c-2" in request
+
+
+def test_json_begins_with_what_is_read_first(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("DEBUG", form)
+    structlog.get_logger("ours").warning("said", path="/a")
+
+    (line,) = lines(form, capsys, 1)
+    if form == "json":
+        assert list(json.loads(line)) == ["timestamp", "level", "event", "path", "logger"]
