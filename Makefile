@@ -28,7 +28,7 @@ run: $(READY) ## the whole service on this machine, with sample events (ARGS go 
 	@$(BIN)/booking dev $(ARGS)
 
 test: $(READY) ## unit and integration tests (ARGS go to pytest)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint test ## the gate: lint and test
 

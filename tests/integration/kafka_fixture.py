@@ -1,16 +1,14 @@
 """A real Kafka for the tests: `kafka_bootstrap` to connect to, `fresh_topic` to write to, `kafka_broker` to look into.
 
-Each worker of pytest-xdist starts a broker of its own when its first test asks for one, with its data in a temporary
-directory. `BOOKING_TEST_KAFKA_BOOTSTRAP_SERVERS` names brokers to use instead (Redpanda, say). Without Java or Maven
-these tests skip and say what to install.
+Each worker of pytest-xdist starts a broker of its own when its first test asks for one. All that it writes is in one of
+pytest's temporary directories: should the run be killed, a later one removes it. `BOOKING_TEST_KAFKA_BOOTSTRAP_SERVERS`
+names brokers to use instead (Redpanda, say). Without Java or Maven these tests skip and say what to install.
 """
 
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -26,13 +24,13 @@ _shared: Final = pytest.StashKey[KafkaBroker]()
 _numbers: Final = itertools.count(1)
 
 
-def new_broker(config: pytest.Config) -> KafkaBroker:
+def new_broker(config: pytest.Config, directories: pytest.TempPathFactory) -> KafkaBroker:
     """Another broker, running; it is gone when the test run ends. Skips the test where none can run."""
     try:
         program, jars = java(), libraries()
     except NotInstalled as error:
         pytest.skip(str(error))
-    directory = Path(tempfile.mkdtemp(prefix="booking-kafka-"))
+    directory = directories.mktemp("kafka")
     config.add_cleanup(lambda: shutil.rmtree(directory))
     broker = KafkaBroker(directory, java=program, libraries=jars, keys=write_certificates(directory))
     config.add_cleanup(broker.kill)
@@ -41,13 +39,13 @@ def new_broker(config: pytest.Config) -> KafkaBroker:
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(pytestconfig: pytest.Config) -> KafkaBroker:
+def kafka_broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> KafkaBroker:
     """The broker that the tests of this process share: leave it running, and its topics alone.
 
     Kept with the test run rather than with this fixture, of which each conftest that imports it has a copy.
     """
     if _shared not in pytestconfig.stash:
-        pytestconfig.stash[_shared] = new_broker(pytestconfig)
+        pytestconfig.stash[_shared] = new_broker(pytestconfig, tmp_path_factory)
     return pytestconfig.stash[_shared]
 
 

@@ -50,9 +50,9 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[MortalPostgres]:
 
 
 @pytest.fixture(scope="module")
-def broker(pytestconfig: pytest.Config) -> Iterator[KafkaBroker]:
+def broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """A broker to be cruel to."""
-    broker = new_broker(pytestconfig)
+    broker = new_broker(pytestconfig, tmp_path_factory)
     yield broker
     broker.kill()
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -54,7 +55,11 @@ def running(*command: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def running_booking(url: str, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
-    with running("-m", "booking_cli", *arguments, **environment(url, **more)) as process:
+    """`booking` with a place of its own for temporary files: what one that is killed leaves there is removed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="booking-test-") as scratch,
+        running("-m", "booking_cli", *arguments, **environment(url, **{"TMPDIR": scratch, **more})) as process,
+    ):
         yield process
 
 

@@ -158,8 +158,10 @@ def test_a_client_without_tls_at_a_port_that_wants_it(kafka_broker: KafkaBroker)
     assert "BOOKING_KAFKA_SECURITY_PROTOCOL (it is PLAINTEXT)" in found["broker"].advice
 
 
-def test_a_broker_that_is_frozen_is_given_up(pytestconfig: pytest.Config) -> None:
-    broker = new_broker(pytestconfig)
+def test_a_broker_that_is_frozen_is_given_up(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    broker = new_broker(pytestconfig, tmp_path_factory)
     broker.freeze()
     try:
         found = look(Part.BROKER, at(broker.bootstrap_servers))

@@ -17,9 +17,9 @@ _BATCH = 100
 
 
 @pytest.fixture(scope="module")
-def broker(pytestconfig: pytest.Config) -> Iterator[KafkaBroker]:
+def broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """A broker to be cruel to."""
-    broker = new_broker(pytestconfig)
+    broker = new_broker(pytestconfig, tmp_path_factory)
     yield broker
     broker.kill()
 

@@ -11,13 +11,15 @@ _MAIN: Final[Mapping[str, str]] = {
     "kafka-console-consumer.sh": "consumer.ConsoleConsumer",
 }
 # Warnings and errors alone, as the tools' own configuration has it; the rest is for a quick start.
-_OPTIONS: Final = "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_LOG: Final = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_OPTIONS: Final = f"-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData {_LOG}"
 
 
 def write_console_tools(directory: Path, *, java: str, tools: Path) -> None:
     """Put the programs into an existing directory. `tools` has the jars."""
     for name, main in _MAIN.items():
-        start = f"exec {shlex.quote(java)} {_OPTIONS} -cp {shlex.quote(f'{tools}/*')}"
+        scratch = shlex.quote(f"-Djava.io.tmpdir={directory}")  # one that is killed leaves what it unpacked
+        start = f"exec {shlex.quote(java)} {_OPTIONS} {scratch} -cp {shlex.quote(f'{tools}/*')}"
         path = directory / name
         path.write_text(f'#!/bin/sh\n{start} org.apache.kafka.tools.{main} "$@"\n')
         path.chmod(0o755)
