@@ -31,8 +31,8 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
-# Not for longer than this directory: while it is there, a loop of asyncio runs in this thread, others want their own.
-@pytest.fixture(scope="package")
+# Not for longer than a file: while it is there, a loop of asyncio runs in this thread, and others want their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
         yield started

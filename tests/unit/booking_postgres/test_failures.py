@@ -8,7 +8,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from booking_core.errors import ServiceBusy, TransactionConflict
 from booking_postgres.batch import StatementFailed
-from booking_postgres.failures import ConnectionLost, LockWaitTooLong, PreparedStatementGone, translate, translated
+from booking_postgres.failures import (
+    ConnectionLost,
+    LockWaitTooLong,
+    NoRight,
+    PreparedStatementGone,
+    translate,
+    translated,
+)
 
 EXPECTED: list[tuple[Exception, type[Exception]]] = [
     (pg.SerializationFailure(), TransactionConflict),
@@ -30,8 +37,9 @@ EXPECTED: list[tuple[Exception, type[Exception]]] = [
     (psycopg.InterfaceError("the connection is closed"), ConnectionLost),
     (DisconnectionError(), ConnectionLost),
     (PoolTimeout(), ServiceBusy),
+    (pg.InsufficientPrivilege(), NoRight),
 ]
-UNEXPECTED = [pg.UndefinedTable(), pg.CheckViolation(), pg.SyntaxError(), pg.InsufficientPrivilege(), KeyError()]
+UNEXPECTED = [pg.UndefinedTable(), pg.CheckViolation(), pg.SyntaxError(), KeyError()]
 
 
 @pytest.mark.parametrize(("error", "kind"), EXPECTED, ids=lambda value: getattr(value, "__name__", repr(value)))
