@@ -1,6 +1,6 @@
 """What a million bookings cost: reservations, lists and the sweep with 10,000 bookings stored, and with 1,000,000.
 
-`--large` has 10,000,000, which take some ten minutes and 15 GB to prepare. A cost is time, so that it is the smaller
+`--large` has 10,000,000, which take more than an hour and 35 GB to prepare. A cost is time, so that it is the smaller
 database's rate over the larger one's.
 """
 

@@ -1,12 +1,15 @@
 """The seat map as a customer sees it."""
 
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 from playwright.sync_api import Locator, Page, expect
 
 from tests.integration.dev.running import Dev
+
+_PATIENCE_SECONDS: Final = 10.0
 
 
 @frozen
@@ -41,6 +44,13 @@ class SeatMap:
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name).click()
+
+    def until(self, holds: str) -> None:
+        """Wait for what no locator can say: asked from here, for the page's policy forbids to evaluate texts in it."""
+        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        while not self.page.evaluate(holds):
+            assert time.monotonic() < give_up_at, f"waited in vain: {holds}"
+            self.page.wait_for_timeout(20)
 
     def hold(self, *places: str) -> str:
         """Pick and hold these; the booking's id."""

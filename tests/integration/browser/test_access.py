@@ -92,7 +92,7 @@ def test_the_countdown_is_not_chatty(open_map: OpenMap, dev: Dev) -> None:
     expect(page.live).to_have_text(re.compile("^(5 minutes|2[89]. seconds) left to pay.$"))
     page.page.clock.fast_forward(200_000)
     expect(page.timer).to_have_text(re.compile(r"^1:\d\d$"))
-    page.page.wait_for_function("said.length >= 2")  # it is said a moment after it is shown
+    page.until("said.length >= 2")  # it is said a moment after it is shown
     assert len(page.page.evaluate("said")) == 2
 
 

@@ -64,7 +64,7 @@ def test_held_seats_are_still_in_sight_on_a_phone(open_map: OpenMap) -> None:
     page = open_map("runa", **PHONE)
     page.press("Larger")
     page.hold("Row L, seat 17")
-    page.page.wait_for_function("""() => {
+    page.until("""() => {
         const box = (each) => document.querySelector(each).getBoundingClientRect();
         const [seat, hall] = [box(".seats .mine"), box("#scroll")];
         return seat.top >= hall.top && seat.bottom <= hall.bottom && seat.left >= hall.left && seat.right <= hall.right;
