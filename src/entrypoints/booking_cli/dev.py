@@ -28,9 +28,9 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
     prints lines to paste. What is booked is still there at the next start. Never for production: it gives a token to
     anybody who asks.
     """
-    # Only here, for it is a whole service's worth of imports.
     with ExitStack() as until_ready:
         until_ready.enter_context(progress("starting"))
+        # Only here, for it is a whole service's worth of imports.
         from booking_service.dev import CannotStart, DevOptions, run_dev
 
         def announce(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from booking_core.errors import Failure
+from booking_service.stopping import LOOK_UP_SECONDS
 
 _log = structlog.get_logger(__name__)
 
@@ -17,7 +18,6 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 # A pass that meets a bug of ours is tried again as well, for the next one may not; but never in a hot loop.
 _BUG_PAUSE_SECONDS: Final = 5.0
 _STILL_DOWN_EVERY_SECONDS: Final = 60.0
-_LOOK_UP_SECONDS: Final = 0.2
 
 GoOn = Callable[[], bool]
 
@@ -87,8 +87,7 @@ def run_together(
     for thread in threads:
         thread.start()
     watch(threads)
-    # Not one long wait: a signal that lands just before it begins is seen only when the main thread comes back.
-    while not stop.wait(_LOOK_UP_SECONDS):
+    while not stop.wait(LOOK_UP_SECONDS):  # not one long wait, for this may be the main thread
         pass
     give_up_at = time.monotonic() + patience
     for thread in threads:

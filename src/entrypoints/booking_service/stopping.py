@@ -7,7 +7,9 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_LOOK_UP_SECONDS: Final = 0.2
+LOOK_UP_SECONDS: Final = 0.2
+"""A main thread that waits comes back to the interpreter so often: a signal that lands just before it blocks, or on
+another thread, sets a flag that is seen only then."""
 
 
 class StopSignals:
@@ -27,14 +29,10 @@ class StopSignals:
         return not self.requested
 
     def wait(self) -> None:
-        """Return when the first signal has arrived, or `end` was called.
-
-        Looks up now and then: a signal that lands just before the main thread blocks, or on another thread, sets a
-        flag that only a main thread which comes back to the interpreter sees.
-        """
+        """Return when the first signal has arrived, or `end` was called."""
         while True:
             try:
-                self._arrived.get(timeout=_LOOK_UP_SECONDS)
+                self._arrived.get(timeout=LOOK_UP_SECONDS)
             except Empty:
                 continue
             self._arrived.put(None)

@@ -1,12 +1,9 @@
 """What `booking doctor` prints, and its exit code."""
 
 import json
-import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from booking_cli.doctor import _PARTS
 from booking_cli.invocation import Invocation
@@ -19,14 +16,7 @@ from tests.unit.booking_service.test_doctor import ENVIRON, Parts, Told
 BAD = Finding(check="broker", grade=Grade.TROUBLE, found="does\tnot \x1b[31manswer", advice="start it")
 
 
-@pytest.fixture(autouse=True)
-def logs_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 
 def doctor(*arguments: str, found: Finding | None = None) -> int:

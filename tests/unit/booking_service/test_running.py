@@ -4,7 +4,7 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -127,17 +127,7 @@ def test_the_first_signal_is_a_request_and_the_second_an_order() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-@pytest.fixture
-def fresh_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("fresh_logging")
+@pytest.mark.usefixtures("logs_as_before")
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_record_is_one_line_without_secrets(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", form, ["hunter22"])
@@ -158,7 +148,7 @@ def test_a_record_is_one_line_without_secrets(form: str, capsys: pytest.CaptureF
     assert "Traceback" in err
 
 
-@pytest.mark.usefixtures("fresh_logging")
+@pytest.mark.usefixtures("logs_as_before")
 def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
 
@@ -169,7 +159,7 @@ def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[s
     assert record["timestamp"].endswith("Z")
 
 
-@pytest.mark.usefixtures("fresh_logging")
+@pytest.mark.usefixtures("logs_as_before")
 def test_the_level_holds_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("ERROR", "json")
 
