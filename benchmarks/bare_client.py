@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from benchmarks.errors import BenchmarkFailed
 from booking_core.ports import Message
-from booking_kafka.tuning import COMMIT_MS, CONSUMER, POLL_MS, PRODUCER, WINDOW
+from booking_kafka.connection import COMMIT_MS, CONSUMER, POLL_MS, PRODUCER, WINDOW
 
 _ACKNOWLEDGED_SECONDS: Final = 30.0
 _PATIENCE_SECONDS: Final = 60.0

@@ -9,8 +9,8 @@ from typing import Self
 
 from benchmarks import databases, issuer, programs
 from benchmarks.brokers import Brokers, real_brokers
+from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
-from booking_service.dev_tokens import DevTokens
 
 
 class Ground:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 
 ISSUER: Final = "https://bench.invalid/"
 AUDIENCE: Final = "booking-bench"

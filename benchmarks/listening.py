@@ -13,7 +13,7 @@ from typing import Final
 from kafka import KafkaConsumer, TopicPartition
 
 from benchmarks.brokers import PARTITIONS
-from booking_kafka.tuning import ANY_CLIENT
+from booking_kafka.connection import ANY_CLIENT
 
 _POLL_MS: Final = 100
 _SILENCE_SECONDS: Final = 3.0

@@ -10,7 +10,7 @@ import psycopg
 from attrs import frozen
 
 from benchmarks.seeding_sql import BOOKINGS, PLAN
-from booking_core.identity import slot_of_event
+from booking_core.domain.identity import slot_of_event
 
 PRICE: Final = Decimal("75.00")
 SEATS_OF_A_BOOKING: Final = 2

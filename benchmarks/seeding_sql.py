@@ -2,7 +2,7 @@
 
 from typing import Final, LiteralString
 
-# A UUIDv7 whose `rand_a` carries the slot of the event, as `booking_core.identity.new_booking_id` makes it.
+# A UUIDv7 whose `rand_a` carries the slot of the event, as `booking_core.domain.identity.new_booking_id` makes it.
 _BOOKING_ID: Final = """
     format('%%s-%%s-7%%s-%%s', left(ms, 8), right(ms, 4), lpad(to_hex(slot::integer), 3, '0'),
            substr(gen_random_uuid()::text, 20))::uuid

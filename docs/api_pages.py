@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from error_texts import WHAT_TO_DO
 
-from booking_api.errors import STATUS
+from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
 from booking_api.openapi.refusals import WHEN
 

@@ -10,10 +10,10 @@ from event_examples import consumed_example, published_example
 from event_schemas import Schema, consumed_schema, published_schema
 from event_texts import FIELDS, HEADERS, MEANINGS
 
-from booking_core.events import PUBLISHED, DomainEvent
-from booking_core.inbound import CONSUMED
+from booking_core.domain.events import PUBLISHED, DomainEvent
+from booking_core.messages.payment_messages import CONSUMED
 from booking_core.ports import OutboxRecord
-from booking_service.relaying import message_of
+from booking_workers.relay import message_of
 
 _MADE: Final = "<!-- Made by `python docs/generate.py` from the event classes and the parser; changes belong there. -->"
 _PAGE: Final = """\

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from event_examples import consumed_example, published_example
 
-from booking_core.errors import MalformedMessage
-from booking_core.events import VERSION, BookingCancelled, BookingExpired, DomainEvent
-from booking_core.inbound import parse
-from booking_core.lifecycle import CancellationReason
-from booking_core.policies import MAX_SEATS
-from booking_core.values import MAX_AMOUNT, MAX_TEXT, Money
-from booking_core.wire import to_json
+from booking_core.domain.errors import MalformedMessage
+from booking_core.domain.events import VERSION, BookingCancelled, BookingExpired, DomainEvent
+from booking_core.domain.lifecycle import CancellationReason
+from booking_core.domain.policies import MAX_SEATS
+from booking_core.domain.values import MAX_AMOUNT, MAX_TEXT, Money
+from booking_core.messages.json_encoding import to_json
+from booking_core.messages.payment_messages import parse
 
 Schema = dict[str, Any]
 

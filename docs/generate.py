@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from booking_core.lifecycle import TRANSITIONS, Moves, Outcome, Refunds, Refuses, diagram
+from booking_core.domain.lifecycle import TRANSITIONS, Moves, Outcome, Refunds, Refuses, diagram
 
 PAGES = Path(__file__).parent
 
 _LIFECYCLE = """\
-<!-- Made by `python docs/generate.py` from booking_core.lifecycle; changes belong there. -->
+<!-- Made by `python docs/generate.py` from booking_core.domain.lifecycle; changes belong there. -->
 
 # The lifecycle of a booking
 

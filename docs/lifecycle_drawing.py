@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 from attrs import frozen
 
-from booking_core.lifecycle import TRANSITIONS, Moves, Status
+from booking_core.domain.lifecycle import TRANSITIONS, Moves, Status
 
 _WIDTH, _HEIGHT = 660, 462
 _BOX: Final = (150, 46)
@@ -40,7 +40,7 @@ _ARROWS: Final = {
 _HEAD: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
 <title>The lifecycle of a booking</title>
-<!-- Made by `python docs/generate.py` from booking_core.lifecycle; changes belong there. -->
+<!-- Made by `python docs/generate.py` from booking_core.domain.lifecycle; changes belong there. -->
 <style>
 svg {{ color-scheme: light dark; font: 14px system-ui, sans-serif }}
 .paper {{ fill: #fff }}

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from booking_api.figures import FIGURES, Figure
+from booking_telemetry.metric_specs import FIGURES, Figure
 
 _PAGE: Final = """\
-<!-- Made by `python docs/generate.py` from booking_api.figures; changes belong there. -->
+<!-- Made by `python docs/generate.py` from booking_telemetry.metric_specs; changes belong there. -->
 
 # Metrics
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from booking_core.events import PUBLISHED
-from booking_core.inbound import CONSUMED
+from booking_core.domain.events import PUBLISHED
+from booking_core.messages.payment_messages import CONSUMED
 
 DOCS: Final = Path(__file__).parent
 # What is below `source` are pages of the project that are not in `docs`.

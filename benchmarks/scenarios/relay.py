@@ -18,7 +18,7 @@ from benchmarks.ground import Ground
 from benchmarks.programs import running_booking
 from benchmarks.scenario import Figures, Measure, Run, Scale, Scenario
 from booking_postgres.adapter import create
-from booking_service.relaying import message_of
+from booking_workers.relay import message_of
 
 _NAME: Final = "relay"
 _SEATS: Final = 1000

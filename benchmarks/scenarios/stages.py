@@ -20,16 +20,16 @@ from benchmarks.ground import Ground, user_of
 from benchmarks.issuer import AUDIENCE, ISSUER
 from benchmarks.scenario import Figures, Measure, Run, Scale, Scenario
 from benchmarks.seeding import SeededEvent
-from booking_api.bodies import create_booking_from
-from booking_api.envelope import enveloped
-from booking_api.jwks import FixedKeys
-from booking_api.rendering import booking_json
-from booking_api.tokens import TokenVerifier
+from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.verifier import TokenVerifier
+from booking_api.http.bodies import create_booking_from
+from booking_api.http.envelope import enveloped
+from booking_api.http.rendering import booking_json
 from booking_core import Booking, Cause, Terms
-from booking_core.policies import refusal_of
+from booking_core.domain.policies import refusal_of
+from booking_core.domain.reservation import SeatRequest
+from booking_core.domain.values import ActorKind
 from booking_core.ports import Store
-from booking_core.reservation import SeatRequest
-from booking_core.values import ActorKind
 from booking_postgres.adapter import create
 
 _NAME: Final = "stages"

@@ -12,8 +12,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from booking_service.dev_tokens import DevTokens
-from booking_service.local_issuer import ADMIN_PERMISSIONS
+from booking_dev.tokens import ADMIN_PERMISSIONS, DevTokens
 
 PORT = 8080
 KEYS = Path("/keys")

@@ -6,49 +6,7 @@ for authors of adapters and for types that use cases return. Everything else may
 bookings, or typed errors with stable codes.
 """
 
-from booking_core.booking import Booking
-from booking_core.commands import (
-    AnswerRefund,
-    CancelBooking,
-    CancelEvent,
-    ConfirmPayment,
-    FailPayment,
-    PaymentCommand,
-    Reserve,
-    StartPayment,
-)
-from booking_core.errors import (
-    BookingError,
-    BookingNotCancellable,
-    BookingNotFound,
-    BusUnavailable,
-    CatalogUnavailable,
-    CommitOutcomeUnknown,
-    EventNotFound,
-    EventNotOnSale,
-    Failure,
-    IdempotencyInProgress,
-    IdempotencyKeyReused,
-    InvalidValue,
-    MalformedMessage,
-    PaymentInProgress,
-    PendingLimitReached,
-    Refusal,
-    SeatAlreadyReserved,
-    SeatNotFound,
-    ServiceBusy,
-    TicketNotAvailable,
-    TooManySeats,
-    TransactionConflict,
-    WrongIsolationLevel,
-)
-from booking_core.history import HistoryEntry
-from booking_core.idempotency import IdempotencyKey
-from booking_core.lifecycle import CancellationReason, RefundReason, Status, Trigger
-from booking_core.mirror import CatalogMirror
-from booking_core.payments import Payment, PaymentStatus, RefundStatus
-from booking_core.ports import EventMirror, Page, Paged, SeatOnMap, Sweep
-from booking_core.use_cases import (
+from booking_core.application import (
     CancelledEvent,
     EarlierAnswer,
     Effect,
@@ -77,7 +35,48 @@ from booking_core.use_cases import (
     start_payment,
     verify_ticket,
 )
-from booking_core.values import (
+from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import (
+    AnswerRefund,
+    CancelBooking,
+    CancelEvent,
+    ConfirmPayment,
+    FailPayment,
+    PaymentCommand,
+    Reserve,
+    StartPayment,
+)
+from booking_core.domain.errors import (
+    BookingError,
+    BookingNotCancellable,
+    BookingNotFound,
+    BusUnavailable,
+    CatalogUnavailable,
+    CommitOutcomeUnknown,
+    EventNotFound,
+    EventNotOnSale,
+    Failure,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    InvalidValue,
+    MalformedMessage,
+    PaymentInProgress,
+    PendingLimitReached,
+    Refusal,
+    SeatAlreadyReserved,
+    SeatNotFound,
+    ServiceBusy,
+    TicketNotAvailable,
+    TooManySeats,
+    TransactionConflict,
+    WrongIsolationLevel,
+)
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
+from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
+from booking_core.domain.reservation import IdempotencyKey
+from booking_core.domain.values import (
     ActorKind,
     Cause,
     Money,
@@ -87,6 +86,7 @@ from booking_core.values import (
     Terms,
     TicketedEvent,
 )
+from booking_core.ports import EventMirror, Page, Paged, SeatOnMap, Sweep
 
 __all__ = [
     "ActorKind",

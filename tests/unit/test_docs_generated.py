@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import click
 import pytest
 
-from booking_api.errors import STATUS
+from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
 from booking_cli.main import cli
-from booking_core.lifecycle import TRANSITIONS, Moves
+from booking_core.domain.lifecycle import TRANSITIONS, Moves
 from booking_service.settings_table import SETTINGS
 
 DOCS = Path(__file__).parents[2] / "docs"

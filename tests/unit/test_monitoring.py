@@ -12,14 +12,14 @@ import click
 import pytest
 import yaml
 
-from booking_api.accounting import PROBES
-from booking_api.bookings import BOOKINGS
-from booking_api.errors import STATUS
-from booking_api.figures import FIGURES, Figure, Kind
+from booking_api.http.access_log import PROBES
+from booking_api.http.errors import STATUS
+from booking_api.routes.bookings import BOOKINGS
 from booking_cli.main import cli
-from booking_service import workers
+from booking_service import worker_jobs
 from booking_service.settings import Settings
-from tests.unit.booking_service.world import World
+from booking_telemetry.metric_specs import FIGURES, Figure, Kind
+from tests.unit.booking_workers.world import World
 from tests.unit.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
 
 # Prometheus' own, beside ours.
@@ -49,7 +49,9 @@ def values_of(label: str, name: str) -> set[str]:
         "status": {str(status) for status in (200, 201, 202, *STATUS.values())},
         "method": {"GET", "POST", "DELETE"},
         "le": {f"{limit}" for limit in figure.buckets} if figure else set(),
-        "task": {job.name for job in workers.all_jobs(World().compose(Settings(event_bus="memory", worker_port=1)))},
+        "task": {
+            job.name for job in worker_jobs.all_jobs(World().compose(Settings(event_bus="memory", worker_port=1)))
+        },
     }
     if label in known:
         return known[label]

@@ -167,10 +167,10 @@ def test_every_id_in_the_text_is_that_of_a_row() -> None:
     [
         "src/booking_core/policy.py",
         "src/booking_core",
-        "src/booking_core/policies.py::br_05",
-        "src/booking_core/policies.py::timedelta",
-        "src/booking_core/booking.py::confirm",
-        "src/booking_core/booking.py::Booking::pay",
+        "src/booking_core/domain/policies.py::br_05",
+        "src/booking_core/domain/policies.py::timedelta",
+        "src/booking_core/domain/booking.py::confirm",
+        "src/booking_core/domain/booking.py::Booking::pay",
         "tests/unit/test_requirements.py::is_proof::state",
         "tests/unit/test_requirements.py::is_proof[nothing]",
     ],
@@ -180,7 +180,7 @@ def test_what_does_not_exist_is_found(reference: str) -> None:
 
 
 def test_what_exists_is_found_too() -> None:
-    assert problem_with("src/booking_core/booking.py::Booking::confirm") == ""
+    assert problem_with("src/booking_core/domain/booking.py::Booking::confirm") == ""
     assert problem_with("tests/unit/test_requirements.py::is_proof[ROOT]") == ""
 
 
@@ -189,10 +189,10 @@ def test_what_exists_is_found_too() -> None:
     [
         "tests/unit/booking_core/builders.py",
         "tests/unit/test_requirements.py::is_proof",
-        "src/booking_core/contracts/scenery.py::Scenery",
-        "src/booking_core/contracts/expiry.py",
-        "src/booking_core/contracts/expiry.py::ExpiryContract::_same_events",
-        "src/booking_core/policies.py::br_02_is_overdue",
+        "src/booking_core/contracts/store/fixture.py::Scenery",
+        "src/booking_core/contracts/store/expiry.py",
+        "src/booking_core/contracts/store/expiry.py::ExpiryContract::_same_events",
+        "src/booking_core/domain/policies.py::br_02_is_overdue",
         "benchmarks/report.py::table",
     ],
 )

@@ -39,7 +39,7 @@ from booking_core import (
     reserve,
     start_payment,
 )
-from booking_core.lifecycle import LIVE
+from booking_core.domain.lifecycle import LIVE
 from booking_memory.store import MemoryStore
 
 START = datetime(2031, 5, 6, 12, tzinfo=UTC)

@@ -8,16 +8,16 @@ from uuid import uuid4
 import pytest
 from jsonschema import Draft202012Validator
 
-from booking_core.booking import Booking
-from booking_core.commands import CancelBooking, CancelEvent
-from booking_core.events import PUBLISHED
-from booking_core.inbound import CONSUMED, Skipped, parse
-from booking_core.lifecycle import RefundReason
-from booking_core.use_cases import Effect, apply_payments, cancel, cancel_event, expire
-from booking_core.values import Terms
-from booking_service.dev_payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
-from booking_service.relaying import Relay
-from tests.unit.booking_service.world import EVENT_ID, World, payment
+from booking_core.application import Effect, apply_payments, cancel, cancel_event, expire
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelBooking, CancelEvent
+from booking_core.domain.events import PUBLISHED
+from booking_core.domain.lifecycle import RefundReason
+from booking_core.domain.values import Terms
+from booking_core.messages.payment_messages import CONSUMED, Skipped, parse
+from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
+from booking_workers.relay import Relay
+from tests.unit.booking_workers.world import EVENT_ID, World, payment
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "events"
 

@@ -13,10 +13,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, Struct, UnsetType
 
-from booking_catalog.printable import printable
-from booking_core.errors import InvalidValue
+from booking_core.domain.errors import InvalidValue
+from booking_core.domain.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
 from booking_core.ports.catalog import CatalogAnswerInvalid
-from booking_core.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """At most `limit` characters; line breaks, control characters and lone surrogates become `?`."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(char if char.isprintable() else "?" for char in cut)
+
 
 _T = TypeVar("_T")
 _Text = Annotated[str, Meta(max_length=255)]

@@ -1,7 +1,7 @@
-"""The Catalog port over the Catalog Service's REST interface."""
+"""The entry point `rest` of the group `booking.catalog`."""
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
@@ -12,11 +12,11 @@ import structlog
 from booking_catalog.answers import event_of, seats_of
 from booking_catalog.breaker import CircuitBreaker, CircuitOpen, Unanswered
 from booking_catalog.deadline import Deadline
-from booking_catalog.exchange import Exchange
-from booking_core.errors import CatalogUnavailable, InvalidValue
+from booking_catalog.http_client import Exchange
+from booking_core.domain.errors import CatalogUnavailable, InvalidValue
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Finding, Grade, Workload
-from booking_core.values import Seat, TicketedEvent
 
 _log = structlog.get_logger("booking_catalog")
 _SEATS_PER_REQUEST: Final = 100
@@ -142,3 +142,20 @@ def _checked(base_url: str) -> httpx2.URL:
         # The URL itself may hold a password, so it is not repeated.
         raise InvalidValue("base_url", "must be an http or https URL without query and fragment")
     return url
+
+
+_URL = "BOOKING_CATALOG_URL"
+
+
+def create(settings: Mapping[str, str]) -> RestCatalog:
+    """The REST client for `settings["BOOKING_CATALOG_URL"]`; connects to nothing yet.
+
+    Raises InvalidValue, naming the setting, if it is missing, empty or no http URL. Reads no environment.
+    """
+    url = settings.get(_URL, "")
+    if not url:
+        raise InvalidValue(_URL, "must be set to the base URL of the Catalog Service")
+    try:
+        return RestCatalog(url)
+    except InvalidValue as error:
+        raise InvalidValue(_URL, error.problem) from None

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from booking_core.errors import BusUnavailable
-from booking_kafka.connection import Connection
-from booking_kafka.failures import translated
-from booking_kafka.lookout import look
-from booking_kafka.tuning import CONSUMER
+from booking_core.domain.errors import BusUnavailable
+from booking_kafka.broker_check import look
+from booking_kafka.connection import CONSUMER, Connection
+from booking_kafka.errors import translated
 
 _ANSWER_MS: Final = 5000
 _POLL_MS: Final = 500

@@ -5,7 +5,7 @@ from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Finding, Message, Workload
 from booking_kafka.connection import Connection
 

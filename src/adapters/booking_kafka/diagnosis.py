@@ -11,10 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from booking_core.ports import Finding, Grade, Workload
-from booking_kafka.connection import Connection
-from booking_kafka.failures import described
-from booking_kafka.topic_findings import topic_findings
-from booking_kafka.tuning import ANY_CLIENT
+from booking_kafka.connection import ANY_CLIENT, Connection
+from booking_kafka.errors import described
+from booking_kafka.topic_diagnosis import topic_findings
 
 CHECK: Final = "broker"
 _CONNECT_SECONDS: Final = 2.0

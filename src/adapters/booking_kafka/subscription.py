@@ -1,23 +1,110 @@
 """A member of a consumer group over Kafka."""
 
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from attrs import define, field
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+
+from booking_core.ports import Delivery
+
+if TYPE_CHECKING:
+    from kafka.consumer.fetcher import ConsumerRecord
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import CommitFailedError
 
-from booking_core.errors import BusUnavailable
-from booking_core.ports import Delivery
-from booking_kafka.connection import Connection
-from booking_kafka.deliveries import delivery_of
-from booking_kafka.failures import described, translated
-from booking_kafka.lookout import look
-from booking_kafka.progress import Progress
-from booking_kafka.tuning import COMMIT_MS, CONSUMER, LEAVE_MS, POLL_MS, SILENCE_SECONDS
+from booking_core.domain.errors import BusUnavailable
+from booking_kafka.broker_check import look
+from booking_kafka.connection import COMMIT_MS, CONSUMER, LEAVE_MS, POLL_MS, SILENCE_SECONDS, Connection
+from booking_kafka.errors import described, translated
+
+
+@define
+class Span:
+    """Offsets from `first` to before `end`."""
+
+    first: int
+    end: int
+
+
+@define(eq=False)
+class Progress(ConsumerRebalanceListener):
+    """What was polled since the last commit.
+
+    `lost` says that partitions were taken away with polled messages on them: those arrive again, here or elsewhere.
+    """
+
+    spans: dict[TopicPartition, Span] = field(factory=dict)
+    lost: bool = False
+
+    def polled(self, partition: TopicPartition, *, first: int, last: int) -> None:
+        """The messages from one offset to the other were handed out; each poll's come after those before."""
+        span = self.spans.setdefault(partition, Span(first, first))
+        span.end = last + 1
+
+    def offsets(self, before: Mapping[int, int] | None = None) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """What to commit: for each partition, the offset of the next message; none beyond its mark in `before`."""
+        ends = {
+            partition: span.end if before is None else min(span.end, before.get(partition.partition, span.first))
+            for partition, span in self.spans.items()
+        }
+        return {each: OffsetAndMetadata(end, "", -1) for each, end in ends.items() if end > self.spans[each].first}
+
+    def committed(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """So far it is done; what was polled beyond counts as polled still."""
+        for partition, committed in offsets.items():
+            self.spans[partition].first = committed.offset or 0
+        self.spans = {partition: span for partition, span in self.spans.items() if span.first < span.end}
+        self.lost = False
+
+    def forget(self) -> None:
+        """It is committed, or arrives again."""
+        self.spans.clear()
+        self.lost = False
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """The group shares out its partitions anew; whoever gets one starts from its last commit."""
+        self.lost = self.lost or bool(self.spans)
+        self.spans.clear()
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing was polled from them yet."""
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def delivery_of(record: "ConsumerRecord") -> Delivery:
+    """The record, with nothing changed; a header without a value has an empty one."""
+    return Delivery(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=moment(record.timestamp),
+        key=record.key,
+        value=record.value,
+        headers=tuple([(name, value or b"") for name, value in record.headers]),  # a list is the faster way there
+    )
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """The moment so long after 1970, in UTC; None if there is none, or it is beyond the calendar."""
+    if milliseconds is None or milliseconds < 0:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
+
 
 _log = structlog.get_logger("booking_kafka")
 

@@ -8,10 +8,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
+from booking_kafka.broker_check import look
 from booking_kafka.connection import Connection
-from booking_kafka.failures import translated
-from booking_kafka.lookout import look
+from booking_kafka.errors import translated
 
 _KNOWN_WITHIN_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 0.05

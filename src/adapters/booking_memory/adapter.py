@@ -1,10 +1,31 @@
 """What the entry points of the distribution name: each makes one port from settings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from uuid import UUID
 
+from booking_core.domain.values import Seat, TicketedEvent
+from booking_core.ports import Finding, Grade, Workload
 from booking_memory.bus import MemoryEventBus
-from booking_memory.catalog import StoredCatalog
 from booking_memory.store import MemoryStore
+
+
+class StoredCatalog:
+    """`Catalog` that knows nothing by itself, for those who have no Catalog Service and load files."""
+
+    def event(self, event_id: UUID) -> TicketedEvent | None:
+        return None
+
+    def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
+        return None
+
+    def diagnose(self, workload: Workload) -> Iterable[Finding]:
+        """See `booking_core.ports.Diagnosis`."""
+        yield Finding(
+            check="catalog", grade=Grade.OK, found="none: what was loaded into the store is all that is known"
+        )
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 def create_store(settings: Mapping[str, str]) -> MemoryStore:

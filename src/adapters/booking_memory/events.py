@@ -5,11 +5,11 @@ from uuid import UUID
 
 from attrs import evolve
 
-from booking_core.errors import EventNotFound
-from booking_core.events import EventCancelled
-from booking_core.lifecycle import CancellationReason
+from booking_core.domain.errors import EventNotFound
+from booking_core.domain.events import EventCancelled
+from booking_core.domain.lifecycle import CancellationReason
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports import Closure
-from booking_core.values import Seat, TicketedEvent
 from booking_memory.locks import event_lock, seat_lock
 from booking_memory.tables import EventRow, SeatRow
 from booking_memory.transaction import Transaction

@@ -5,8 +5,8 @@ from threading import Condition
 from typing import Final
 from uuid import UUID
 
-from booking_core.errors import ServiceBusy
-from booking_core.idempotency import IdempotencyKey
+from booking_core.domain.errors import ServiceBusy
+from booking_core.domain.reservation import IdempotencyKey
 
 LockKey = tuple[str, *tuple[object, ...]]
 

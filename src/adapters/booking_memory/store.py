@@ -6,12 +6,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from booking_core.ports import Finding, Grade, Workload
-from booking_memory.answers import MemoryIdempotencyKeys, MemoryInbox
 from booking_memory.bookings import MemoryBookings
 from booking_memory.events import MemoryEvents
+from booking_memory.idempotency import MemoryIdempotencyKeys, MemoryInbox
 from booking_memory.locks import DEFAULT_LOCK_WAIT
 from booking_memory.outbox import MemoryOutbox
-from booking_memory.queries import MemoryQueries
+from booking_memory.reads import MemoryQueries
 from booking_memory.transaction import Database, Transaction, utc_now
 
 

@@ -1,18 +1,74 @@
 """What is stored, as rows that are replaced and never changed in place."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from attrs import define, evolve, field, fields, frozen
 
-from booking_core.booking import Booking
-from booking_core.history import HistoryEntry
-from booking_core.idempotency import IdempotencyKey
+from booking_core.domain.booking import Booking
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.reservation import IdempotencyKey
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports import Closure, OutboxRecord
-from booking_core.values import Seat, TicketedEvent
-from booking_memory.layers import Layer
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Layer(MutableMapping[K, V]):
+    """A mapping that reads through to `below` and keeps its own writes until `settle`.
+
+    What others commit below shows through at once, as under READ COMMITTED. Iteration goes by the order below, then
+    by the order of the new keys.
+    """
+
+    def __init__(self, below: MutableMapping[K, V]) -> None:
+        self._below = below
+        self._written: dict[K, V] = {}
+        self._removed: set[K] = set()
+
+    @property
+    def written(self) -> Mapping[K, V]:
+        """What was set here and not removed again."""
+        return self._written
+
+    @property
+    def below(self) -> Mapping[K, V]:
+        """The committed rows, without the changes of this layer."""
+        return self._below
+
+    def __getitem__(self, key: K) -> V:
+        if key in self._written:
+            return self._written[key]
+        if key in self._removed:
+            raise KeyError(key)
+        return self._below[key]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._removed.discard(key)
+        self._written[key] = value
+
+    def __delitem__(self, key: K) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._written.pop(key, None)
+        self._removed.add(key)
+
+    def __iter__(self) -> Iterator[K]:
+        yield from (key for key in self._below if key not in self._removed)
+        yield from (key for key in self._written if key not in self._below)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def settle(self) -> None:
+        """Make the changes part of what lies below."""
+        for key in self._removed:
+            self._below.pop(key, None)
+        self._below.update(self._written)
+
 
 SeatKey = tuple[UUID, UUID]
 """Event and seat."""

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from booking_core.booking import Booking
-from booking_core.errors import SeatAlreadyReserved, TransactionConflict
-from booking_core.events import DomainEvent
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
+from booking_core.domain.events import DomainEvent
+from booking_core.messages.trace_context import traceparent
 from booking_core.ports import OutboxRecord
-from booking_core.tracing import traceparent
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, Locks, booking_lock
 from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of
 

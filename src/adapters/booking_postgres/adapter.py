@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from booking_postgres.engine import create_pool
+from booking_postgres.driver.pool import create_pool
 from booking_postgres.store import PostgresStore
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking_core.ports import Finding, Grade, Workload
 from booking_postgres import schema
-from booking_postgres.patience import SHORT_PATIENCE_SECONDS, waiting_for
-from booking_postgres.transaction import driver_of
+from booking_postgres.driver.deadlines import SHORT_PATIENCE_SECONDS, waiting_for
+from booking_postgres.driver.transaction import driver_of
 
 CHECKS: Final = ("database", "isolation", "connections", "schema")
 OLDEST_VERSION: Final = 15

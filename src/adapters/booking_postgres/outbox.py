@@ -7,9 +7,9 @@ from attrs import frozen
 from sqlalchemy import text
 
 from booking_core.ports import EventSelection, OutboxRecord
-from booking_postgres.patience import LONG_PATIENCE_SECONDS
-from booking_postgres.reading import Reader
-from booking_postgres.stored_events import COLUMNS, read_stored, record_of
+from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS
+from booking_postgres.reads.connection import Reader
+from booking_postgres.reads.stored_events import COLUMNS, read_stored, record_of
 
 # Oldest first between bookings; of each booking all that waits, in order. A booking's events are committed in the
 # order of their sequence, for its row is locked while they are written: none can appear before an earlier one. The

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from booking_core.booking import Booking
-from booking_core.history import HistoryEntry
-from booking_core.lifecycle import CancellationReason, RefundReason, Status, Trigger
-from booking_core.payments import Payment, PaymentStatus, RefundStatus
-from booking_core.values import ActorKind, Money, Seat
-from booking_postgres.batch import Row
+from booking_core.domain.booking import Booking
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
+from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
+from booking_core.domain.values import ActorKind, Money, Seat
+from booking_postgres.driver.pipeline import Row
 
 # Everything of a booking in one row. Amounts inside JSON are text, for JSON numbers would pass through floats.
 BOOKING_COLUMNS: Final = """

@@ -12,8 +12,8 @@ from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, Uni
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from booking_postgres.patience import waiting_for
-from booking_postgres.transaction import driver_of
+from booking_postgres.driver.deadlines import waiting_for
+from booking_postgres.driver.transaction import driver_of
 
 if TYPE_CHECKING:
     from alembic.config import Config

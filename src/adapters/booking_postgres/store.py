@@ -6,19 +6,19 @@ from typing import Final
 from attrs import define, field
 from sqlalchemy import Connection, Engine, text
 
-from booking_core.errors import BookingError
+from booking_core.domain.errors import BookingError
 from booking_core.ports import ConnectionUse, Finding, Outbox, Queries, UnitOfWork, Workload
 from booking_postgres import schema
-from booking_postgres.failures import NoRight, reason_of, translated
+from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
+from booking_postgres.driver.errors import NoRight, reason_of, translated
+from booking_postgres.driver.pool_metrics import PoolWatch
+from booking_postgres.driver.transaction import CallersTransaction, OwnTransaction
 from booking_postgres.outbox import PostgresOutbox
-from booking_postgres.patience import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
-from booking_postgres.pool_watch import PoolWatch
-from booking_postgres.queries import PostgresQueries
-from booking_postgres.reading import Reader
-from booking_postgres.seat_maps import SeatMaps
-from booking_postgres.session import Session
-from booking_postgres.transaction import CallersTransaction, OwnTransaction
-from booking_postgres.unit_of_work import PostgresUnitOfWork
+from booking_postgres.reads.connection import Reader
+from booking_postgres.reads.queries import PostgresQueries
+from booking_postgres.reads.seat_maps import SeatMaps
+from booking_postgres.writes.session import Session
+from booking_postgres.writes.unit_of_work import PostgresUnitOfWork
 
 _DEFAULT_HOURS: Final = 24.0
 _PRUNE: Final = (

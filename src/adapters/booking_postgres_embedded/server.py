@@ -13,10 +13,9 @@ from booking_postgres_embedded.account import Account, can_enter, server_account
 from booking_postgres_embedded.binaries import OLDEST_MAJOR, find_binaries, major_version, runnable_copy
 from booking_postgres_embedded.cluster import SUPERUSER, ensure_cluster
 from booking_postgres_embedded.errors import EmbeddedPostgresError
-from booking_postgres_embedded.guard import Guard
 from booking_postgres_embedded.launch import HOST, Server, launch
 from booking_postgres_embedded.location import Home, choose_home, common_place, discard, forget, make, settle
-from booking_postgres_embedded.ownership import Ownership
+from booking_postgres_embedded.ownership import Guard, Ownership
 from booking_postgres_embedded.postmaster import stop_child, stop_leftover
 
 DATABASE = "booking"

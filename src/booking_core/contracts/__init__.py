@@ -23,25 +23,25 @@ be on (no `python -O`). The suites use several threads, wait out bounded lock wa
 
 from typing import Final
 
-from booking_core.contracts.aliasing import AliasingContract
-from booking_core.contracts.backlog import BacklogContract
-from booking_core.contracts.claims import ClaimsContract
-from booking_core.contracts.closures import ClosuresContract
-from booking_core.contracts.concurrency import ConcurrencyContract
-from booking_core.contracts.duplicates import IdempotencyContract, InboxContract
-from booking_core.contracts.event_bus import EventBusContract
-from booking_core.contracts.events import EventsContract
-from booking_core.contracts.expiry import ExpiryContract
+from booking_core.contracts.event_bus.backlog import BacklogContract
+from booking_core.contracts.event_bus.delivery import EventBusContract
 from booking_core.contracts.harness import EventBusHarness, StoreHarness
-from booking_core.contracts.isolation import IsolationContract, StaleRevisionContract
-from booking_core.contracts.outbox import OutboxContract
-from booking_core.contracts.payments import PaymentsContract
-from booking_core.contracts.pruning import PruningContract
-from booking_core.contracts.queries import QueriesContract
-from booking_core.contracts.reservations import ReservationsContract
-from booking_core.contracts.statistics import StatisticsContract
-from booking_core.contracts.stored_events import StoredEventsContract
-from booking_core.contracts.tickets import TicketsContract
+from booking_core.contracts.store.aliasing import AliasingContract
+from booking_core.contracts.store.claims import ClaimsContract
+from booking_core.contracts.store.closures import ClosuresContract
+from booking_core.contracts.store.concurrency import ConcurrencyContract
+from booking_core.contracts.store.duplicates import IdempotencyContract, InboxContract
+from booking_core.contracts.store.events import EventsContract
+from booking_core.contracts.store.expiry import ExpiryContract
+from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
+from booking_core.contracts.store.outbox import OutboxContract
+from booking_core.contracts.store.payments import PaymentsContract
+from booking_core.contracts.store.pruning import PruningContract
+from booking_core.contracts.store.queries import QueriesContract
+from booking_core.contracts.store.reservations import ReservationsContract
+from booking_core.contracts.store.statistics import StatisticsContract
+from booking_core.contracts.store.stored_events import StoredEventsContract
+from booking_core.contracts.store.tickets import TicketsContract
 
 STORE_CONTRACTS: Final[tuple[type, ...]] = (
     AliasingContract,

@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
-from booking_core.values import SaleStatus, Seat, TicketedEvent
 
 Known = Mapping[TicketedEvent, Sequence[Seat]]
 """All that a Catalog knows: its events, each with its seats."""

@@ -2,11 +2,20 @@
 `booking_core.contracts` checks the promises.
 """
 
-from booking_core.events import BookingEvent, DomainEvent, EventCancelled
+from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
+from booking_core.domain.reservation import ReservationScene, SeatRequest
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
-from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
+from booking_core.ports.diagnosis import (
+    ConnectionUse,
+    Diagnosis,
+    Finding,
+    Grade,
+    HasBreaker,
+    LendsConnections,
+    Workload,
+)
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
-from booking_core.ports.queries import (
+from booking_core.ports.reads import (
     Backlogs,
     CancellationPreview,
     EventMirror,
@@ -17,7 +26,8 @@ from booking_core.ports.queries import (
     Snapshot,
     Statistics,
 )
-from booking_core.ports.repositories import (
+from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
+from booking_core.ports.unit_of_work import (
     BookingRepository,
     Closure,
     EventRepository,
@@ -27,9 +37,6 @@ from booking_core.ports.repositories import (
     LockedSeats,
     Sweep,
 )
-from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
-from booking_core.ports.watching import ConnectionUse, HasBreaker, LendsConnections
-from booking_core.reservation import ReservationScene, SeatRequest
 
 __all__ = [
     "Backlogs",

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from booking_core.errors import CatalogUnavailable
-from booking_core.values import Seat, TicketedEvent
+from booking_core.domain.errors import CatalogUnavailable
+from booking_core.domain.values import Seat, TicketedEvent
 
 
 class CatalogAnswerInvalid(CatalogUnavailable):

@@ -1,7 +1,4 @@
-"""What an adapter may offer beside its port: to look at what it talks to, and say what is wrong and what to do.
-
-Optional: whoever has no `diagnose` is tried through its port alone. `booking doctor` asks.
-"""
+"""What an adapter may tell of itself to those who watch it. None of it is needed to book a seat."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -67,4 +64,39 @@ class Diagnosis(Protocol):
         out of reach is a TROUBLE among the findings, what can't be looked at because of that is SKIPPED. Nothing that
         is expected is raised; what is raised all the same ends this adapter's findings, and no other's.
         """
+        ...
+
+
+@frozen(kw_only=True)
+class ConnectionUse:
+    """How a store has used its connections since it was made.
+
+    `most`: how many it may open. `used_seconds`: how long connections were lent out, all added up. `waits`: how often
+    somebody waited for one for more than a millisecond (to be free, or to be opened), `waited_seconds`: how long in
+    all. `refused`: how often there was none in the end.
+    """
+
+    most: int
+    used_seconds: float
+    waits: int
+    waited_seconds: float
+    refused: int
+
+
+@runtime_checkable
+class LendsConnections(Protocol):
+    """A store over a pool of connections."""
+
+    def connection_use(self) -> ConnectionUse:
+        """The figures until now; none of them ever falls. From any thread, at any time; asks nobody."""
+        ...
+
+
+@runtime_checkable
+class HasBreaker(Protocol):
+    """A catalog behind a circuit breaker."""
+
+    @property
+    def breaker_state(self) -> str:
+        """`closed`, `open` or `half-open`. From any thread, at any time; asks nobody."""
         ...

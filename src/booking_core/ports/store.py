@@ -8,10 +8,10 @@ from uuid import UUID
 
 from attrs import frozen
 
-from booking_core.events import DomainEvent
-from booking_core.ports.queries import Queries
-from booking_core.ports.repositories import BookingRepository, EventRepository, IdempotencyKeys, Inbox
-from booking_core.wire import to_json
+from booking_core.domain.events import DomainEvent
+from booking_core.messages.json_encoding import to_json
+from booking_core.ports.reads import Queries
+from booking_core.ports.unit_of_work import BookingRepository, EventRepository, IdempotencyKeys, Inbox
 
 
 class UnitOfWork(Protocol):
@@ -49,7 +49,7 @@ class UnitOfWork(Protocol):
 class OutboxRecord:
     """A stored event, ready to be sent: `body` is its envelope as JSON.
 
-    `traceparent` is what `booking_core.tracing` said when the unit of work that stored it was entered.
+    `traceparent` is what `booking_core.messages.trace_context` said when the unit of work that stored it was entered.
     """
 
     slot: int

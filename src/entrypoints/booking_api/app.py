@@ -8,25 +8,26 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import MapAdapter
 
-from booking_api.accounting import Accounting
-from booking_api.bookings import add_booking_routes
-from booking_api.cors import Cors
-from booking_api.early import EarlyAnswers
-from booking_api.errors import answer_errors, answer_http_error
-from booking_api.events import add_event_routes
-from booking_api.exchange import Exchange, current_exchange
+from booking_api.auth.flask import install
+from booking_api.auth.verifier import TokenVerifier
 from booking_api.finishing import Finisher
-from booking_api.first_values import routes_of
-from booking_api.health import add_health_routes
-from booking_api.limits import limit_bodies
-from booking_api.metrics import HttpMetrics
+from booking_api.gateway_responses import EarlyAnswers
+from booking_api.http.access_log import Accounting
+from booking_api.http.api_request import Exchange, current_exchange
+from booking_api.http.cors import Cors
+from booking_api.http.errors import answer_errors, answer_http_error
+from booking_api.http.initial_series import routes_of
+from booking_api.http.limits import limit_bodies
+from booking_api.http.metrics import HttpMetrics
+from booking_api.http.tracing import trace_requests
 from booking_api.openapi.serving import add_description_routes
+from booking_api.routes.bookings import add_booking_routes
+from booking_api.routes.events import add_event_routes
+from booking_api.routes.health import add_health_routes
+from booking_api.routes.tickets import add_ticket_routes
 from booking_api.service import Service
-from booking_api.tickets import add_ticket_routes
-from booking_api.token_guard import install
-from booking_api.tokens import TokenVerifier
-from booking_api.tracing import trace_requests, tracer_provider
-from booking_api.watched import Watched
+from booking_telemetry.pool_metrics import Watched
+from booking_telemetry.spans import tracer_provider
 
 
 class _NoSessions(SessionInterface):

@@ -5,11 +5,11 @@ from typing import Final
 
 from flask import Response
 
-from booking_api.accounting import Accounting, Answered
-from booking_api.bookings import CREATE
-from booking_api.correlation import HEADER
-from booking_api.cors import Cors
-from booking_api.exchange import current_exchange
+from booking_api.http.access_log import Accounting, Answered
+from booking_api.http.api_request import current_exchange
+from booking_api.http.correlation import HEADER
+from booking_api.http.cors import Cors
+from booking_api.routes.bookings import CREATE
 
 SAME_FOR_ALL: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 """Headers that every answer has, but for those that may be kept."""

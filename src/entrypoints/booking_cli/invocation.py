@@ -41,8 +41,8 @@ class Invocation:
         Beside what a command prints for somebody at a terminal, the log only says what is wrong, in the form for
         people, unless it was asked to say more, or to say it as JSON.
         """
-        from booking_service import logs
         from booking_service.settings import Settings
+        from booking_telemetry import logs
 
         settings = Settings.from_environ(self.environ, needs=needs, command=command)
         for_people = command not in _TELL_BY_LOG and sys.stderr.isatty()

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import click
 
-from booking_cli.commands import Commands, LazyCommands
 from booking_cli.invocation import CommandFailed, Invocation, example
+from booking_cli.lazy_commands import Commands, LazyCommands
 from booking_cli.printing import print_error
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str], invocation: Invocation) -> int:
 def _told(error: Exception) -> int:
     """The exit code for an expected trouble, which is told; anything else is raised again."""
     # Only here: help and completion need none of it.
-    from booking_core.errors import BookingError
+    from booking_core.domain.errors import BookingError
     from booking_service.settings import SettingsError
 
     if isinstance(error, SettingsError):

@@ -11,17 +11,17 @@ from contextlib import ExitStack
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
-from booking_core.mirror import CatalogMirror
+from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.domain.values import Terms
 from booking_core.ports.catalog import Catalog
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.store import Store
-from booking_core.values import Terms
 from booking_service.background import Background
 from booking_service.settings import Settings, SettingsError, required
 
 if TYPE_CHECKING:
+    from booking_api.auth.verifier import TokenVerifier
     from booking_api.service import Service
-    from booking_api.tokens import TokenVerifier
 
 Factory = Callable[[Mapping[str, str]], Any]
 
@@ -154,8 +154,8 @@ class Composition:
         return CatalogMirror(store=store, catalog=catalog, later=later)
 
     def _verifier(self) -> "TokenVerifier":
-        from booking_api.jwks import RemoteKeys
-        from booking_api.tokens import TokenVerifier
+        from booking_api.auth.jwks import RemoteKeys
+        from booking_api.auth.verifier import TokenVerifier
 
         settings = self.settings
         return TokenVerifier(

@@ -6,9 +6,9 @@ from typing import Any, Final, Self
 
 from attrs import evolve, field, fields, frozen
 
-from booking_core.values import Terms
-from booking_service.reading import masked_url, passwords_in
+from booking_core.domain.values import Terms
 from booking_service.settings_table import PREFIX, SETTINGS, Need, Setting, hidden
+from booking_telemetry.masking import masked_url, passwords_in
 
 DB_CONNECTIONS: Final[Mapping[str, int]] = {"serve": 12, "worker": 3}
 """BOOKING_DB_CONNECTIONS where it is not set; every other command: 1."""

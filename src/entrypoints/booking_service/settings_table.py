@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from booking_service import reading
-from booking_service.reading import addresses, database_url, http_url, one_of, origins, text, topic, whole_number
+from booking_service import settings_text
+from booking_service.settings_text import addresses, database_url, http_url, one_of, origins, text, topic, whole_number
+from booking_telemetry.masking import masked_url
 
 PREFIX: Final = "BOOKING_"
 _A_MONTH: Final = 30 * 24 * 3600
@@ -65,7 +66,7 @@ SETTINGS: Final = (
         need=Need.DATABASE,
         read=database_url,
         required=True,
-        conceal=reading.masked_url,
+        conceal=masked_url,
         meaning="the PostgreSQL to keep everything in (`booking dev` starts one of its own instead)",
         example="postgresql://booking:secret@db.example.com/booking",
     ),
@@ -173,7 +174,7 @@ SETTINGS: Final = (
         name="BOOKING_CATALOG_URL",
         need=Need.CATALOG,
         read=http_url,
-        conceal=reading.masked_url,
+        conceal=masked_url,
         meaning="base URL of the Catalog Service; unset: only what `booking catalog load` put into the database"
         " is known",
         example="https://catalog.example.com",
@@ -198,7 +199,7 @@ SETTINGS: Final = (
         name="BOOKING_JWT_JWKS_URL",
         need=Need.TOKENS,
         read=http_url,
-        conceal=reading.masked_url,
+        conceal=masked_url,
         meaning="where the issuer's keys are; default: the issuer, then `.well-known/jwks.json`",
         example="https://tenant.eu.auth0.com/.well-known/jwks.json",
     ),
@@ -244,7 +245,7 @@ SETTINGS: Final = (
     Setting(
         name="BOOKING_LOG_LEVEL",
         need=Need.LOGS,
-        read=one_of(*reading.LOG_LEVELS),
+        read=one_of(*settings_text.LOG_LEVELS),
         default="INFO",
         meaning="the least important records that are logged",
         example="INFO",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from booking_core.values import SaleStatus, Seat, TicketedEvent
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 
 EVENT = TicketedEvent(
     event_id=UUID("0b8f1c1e-0000-4000-8000-0000000000ab"),

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from booking_core.errors import CatalogUnavailable
+from booking_core.domain.errors import CatalogUnavailable
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, SEATS, SEATS_PATH, event_json, seat_json

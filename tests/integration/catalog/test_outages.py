@@ -13,10 +13,10 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from booking_catalog import exchange
+from booking_catalog import http_client
 from booking_catalog.client import RestCatalog
-from booking_catalog.transport import open_client
-from booking_core.errors import CatalogUnavailable
+from booking_catalog.http_client import open_client
+from booking_core.domain.errors import CatalogUnavailable
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, event_json, seat_json
@@ -220,6 +220,6 @@ def test_a_connection_pool_closed_in_the_middle_is_no_answer(connect: Connect, m
         client.close()
         return client
 
-    monkeypatch.setattr(exchange, "open_client", closed_at_once)
+    monkeypatch.setattr(http_client, "open_client", closed_at_once)
     with pytest.raises(CatalogUnavailable):
         connect().event(EVENT.event_id)

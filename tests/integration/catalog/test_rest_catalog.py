@@ -7,11 +7,11 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from booking_catalog.adapter import create
+from booking_catalog.client import create
 from booking_core.contracts.catalog import CatalogContract, CatalogFactory, Known
-from booking_core.errors import CatalogUnavailable
+from booking_core.domain.errors import CatalogUnavailable
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
-from booking_core.values import Seat, TicketedEvent
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, SEATS, SEATS_PATH, event_json, seat_json
 from tests.integration.catalog.server import Answer, CatalogServer, Handler, reply, says

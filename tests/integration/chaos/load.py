@@ -12,11 +12,11 @@ from uuid import UUID
 
 from attrs import define, field
 
-from booking_core.booking import Booking
-from booking_core.commands import CancelBooking
-from booking_core.errors import BusUnavailable, ServiceBusy
+from booking_core.application import cancel
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelBooking
+from booking_core.domain.errors import BusUnavailable, ServiceBusy
 from booking_core.ports import Message
-from booking_core.use_cases import cancel
 from tests.integration.chaos.payment_service import story_of
 from tests.integration.chaos.stage import Stage
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from attrs import define, field
 
-from booking_core.booking import Booking
+from booking_core.domain.booking import Booking
 from booking_core.ports import Message
 
 _RIGHT: Final = "75.00"

@@ -11,15 +11,14 @@ from uuid import UUID, uuid4
 
 from attrs import define, field
 
-from booking_core.booking import Booking
-from booking_core.commands import Reserve
-from booking_core.errors import Failure
+from booking_core.application import reserve
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import Reserve
+from booking_core.domain.errors import Failure
+from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports import EventBus, Store
-from booking_core.use_cases import reserve
-from booking_core.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_postgres.adapter import create
-from booking_service.catalog_file import LoadedEvent
-from booking_service.catalog_loading import load_event
+from booking_service.catalog_file import LoadedEvent, load_event
 from tests.integration.chaos.programs import Program
 from tests.integration.cli.program import environment
 from tests.integration.kafka.readers import bus_at

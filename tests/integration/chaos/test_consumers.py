@@ -11,7 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from booking_core.booking import Booking
+from booking_core.domain.booking import Booking
 from tests.integration.chaos.aftermath import check
 from tests.integration.chaos.dying_bus import BEFORE_OFFSET_COMMIT, on_the_shelf
 from tests.integration.chaos.load import Acknowledged, Load

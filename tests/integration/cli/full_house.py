@@ -8,9 +8,9 @@ from uuid import UUID
 import psycopg
 from attrs import define, field
 
-from booking_core.booking import Booking
-from booking_core.contracts.payments import paying
-from booking_core.contracts.scenery import Scenery
+from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.payments import paying
+from booking_core.domain.booking import Booking
 from tests.integration.postgres.stage import Stage, open_store
 
 # Of the bookings that live, each in turn: how many of its payments wait to be asked back, and what to do to it.

@@ -15,13 +15,14 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from prometheus_client import CollectorRegistry
 
-from booking_api.accounting import Accounting
-from booking_api.cors import Cors
-from booking_api.early import EarlyAnswers
-from booking_api.metrics import HttpMetrics
-from booking_service import graceful_server, logs
-from booking_service.front import Front
-from booking_service.graceful_server import GracefulServer
+from booking_api.gateway_responses import EarlyAnswers
+from booking_api.http.access_log import Accounting
+from booking_api.http.cors import Cors
+from booking_api.http.metrics import HttpMetrics
+from booking_server import graceful_server
+from booking_server.gateway import Front
+from booking_server.graceful_server import GracefulServer
+from booking_telemetry import logs
 
 
 def load(directory: Path) -> Front:

@@ -32,7 +32,8 @@ def walk(group, path):
         woken[" ".join([*path, name])] = [each for each in {_HEAVY!r} if each in sys.modules]
         walk(group.commands[name], [*path, name])
 maker.get_completions([], "")
-woken["booking"] = [each for each in {[*_HEAVY, "booking_cli.workers", "booking_core"]!r} if each in sys.modules]
+watched = {[*_HEAVY, "booking_cli.commands.working", "booking_core"]!r}
+woken["booking"] = [each for each in watched if each in sys.modules]
 walk(cli, [])
 print(json.dumps(woken))
 """

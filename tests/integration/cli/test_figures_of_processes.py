@@ -5,8 +5,8 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from booking_api import figures
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
+from booking_telemetry import metric_specs
 from tests.integration.cli.program import TOKENS, free_port, wait_until
 from tests.integration.cli.test_serve import get, jwks, serving
 
@@ -34,11 +34,13 @@ def test_connections_waits_and_requests_of_two_processes(database: str, tmp_path
             assert get(port, "/api/v1/events", headers)[0] == 200
         before = seen(port)
         time.sleep(1.0)  # what a process knows of its connections is carried over by a request a second later
-        wait_until(lambda: get(port, "/healthz")[0] == 200 and seen(port)[figures.CONNECTIONS.name] == 8, process)
+        wait_until(lambda: get(port, "/healthz")[0] == 200 and seen(port)[metric_specs.CONNECTIONS.name] == 8, process)
         after = seen(port)
 
-    assert before[figures.REQUESTS.name] >= LOOKS
-    assert before[f"{figures.FRONT_WAITS.name}_count"] == before[figures.REQUESTS.name], "each came through the front"
-    assert 0 < after[figures.CONNECTION_SECONDS.name] < 60
-    assert after[figures.CONNECTION_WAITS.name] >= 1, "connections were opened"
-    assert after[figures.CONNECTIONS_REFUSED.name] == 0
+    assert before[metric_specs.REQUESTS.name] >= LOOKS
+    assert before[f"{metric_specs.FRONT_WAITS.name}_count"] == before[metric_specs.REQUESTS.name], (
+        "each came through the front"
+    )
+    assert 0 < after[metric_specs.CONNECTION_SECONDS.name] < 60
+    assert after[metric_specs.CONNECTION_WAITS.name] >= 1, "connections were opened"
+    assert after[metric_specs.CONNECTIONS_REFUSED.name] == 0

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 from attrs import frozen
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import TOKENS, free_port, wait_until
 from tests.integration.cli.test_serve import get, jwks, serving
 from tests.unit.monitoring import PROMETHEUS, queries

@@ -9,14 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.commands import Reserve
+from booking_core.application import reserve, show_booking
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import Reserve
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports import EventBus, Message, Store
-from booking_core.use_cases import reserve, show_booking
-from booking_core.values import SaleStatus, Seat, TicketedEvent
-from booking_service.catalog_file import LoadedEvent
-from booking_service.catalog_loading import load_event
-from booking_service.relaying import Relay
+from booking_service.catalog_file import LoadedEvent, load_event
+from booking_workers.relay import Relay
 from tests.integration.cli.program import booking
 from tests.integration.kafka.readers import bus_at, everything_in
 

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import psycopg
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import TOKENS, booking, free_port, running_booking, wait_until
 
 

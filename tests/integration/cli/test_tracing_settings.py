@@ -9,18 +9,18 @@ import pytest
 NOTHING_IMPORTED = """
 import sys
 from booking_api.app import create_app
-from booking_api.tracing import tracer_provider
+from booking_telemetry.spans import tracer_provider
 from booking_service import workers
-from booking_service.otel import switch_on
-from booking_service.tracing import Tracing, tracing
+from booking_telemetry.otel import switch_on
+from booking_workers.tracing import Tracing, tracing
 assert not switch_on("x") and tracer_provider() is None and tracing() == Tracing()
 print([name for name in sys.modules if name.startswith("opentelemetry")])
 """
 SWITCH_ON = """
 from booking_service import logs
-from booking_service.otel import switch_on
-from booking_service.tracing import tracing
-from booking_api.tracing import tracer_provider
+from booking_telemetry.otel import switch_on
+from booking_workers.tracing import tracing
+from booking_telemetry.spans import tracer_provider
 logs.configure()
 on = switch_on("booking-x")
 provider = tracer_provider()

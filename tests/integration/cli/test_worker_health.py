@@ -15,16 +15,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from booking_core.commands import Reserve
+from booking_core.application import reserve
+from booking_core.domain.commands import Reserve
+from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports.store import Store
-from booking_core.use_cases import reserve
-from booking_core.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_memory.adapter import create_store
-from booking_service.catalog_file import LoadedEvent
-from booking_service.catalog_loading import load_event
-from booking_service.running import Job, always, run_together
-from booking_service.sweeping import Sweeper
-from booking_service.worker_health import answering
+from booking_service.catalog_file import LoadedEvent, load_event
+from booking_workers.expiry import Sweeper
+from booking_workers.health import answering
+from booking_workers.jobs import Job, always, run_together
 from tests.integration.cli.program import booking, free_port, running_booking, wait_until
 from tests.integration.postgres_fixture import database_name
 

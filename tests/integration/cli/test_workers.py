@@ -9,13 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.commands import CancelEvent, Reserve
+from booking_core.application import close_event, reserve
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelEvent, Reserve
+from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports.store import Store
-from booking_core.use_cases import close_event, reserve
-from booking_core.values import SaleStatus, Seat, Terms, TicketedEvent
-from booking_service.catalog_file import LoadedEvent
-from booking_service.catalog_loading import load_event
+from booking_service.catalog_file import LoadedEvent, load_event
 from tests.integration.cli.program import booking, running_booking, wait_for_line, wait_until
 from tests.integration.postgres_fixture import FreshDatabase
 

@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 
 FILE = Path(__file__).parents[3] / "deploy" / "compose" / "token_issuer.py"
 ISSUER, AUDIENCE = "http://tokens:8080/", "booking"

@@ -2,7 +2,7 @@
 
 import socket
 
-from booking_service.dev_server import listening
+from booking_dev.server import listening
 
 
 def test_answers_do_not_wait_for_acknowledgements() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import TOKENS
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.postgres.conftest import database_url, postgres_template

@@ -4,8 +4,8 @@ from typing import Any
 
 from booking_core.ports import Finding, Grade
 from booking_service.composition import Composition
-from booking_service.doctor import examine
-from booking_service.doctor_parts import Part
+from booking_service.doctor.examination import examine
+from booking_service.doctor.parts import Part
 
 
 def look(part: Part, environ: dict[str, str], **how: Any) -> dict[str, Finding]:

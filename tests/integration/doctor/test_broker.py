@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from booking_service.doctor_parts import Part
+from booking_service.doctor.parts import Part
 from tests.integration.cli.program import free_port
 from tests.integration.doctor.looking import grades, look
 from tests.integration.kafka.broker import KafkaBroker

@@ -14,7 +14,7 @@ import pytest
 
 from booking_postgres.schema import newest_revision
 from booking_postgres_embedded import EmbeddedPostgres
-from booking_service.doctor_parts import Part
+from booking_service.doctor.parts import Part
 from tests.integration.doctor.looking import grades, look
 from tests.integration.postgres_fixture import FreshDatabase, chosen_binaries, database_name, open_directory
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from booking_service.doctor_parts import Part
+from booking_service.doctor.parts import Part
 from tests.integration.catalog.server import reply, running
 from tests.integration.cli.program import TOKENS, free_port
 from tests.integration.doctor.looking import grades, look

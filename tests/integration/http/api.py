@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from booking_api.app import create_app
-from booking_api.jwks import FixedKeys, KeySource
+from booking_api.auth.jwks import FixedKeys, KeySource
+from booking_api.auth.verifier import TokenVerifier
 from booking_api.service import Service
-from booking_api.tokens import TokenVerifier
 from booking_core import (
     Booking,
     CatalogMirror,
@@ -32,7 +32,7 @@ from booking_core import (
     start_payment,
 )
 from booking_core.ports import Catalog, Store
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
 BOOKINGS, EVENTS = "/api/v1/bookings", "/api/v1/events"

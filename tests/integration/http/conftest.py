@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from booking_core.ports import Store
+from booking_dev.tokens import DevTokens
 from booking_memory.adapter import create_store
-from booking_service.dev_tokens import DevTokens
 from tests.integration.http.api import AUDIENCE, ISSUER, Api, Hall
 from tests.integration.postgres.conftest import database_url, postgres_template
 from tests.integration.postgres.stage import open_store

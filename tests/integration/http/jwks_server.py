@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 
 
 class Jwks:

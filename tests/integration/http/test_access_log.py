@@ -19,7 +19,7 @@ def failing_with(api: Api, error: Exception, monkeypatch: pytest.MonkeyPatch) ->
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("booking_api.bookings.list_bookings", lambda *a, **k: fail())
+        patch.setattr("booking_api.routes.bookings.list_bookings", lambda *a, **k: fail())
         yield
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from booking_core.ports import Store
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.http.api import BOOKINGS, Api, error_of
 
 # No store makes a difference here, so one is enough.

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from booking_api.jwks import RemoteKeys, UnknownKey
-from booking_api.tokens import TokenRefused, TokenVerifier
-from booking_service.dev_tokens import DevTokens
+from booking_api.auth.jwks import RemoteKeys, UnknownKey
+from booking_api.auth.verifier import TokenRefused, TokenVerifier
+from booking_dev.tokens import DevTokens
 from tests.integration.http.jwks_server import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"

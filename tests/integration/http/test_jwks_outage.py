@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from booking_api.jwks import KeysUnavailable, RemoteKeys, UnknownKey
-from booking_api.tokens import TokenVerifier
-from booking_service.dev_tokens import DevTokens
+from booking_api.auth.jwks import KeysUnavailable, RemoteKeys, UnknownKey
+from booking_api.auth.verifier import TokenVerifier
+from booking_dev.tokens import DevTokens
 from tests.integration.http.jwks_server import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from booking_api.jwks import BRIEF_WAIT_SECONDS, SHORT_WAIT_SECONDS, KeysUnavailable, RemoteKeys, UnknownKey
-from booking_service.dev_tokens import DevTokens
+from booking_api.auth.jwks import BRIEF_WAIT_SECONDS, SHORT_WAIT_SECONDS, KeysUnavailable, RemoteKeys, UnknownKey
+from booking_dev.tokens import DevTokens
 from tests.integration.http.jwks_server import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
@@ -88,7 +88,7 @@ def test_a_jwks_that_is_well_makes_nobody_come_again(
     jwks: Jwks, keys: RemoteKeys, bob: DevTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All who hold a new key wait for it together, as long as that is brief."""
-    monkeypatch.setattr("booking_api.jwks.BRIEF_WAIT_SECONDS", SHORT_WAIT_SECONDS)  # the machine may be busy
+    monkeypatch.setattr("booking_api.auth.jwks.BRIEF_WAIT_SECONDS", SHORT_WAIT_SECONDS)  # the machine may be busy
     jwks.publish(bob)
     with ThreadPoolExecutor(8) as threads:
         found = {id(job.result()) for job in [threads.submit(keys.key, kid(bob)) for _ in range(8)]}

@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 
 from attrs import define, field, frozen
 
-from booking_core.contracts.crowd import at_once
-from booking_service.dev_tokens import DevTokens
+from booking_core.contracts.store.crowd import at_once
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import free_port, running_booking, wait_until
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.postgres.stage import Stage

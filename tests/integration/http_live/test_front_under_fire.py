@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from attrs import define, field
 
+from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
-from booking_service.dev_tokens import DevTokens
 from tests.integration.cli.program import free_port
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.http_live.live import BOOKINGS, Customer, Live, at_work

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import TOKENS
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live

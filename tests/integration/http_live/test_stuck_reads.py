@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.http_live.live import BOOKINGS, Live
 from tests.integration.postgres.stage import Stage

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import environment
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.http_live.live import BOOKINGS, Live

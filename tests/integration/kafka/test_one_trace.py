@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
-from booking_service.dev_tokens import DevTokens
+from booking_dev.tokens import DevTokens
 from tests.integration.cli.program import running_booking, wait_for_line, wait_until
 from tests.integration.http.jwks_server import Jwks
 from tests.integration.http_live.live import BOOKINGS, Live

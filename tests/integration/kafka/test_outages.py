@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Message, Subscription
 from tests.integration.kafka.broker import KafkaBroker
 from tests.integration.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key

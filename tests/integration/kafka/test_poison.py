@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from attrs import frozen
 from kafka.consumer.fetcher import ConsumerRecord
 
-from booking_core.lifecycle import Status
-from booking_core.use_cases import get_booking
+from booking_core.application import get_booking
+from booking_core.domain.lifecycle import Status
 from tests.integration.kafka.payment_messages import Word, envelope, said, say, word
 from tests.integration.kafka.service import Service, message, stop
 from tests.integration.postgres.stage import until

@@ -12,7 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.partitioner.default import murmur2
 
-from booking_core.errors import BusUnavailable, InvalidValue
+from booking_core.domain.errors import BusUnavailable, InvalidValue
 from booking_core.ports import Message
 from tests.integration.kafka.broker.server import free_ports
 from tests.integration.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
@@ -92,7 +92,7 @@ def test_a_refusal_of_the_broker_does_not_stop_what_comes_after(kafka_bootstrap:
 def test_a_program_whose_brokers_are_away_ends_in_bounded_time() -> None:
     (port,) = free_ports(1)
     program = (
-        "from booking_core.errors import BusUnavailable\n"
+        "from booking_core.domain.errors import BusUnavailable\n"
         "from booking_core.ports import Message\n"
         "from booking_kafka.adapter import create\n"
         f"bus = create({{'BOOKING_KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:{port}'}})\n"

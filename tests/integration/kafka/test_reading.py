@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from kafka import KafkaProducer
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Subscription
 from tests.integration.kafka.readers import bus_at, numbered
 

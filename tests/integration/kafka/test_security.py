@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, Message
 from tests.integration.kafka.broker import KafkaBroker
 from tests.integration.kafka.broker.properties import PASSWORD, USER

@@ -4,8 +4,8 @@ from typing import Final
 
 from attrs import frozen
 
-from booking_core.booking import Booking
-from booking_core.contracts.scenery import Scenery
+from booking_core.contracts.store.fixture import Scenery
+from booking_core.domain.booking import Booking
 from tests.integration.postgres.stage import Stage
 
 CUSTOMER: Final = "auth0|wild-customer"

@@ -35,4 +35,4 @@ def stage(database_url: str) -> Iterator[Stage]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reservations wait for a lock as long as anything does, for what happens meanwhile is the test's to arrange."""
-    monkeypatch.setattr("booking_postgres.transaction._BOUNDS_OF_RESERVING", ("1000ms", "10s", "10s"))
+    monkeypatch.setattr("booking_postgres.driver.transaction._BOUNDS_OF_RESERVING", ("1000ms", "10s", "10s"))

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from attrs import define, evolve, field
 
-from booking_core.booking import Booking
 from booking_core.contracts.wire import payload_of
-from booking_core.history import HistoryEntry
-from booking_core.lifecycle import CancellationReason, RefundReason, Status
-from booking_core.payments import Payment
-from booking_core.policies import br_02_processing_deadline
+from booking_core.domain.booking import Booking
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.payments import Payment
+from booking_core.domain.policies import br_02_processing_deadline
+from booking_core.domain.values import SeatStatus, Terms
 from booking_core.ports import OutboxRecord
-from booking_core.values import SeatStatus, Terms
 from tests.integration.postgres.orders import LATE, SEATS, Play
 
 _SAID_AT_THE_END: Final = {

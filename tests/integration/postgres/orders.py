@@ -13,15 +13,22 @@ from uuid import UUID
 
 from attrs import asdict, define, field
 
-from booking_core.booking import Booking
-from booking_core.commands import AnswerRefund, CancelEvent, ConfirmPayment, FailPayment, PaymentCommand, StartPayment
+from booking_core.application import answer_refund, cancel_event, confirm_payment, expire, fail_payment, start_payment
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.scenery import CORRELATION, Scenery
+from booking_core.contracts.store.fixture import CORRELATION, Scenery
 from booking_core.contracts.wire import payload_of
-from booking_core.errors import Refusal
-from booking_core.payments import RefundStatus
-from booking_core.use_cases import answer_refund, cancel_event, confirm_payment, expire, fail_payment, start_payment
-from booking_core.values import Terms
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import (
+    AnswerRefund,
+    CancelEvent,
+    ConfirmPayment,
+    FailPayment,
+    PaymentCommand,
+    StartPayment,
+)
+from booking_core.domain.errors import Refusal
+from booking_core.domain.payments import RefundStatus
+from booking_core.domain.values import Terms
 
 SEATS: Final = 2
 EARLY, LATE = 30.0, 0.5

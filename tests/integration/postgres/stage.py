@@ -12,8 +12,8 @@ from uuid import UUID
 import psycopg
 from attrs import define
 
-from booking_core.booking import Booking
-from booking_core.contracts.scenery import Scenery
+from booking_core.contracts.store.fixture import Scenery
+from booking_core.domain.booking import Booking
 from booking_postgres.adapter import create
 from booking_postgres.store import PostgresStore
 

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 import time_machine
 
-from booking_core.booking import Booking
-from booking_core.commands import CancelEvent
-from booking_core.errors import EventNotOnSale, SeatAlreadyReserved, SeatNotFound
-from booking_core.lifecycle import CancellationReason, RefundReason, Status
-from booking_core.use_cases import close_event, expire
-from booking_core.values import SeatStatus
+from booking_core.application import close_event, expire
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import EventNotOnSale, SeatAlreadyReserved, SeatNotFound
+from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.values import SeatStatus
 from tests.integration.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")

@@ -8,7 +8,7 @@ import pytest
 from psycopg.errors import DivisionByZero, InFailedSqlTransaction
 from psycopg.pq import TransactionStatus
 
-from booking_postgres.batch import Statement, StatementFailed, run
+from booking_postgres.driver.pipeline import Statement, StatementFailed, run
 
 _TABLE = Statement("CREATE TABLE t (n integer)", {})
 _INSERT = Statement("INSERT INTO t VALUES (%(n)s)", {"n": 1}, "insert")

@@ -5,12 +5,12 @@ from functools import partial
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import PendingLimitReached, SeatAlreadyReserved
-from booking_core.lifecycle import Status
+from booking_core.application import expire, get_booking, list_bookings, list_seats
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
+from booking_core.domain.lifecycle import Status
 from booking_core.ports import Page
-from booking_core.use_cases import expire, get_booking, list_bookings, list_seats
 from tests.integration.postgres import bouncer
 from tests.integration.postgres.stage import Stage, open_store
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from attrs import define, field
 
-from booking_core.errors import ServiceBusy, TransactionConflict
+from booking_core.domain.errors import ServiceBusy, TransactionConflict
 from booking_core.ports import Page
 from tests.integration.postgres import bouncer
 from tests.integration.postgres.stage import Stage, open_store

@@ -9,18 +9,18 @@ from uuid import uuid4
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import (
+from booking_core.application import EarlierAnswer, Once, reserve_once
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import (
     IdempotencyInProgress,
     PendingLimitReached,
     SeatAlreadyReserved,
     ServiceBusy,
     TransactionConflict,
 )
-from booking_core.idempotency import IdempotencyKey
-from booking_core.lifecycle import Status
-from booking_core.use_cases import EarlierAnswer, Once, reserve_once
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.reservation import IdempotencyKey
 from tests.integration.postgres.stage import Stage
 
 LOCK_WAIT = 1.0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from psycopg.errors import CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation
 
-from booking_core.booking import Booking
+from booking_core.domain.booking import Booking
 from tests.integration.postgres.stage import Stage
 
 

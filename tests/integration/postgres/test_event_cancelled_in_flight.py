@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from booking_core.commands import CancelEvent
-from booking_core.contracts.payments import paying
+from booking_core.application import CancelledEvent, cancel_event, close_event
+from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import payload_of
-from booking_core.errors import EventNotOnSale
-from booking_core.lifecycle import CancellationReason, Status
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import EventNotOnSale
+from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.values import SeatStatus
 from booking_core.ports import EventSelection
-from booking_core.use_cases import CancelledEvent, cancel_event, close_event
-from booking_core.values import SeatStatus
 from tests.integration.postgres.stage import Stage, until
 
 pytestmark = pytest.mark.usefixtures("patient")

@@ -11,11 +11,11 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 
-from booking_core.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
-from booking_core.lifecycle import Status
+from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
+from booking_core.domain.lifecycle import Status
 from booking_core.ports import Page
-from booking_postgres.batch import Statement, StatementFailed, run
-from booking_postgres.engine import create_pool
+from booking_postgres.driver.pipeline import Statement, StatementFailed, run
+from booking_postgres.driver.pool import create_pool
 from booking_postgres.store import PostgresStore
 from booking_postgres_embedded import EmbeddedPostgres
 from tests.integration.postgres.stage import Stage, open_store

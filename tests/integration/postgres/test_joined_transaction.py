@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from booking_core.contracts.scenery import Scenery, refused
-from booking_core.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict, WrongIsolationLevel
-from booking_core.lifecycle import Status
-from booking_core.use_cases import get_booking
+from booking_core.application import get_booking
+from booking_core.contracts.store.fixture import Scenery, refused
+from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict, WrongIsolationLevel
+from booking_core.domain.lifecycle import Status
 from tests.integration.postgres.stage import Stage, until
 
 

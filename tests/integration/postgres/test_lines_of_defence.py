@@ -12,12 +12,12 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.contracts.scenery import refused
-from booking_core.errors import PendingLimitReached, SeatAlreadyReserved
+from booking_core.contracts.store.fixture import refused
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
+from booking_core.domain.reservation import ReservationScene
 from booking_core.ports import UnitOfWork
-from booking_core.reservation import ReservationScene
-from booking_postgres import transaction
+from booking_postgres.driver import transaction
 from tests.integration.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")

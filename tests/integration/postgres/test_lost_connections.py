@@ -8,11 +8,11 @@ from functools import partial
 import psycopg
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
-from booking_core.lifecycle import Status
-from booking_core.use_cases import get_booking
+from booking_core.application import get_booking
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
+from booking_core.domain.lifecycle import Status
 from tests.integration.postgres.cutting_proxy import Cut, CuttingProxy, proxy_before
 from tests.integration.postgres.stage import Stage, open_store
 

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from booking_core.contracts.crowd import at_once
+from booking_core.contracts.store.crowd import at_once
 from booking_postgres import schema
 from booking_postgres.store import PostgresStore
 from booking_postgres.tables import metadata

@@ -14,13 +14,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.commands import ConfirmPayment, StartPayment
-from booking_core.contracts.crowd import at_once
-from booking_core.contracts.scenery import facts
-from booking_core.lifecycle import CancellationReason, RefundReason, Status
-from booking_core.use_cases import confirm_payment, expire, start_payment
-from booking_core.values import SeatStatus, Terms
+from booking_core.application import confirm_payment, expire, start_payment
+from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import facts
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import ConfirmPayment, StartPayment
+from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.values import SeatStatus, Terms
 from tests.integration.postgres.stage import Stage
 from tests.integration.postgres.test_races import rounds
 

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from booking_core.commands import CancelEvent
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import ServiceBusy
+from booking_core.application import cancel_event, expire, get_booking, list_bookings, list_seats
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import ServiceBusy
 from booking_core.ports import Page
-from booking_core.use_cases import cancel_event, expire, get_booking, list_bookings, list_seats
-from booking_postgres.batch import Statement
+from booking_postgres.driver.pipeline import Statement
 from tests.integration.postgres.stage import CONNECTIONS, Stage
 
 

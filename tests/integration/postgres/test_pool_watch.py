@@ -6,10 +6,10 @@ import time
 import pytest
 from attrs import evolve
 
-from booking_core.errors import ServiceBusy
+from booking_core.domain.errors import ServiceBusy
+from booking_core.messages.trace_context import traced_as
 from booking_core.ports import ConnectionUse, LendsConnections
-from booking_core.tracing import traced_as
-from booking_postgres import pool_watch
+from booking_postgres.driver import pool_metrics
 from tests.integration.postgres.stage import Stage, open_store
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -45,7 +45,7 @@ def test_a_connection_is_used_from_its_lending_to_its_return(stage: Stage) -> No
 def test_whoever_waits_for_a_connection_is_counted_and_so_is_who_gets_none(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_watch, "_WAIT_SECONDS", 0.02)  # a busy machine's pauses are shorter
+    monkeypatch.setattr(pool_metrics, "_WAIT_SECONDS", 0.02)  # a busy machine's pauses are shorter
     store = open_store(stage.url, connections=1)
     store.engine.pool._timeout = 0.2  # type: ignore[attr-defined]  # as long as 5 s, or as short, makes no difference
     try:

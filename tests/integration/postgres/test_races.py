@@ -5,12 +5,12 @@ from functools import partial
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import PendingLimitReached, SeatAlreadyReserved
-from booking_core.lifecycle import CancellationReason, Status
+from booking_core.application import expire
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
+from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.ports import Page
-from booking_core.use_cases import expire
 from tests.integration.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")

@@ -11,10 +11,10 @@ import pytest
 from attrs import define, evolve
 
 from booking_core import CatalogMirror
-from booking_core import mirror as mirror_module
-from booking_core.contracts.crowd import at_once
-from booking_core.errors import ServiceBusy
-from booking_core.values import Seat, TicketedEvent
+from booking_core.application import catalog_cache as mirror_module
+from booking_core.contracts.store.crowd import at_once
+from booking_core.domain.errors import ServiceBusy
+from booking_core.domain.values import Seat, TicketedEvent
 from tests.integration.postgres.stage import Stage, open_store
 
 PRICES = {"USD": Decimal("75.00"), "EUR": Decimal("60.00")}

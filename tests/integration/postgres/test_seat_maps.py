@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 import pytest
 from attrs import evolve
 
-from booking_core.booking import Booking
+from booking_core.domain.booking import Booking
+from booking_core.domain.values import SeatStatus
 from booking_core.ports import SeatOnMap
-from booking_core.values import SeatStatus
-from booking_postgres import batch, reading
-from booking_postgres.batch import Rows, Statement
-from booking_postgres.reading import Reader
-from booking_postgres.seat_maps import SeatMaps
+from booking_postgres.driver import pipeline
+from booking_postgres.driver.pipeline import Rows, Statement
+from booking_postgres.reads import connection as reading
+from booking_postgres.reads.connection import Reader
+from booking_postgres.reads.seat_maps import SeatMaps
 from tests.integration.postgres.stage import Stage
 
 AVAILABLE, HELD, SOLD = SeatStatus.AVAILABLE, SeatStatus.HELD, SeatStatus.SOLD
@@ -27,9 +28,9 @@ ROUNDS: Final = 60
 def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each statement of a reader gave."""
     counts: list[int] = []
-    run = batch.run
+    run = pipeline.run
 
-    def count(connection: batch.Connection, statements: Sequence[Statement], *, begin: bool) -> list[Rows]:
+    def count(connection: pipeline.Connection, statements: Sequence[Statement], *, begin: bool) -> list[Rows]:
         answers = run(connection, statements, begin=begin)
         asked = zip(statements, answers, strict=True)
         counts.extend(len(rows) for statement, rows in asked if statement is not reading._BOUNDS)

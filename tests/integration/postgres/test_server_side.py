@@ -5,12 +5,12 @@ from typing import Final
 
 import pytest
 
-from booking_core.contracts.scenery import refused
-from booking_core.errors import ServiceBusy
-from booking_core.lifecycle import Status
-from booking_core.use_cases import list_seats
-from booking_postgres import transaction
-from booking_postgres.batch import Statement
+from booking_core.application import list_seats
+from booking_core.contracts.store.fixture import refused
+from booking_core.domain.errors import ServiceBusy
+from booking_core.domain.lifecycle import Status
+from booking_postgres.driver import transaction
+from booking_postgres.driver.pipeline import Statement
 from tests.integration.postgres.stage import Stage, until
 
 _IDLE: Final = """

@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from booking_core.contracts.crowd import at_once
-from booking_core.contracts.scenery import Scenery
+from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import Scenery
 from booking_core.ports import Delivery, Message
 from booking_memory.bus import MemoryEventBus
-from booking_service.relaying import Relay
-from booking_service.running import keep_running
+from booking_workers.jobs import keep_running
+from booking_workers.relay import Relay
 from tests.integration.postgres.stage import Stage, until
 
 TOPIC = "booking.events"
@@ -83,7 +83,7 @@ def test_a_relay_that_is_paused_between_reading_and_publishing_only_repeats(stag
 @pytest.mark.parametrize("limit", [1, 3, 7])
 def test_a_crowd_of_relays_and_writers(stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     """Batches so small that they cut bookings, relays that dawdle, and writers at the same time."""
-    monkeypatch.setattr("booking_service.relaying.BATCH", limit)
+    monkeypatch.setattr("booking_workers.relay.BATCH", limit)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     bus = HeldBus(lambda: time.sleep(chance.choice((0.0, 0.0, 0.002, 0.05))))

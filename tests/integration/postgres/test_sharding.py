@@ -10,12 +10,13 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from booking_core.commands import CancelEvent
-from booking_core.contracts.scenery import refused
-from booking_core.errors import SeatAlreadyReserved
-from booking_core.idempotency import IdempotencyKey
-from booking_core.use_cases import Once, cancel_event, get_ticket, list_seats, reserve_once, verify_ticket
-from booking_postgres import batch, reading, transaction
+from booking_core.application import Once, cancel_event, get_ticket, list_seats, reserve_once, verify_ticket
+from booking_core.contracts.store.fixture import refused
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import SeatAlreadyReserved
+from booking_core.domain.reservation import IdempotencyKey
+from booking_postgres.driver import pipeline, transaction
+from booking_postgres.reads import connection
 from tests.integration.postgres.stage import Stage
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
@@ -76,9 +77,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that psycopg or a batch is given, whoever gives it."""
     statements: list[str] = []
     execute = psycopg.Cursor.execute
-    run = batch.run
+    run = pipeline.run
 
-    def spy_on_batches(connection: Any, given: Sequence[batch.Statement], **more: Any) -> Any:
+    def spy_on_batches(connection: Any, given: Sequence[pipeline.Statement], **more: Any) -> Any:
         statements.extend(statement.sql for statement in given)
         return run(connection, given, **more)
 
@@ -88,7 +89,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(psycopg.Cursor, "execute", spy)
     monkeypatch.setattr(transaction, "run", spy_on_batches)
-    monkeypatch.setattr(reading, "run", spy_on_batches)
+    monkeypatch.setattr(connection, "run", spy_on_batches)
     return statements
 
 

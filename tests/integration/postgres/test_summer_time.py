@@ -9,11 +9,11 @@ import pytest
 from attrs import evolve
 from sqlalchemy import Engine, create_engine
 
-from booking_core.booking import Booking
-from booking_core.lifecycle import CancellationReason, Status
-from booking_core.policies import br_04_full_refund
+from booking_core.application import expire
+from booking_core.domain.booking import Booking
+from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.policies import br_04_full_refund
 from booking_core.ports import Page, Store
-from booking_core.use_cases import expire
 from booking_postgres.store import PostgresStore
 from tests.integration.postgres.stage import Stage
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from booking_core.identity import slot_of_ticket
-from booking_core.use_cases import TicketStatus, verify_ticket
-from booking_postgres import queries
+from booking_core.application import TicketStatus, verify_ticket
+from booking_core.domain.identity import slot_of_ticket
+from booking_postgres.reads import queries
 from tests.integration.postgres.stage import Stage
 
 # Bookings like the first one, half of them of the same event: the reference, not the slot, must lead to the one.

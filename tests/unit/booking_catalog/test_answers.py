@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from booking_catalog import answers
 from booking_catalog.answers import event_of, seats_of
+from booking_core.domain.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
 from booking_core.ports.catalog import CatalogAnswerInvalid
-from booking_core.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
 
 ID = UUID("0b8f1c1e-0000-4000-8000-0000000000ab")
 OTHER = UUID("0b8f1c1e-0000-4000-8000-0000000000ac")

@@ -4,9 +4,8 @@ import socket
 
 import pytest
 
-from booking_catalog.adapter import create
-from booking_catalog.client import RestCatalog
-from booking_core.errors import InvalidValue
+from booking_catalog.client import RestCatalog, create
+from booking_core.domain.errors import InvalidValue
 
 WRONG = [
     "catalog",

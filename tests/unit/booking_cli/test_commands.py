@@ -10,18 +10,17 @@ from uuid import UUID
 import pytest
 import structlog
 
-from booking_api.jwks import FixedKeys
-from booking_api.tokens import TokenVerifier
+from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.verifier import TokenVerifier
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli, run
-from booking_core.commands import CancelBooking
-from booking_core.errors import ServiceBusy
-from booking_core.inbound import Skipped, parse
-from booking_core.use_cases import Effect, apply_payments, cancel
-from booking_core.values import Terms
-from booking_service.dev_tokens import DevTokens
-from booking_service.local_issuer import AUDIENCE, ISSUER
-from tests.unit.booking_service.world import EVENT_ID, World, payment
+from booking_core.application import Effect, apply_payments, cancel
+from booking_core.domain.commands import CancelBooking
+from booking_core.domain.errors import ServiceBusy
+from booking_core.domain.values import Terms
+from booking_core.messages.payment_messages import Skipped, parse
+from booking_dev.tokens import AUDIENCE, ISSUER, DevTokens
+from tests.unit.booking_workers.world import EVENT_ID, World, payment
 
 # Without logs, so that what is on standard error is what the command says.
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking", "BOOKING_LOG_LEVEL": "CRITICAL"}

@@ -15,7 +15,7 @@ from typing import Final
 MODULES: Final = ("booking_core", "booking_core.ports", "booking_core.contracts")
 # Adapters have no `__all__`: what users of the library name is a class or two of each.
 ADAPTERS: Final = {
-    "booking_postgres.engine": ("create_pool",),
+    "booking_postgres.driver.pool": ("create_pool",),
     "booking_postgres.store": ("PostgresStore", "JoinedStore"),
     "booking_memory.store": ("MemoryStore",),
     "booking_memory.bus": ("MemoryEventBus",),

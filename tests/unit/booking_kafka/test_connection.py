@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from booking_core.errors import InvalidValue
+from booking_core.domain.errors import InvalidValue
 from booking_kafka.adapter import create
 from booking_kafka.connection import Connection
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from booking_kafka.deliveries import delivery_of, moment
+from booking_kafka.subscription import delivery_of, moment
 
 
 def record(**changed: Any) -> ConsumerRecord:

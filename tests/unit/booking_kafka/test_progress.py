@@ -2,7 +2,7 @@
 
 from kafka import TopicPartition
 
-from booking_kafka.progress import Progress
+from booking_kafka.subscription import Progress
 
 ZERO, ONE = TopicPartition("t", 0), TopicPartition("t", 1)
 

@@ -9,7 +9,7 @@ from kafka.producer.future import FutureProduceResult, FutureRecordMetadata
 from kafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from booking_core.errors import BusUnavailable, InvalidValue
+from booking_core.domain.errors import BusUnavailable, InvalidValue
 from booking_core.ports import Message
 from booking_kafka import publishing
 from booking_kafka.connection import Connection

@@ -1,6 +1,6 @@
 """The settings that survived kills and freezes: changing one is a decision, not an accident."""
 
-from booking_kafka.tuning import CONSUMER, PRODUCER
+from booking_kafka.connection import CONSUMER, PRODUCER
 
 
 def test_the_producer_never_gives_up_a_batch_and_never_doubles_one() -> None:

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
+from booking_core.domain.values import SaleStatus, TicketedEvent
 from booking_core.ports import Catalog, EventBus, Store
-from booking_core.values import SaleStatus, TicketedEvent
 from booking_memory.adapter import create_catalog, create_event_bus, create_store
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"

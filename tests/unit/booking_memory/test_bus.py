@@ -5,10 +5,9 @@ from threading import Event
 
 import pytest
 
-from booking_core.errors import BusUnavailable
+from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Message
-from booking_memory.bus import MemoryEventBus
-from booking_memory.topics import PARTITIONS
+from booking_memory.bus import PARTITIONS, MemoryEventBus
 
 MESSAGES = [Message(key=str(n).encode(), value=str(n).encode()) for n in range(40)]
 

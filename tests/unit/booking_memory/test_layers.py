@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_memory.layers import Layer
+from booking_memory.tables import Layer
 
 KEYS = st.integers(0, 5)
 CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers()), max_size=12)

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from booking_core.errors import ServiceBusy
+from booking_core.domain.errors import ServiceBusy
 from booking_memory.locks import HeldLocks, Locks, user_lock
 
 KEY, OTHER = user_lock("ada"), user_lock("grace")

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from booking_core.booking import Booking
-from booking_core.errors import EventNotFound, SeatAlreadyReserved, ServiceBusy, TransactionConflict
-from booking_core.idempotency import IdempotencyKey
-from booking_core.values import ActorKind, Cause, SaleStatus, Seat, Terms, TicketedEvent
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import EventNotFound, SeatAlreadyReserved, ServiceBusy, TransactionConflict
+from booking_core.domain.reservation import IdempotencyKey
+from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, Terms, TicketedEvent
 from booking_memory.store import MemoryStore
 
 NOW = datetime(2031, 5, 6, 12, tzinfo=UTC)

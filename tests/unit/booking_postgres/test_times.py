@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from booking_postgres.batch import in_utc
+from booking_postgres.driver.pipeline import in_utc
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

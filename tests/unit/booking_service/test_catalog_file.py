@@ -9,11 +9,10 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from booking_core.ports.queries import Page
-from booking_core.values import SaleStatus, SeatStatus
+from booking_core.domain.values import SaleStatus, SeatStatus
+from booking_core.ports.reads import Page
 from booking_memory.store import MemoryStore
-from booking_service.catalog_file import CatalogFileInvalid, parse_catalog, read_catalog_file
-from booking_service.catalog_loading import load_event
+from booking_service.catalog_file import CatalogFileInvalid, load_event, parse_catalog, read_catalog_file
 
 EVENT = "018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101"
 
@@ -99,7 +98,7 @@ def seat_statuses(store: MemoryStore) -> dict[int, SeatStatus]:
 
 
 def test_loading_is_complete_ageless_and_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_service.catalog_loading._ROWS", 2)
+    monkeypatch.setattr("booking_service.catalog_file._ROWS", 2)
     store = MemoryStore()
     (loaded,) = parse_catalog(text(event(seats=[seat(number) for number in range(1, 6)])))
 
@@ -133,7 +132,7 @@ def test_a_change_of_currency_is_never_on_sale_with_old_prices(monkeypatch: pyte
         assert known is not None
         seen.append(known.event.status)
 
-    monkeypatch.setattr("booking_service.catalog_loading._put_seats", looking)
+    monkeypatch.setattr("booking_service.catalog_file._put_seats", looking)
     load_event(evolve(loaded, event=evolve(loaded.event, currency="USD")), store=store)
 
     assert seen == [SaleStatus.DRAFT]

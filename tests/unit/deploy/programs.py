@@ -14,17 +14,17 @@ import yaml
 from attrs import frozen
 from flask import Flask
 
-from booking_api.health import add_health_routes
-from booking_api.readiness import Readiness
+from booking_api.routes.health import add_health_routes
 from booking_api.service import Service
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli
 from booking_memory.adapter import create_store
-from booking_service import graceful_server
-from booking_service.running import run_together
+from booking_server import graceful_server
 from booking_service.settings import DB_CONNECTIONS, Settings
 from booking_service.settings_table import SETTINGS
-from booking_service.worker_health import WorkerHealth
+from booking_telemetry.readiness import Readiness
+from booking_workers.health import WorkerHealth
+from booking_workers.jobs import run_together
 
 ROOT: Final = Path(__file__).parents[3]
 DEPLOY: Final = ROOT / "deploy"

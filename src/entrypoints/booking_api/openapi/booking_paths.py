@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from booking_api.bookings import BOOKINGS
-from booking_api.idempotency import REPLAYED_HEADER
+from booking_api.http.idempotency import REPLAYED_HEADER
 from booking_api.openapi.headers import parameters
 from booking_api.openapi.operations import answer, guarded, link
 from booking_api.openapi.samples import CANCELLED, CONFIRMED, NO_PAGE, ORDER, PAGE, PENDING, said
 from booking_api.openapi.shapes import ref
-from booking_core.policies import MAX_PENDING, MAX_SEATS
+from booking_api.routes.bookings import BOOKINGS
+from booking_core.domain.policies import MAX_PENDING, MAX_SEATS
 
 TAG: Final = {"name": "Bookings", "description": "A customer's own: reserve seats, look, cancel."}
 

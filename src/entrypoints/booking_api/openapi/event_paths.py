@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from booking_api.events import ADMIN, EVENTS
-from booking_api.idempotency import REPLAYED_HEADER
+from booking_api.http.idempotency import REPLAYED_HEADER
 from booking_api.openapi.headers import parameters
 from booking_api.openapi.operations import answer, guarded, link
 from booking_api.openapi.samples import CLOSED, EVENT, PAGE, SEAT_MAP, said
 from booking_api.openapi.shapes import ref
+from booking_api.routes.events import ADMIN, EVENTS
 
 TAG: Final = {"name": "Events", "description": "What can be booked."}
 

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from booking_api.correlation import HEADER as CORRELATION
-from booking_api.idempotency import HEADER as KEY
-from booking_api.idempotency import REPLAYED_HEADER as REPLAYED
+from booking_api.http.correlation import HEADER as CORRELATION
+from booking_api.http.idempotency import HEADER as KEY
+from booking_api.http.idempotency import REPLAYED_HEADER as REPLAYED
+from booking_api.http.query import LARGEST_LIMIT
 from booking_api.openapi import samples
-from booking_api.pages import LARGEST_LIMIT
 
 _TEXT: Final = {"type": "string"}
 

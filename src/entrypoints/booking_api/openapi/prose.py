@@ -1,13 +1,13 @@
 """The text at the head of the document: what holds for every route."""
 
-from booking_api.bookings import BOOKINGS
-from booking_api.errors import STATUS
-from booking_api.events import EVENTS
-from booking_api.limits import LONGEST_BODY
+from booking_api.auth.verifier import LONGEST_TOKEN
+from booking_api.http.errors import STATUS
+from booking_api.http.limits import LONGEST_BODY
+from booking_api.http.query import LARGEST_LIMIT
 from booking_api.openapi.refusals import WHEN
-from booking_api.pages import LARGEST_LIMIT
-from booking_api.tokens import LONGEST_TOKEN
-from booking_core.policies import MAX_SEATS
+from booking_api.routes.bookings import BOOKINGS
+from booking_api.routes.events import EVENTS
+from booking_core.domain.policies import MAX_SEATS
 
 
 def description() -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from booking_api.errors import STATUS
-from booking_api.limits import LONGEST_BODY
+from booking_api.http.errors import STATUS
+from booking_api.http.limits import LONGEST_BODY
 from booking_api.openapi import samples
 from booking_api.openapi.headers import headers
 from booking_core import BookingError, Failure
-from booking_core.policies import MAX_PENDING, MAX_SEATS
+from booking_core.domain.policies import MAX_PENDING, MAX_SEATS
 
 WHEN: Final[Mapping[str, str]] = {
     "UNAUTHENTICATED": "There is no token, or it is not valid here.",

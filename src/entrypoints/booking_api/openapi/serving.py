@@ -10,7 +10,7 @@ from flask import Flask, Response
 from msgspec.json import encode
 from werkzeug.exceptions import NotFound
 
-from booking_api.exchange import current_exchange
+from booking_api.http.api_request import current_exchange
 
 OURS: Final = "booking_api.openapi"
 THEIRS: Final = "flask_swagger_ui"

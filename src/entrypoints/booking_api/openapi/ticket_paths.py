@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from booking_api.bookings import BOOKINGS
 from booking_api.openapi.headers import headers, parameters
 from booking_api.openapi.operations import answer, guarded
 from booking_api.openapi.samples import BOOKING_ID, CONFIRMED, EVENT, EVENT_ID, SEATS, TICKET, said
 from booking_api.openapi.shapes import COMMON, TICKET_REFERENCE, Schema, one_of, ref, thing
-from booking_api.tickets import TICKETS, VERIFY
+from booking_api.routes.bookings import BOOKINGS
+from booking_api.routes.tickets import TICKETS, VERIFY
 from booking_core import TicketStatus
 
 TAG: Final = {"name": "Tickets", "description": "To show at the door, and for those who stand there."}

@@ -1,0 +1,1 @@
+"""Reading without locks: bookings, lists, seat maps, statistics. May import the driver."""

@@ -1,0 +1,76 @@
+"""Lists in pages: the entries, their total and the moment, all in one statement, so of one snapshot.
+
+The total is there for pages beyond the end as well: then there is one row, with nothing in it but that.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from booking_core.domain.booking import Booking
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import SaleStatus, TicketedEvent
+from booking_core.ports.reads import EventMirror, Page, Paged
+from booking_postgres.driver.pipeline import Row, Statement
+from booking_postgres.reads.connection import Reader
+from booking_postgres.rows import BOOKING_COLUMNS, booking_of
+
+EVENT_COLUMNS: Final = """
+    e.event_id, e.name, e.starts_at, e.sale_status, e.currency, e.closed_at IS NOT NULL, e.complete, e.ages,
+    extract(epoch FROM clock_timestamp() - e.refreshed_at)
+"""
+# The effective status: a hold past its deadline is CANCELLED, whatever is written. A statement for each kind, for the
+# server's plan of one is no good for another.
+_OF_ANY: Final = "true"
+_CANCELLED: Final = "(b.status = 'CANCELLED' OR b.deadline <= clock.now)"
+_OF_STATUS: Final = "b.status = %(status)s AND (b.deadline <= clock.now) IS NOT TRUE"
+_EVENTS: Final = f"""
+    SELECT {EVENT_COLUMNS}, whole.total
+    FROM (SELECT count(*) AS total FROM booking.events) whole LEFT JOIN (
+        SELECT * FROM booking.events ORDER BY starts_at, event_id LIMIT %(limit)s OFFSET %(offset)s) e ON true
+    ORDER BY e.starts_at, e.event_id
+"""  # noqa: S608
+
+
+def _bookings(condition: str) -> str:
+    wanted = f"booking.bookings b WHERE b.user_id = %(user_id)s AND {condition}"
+    # Materialized: counted once, and not for each entry.
+    return f"""
+        WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+             whole AS MATERIALIZED (SELECT count(*) AS total FROM clock CROSS JOIN {wanted})
+        SELECT {BOOKING_COLUMNS}, clock.now, whole.total
+        FROM clock CROSS JOIN whole LEFT JOIN LATERAL (
+            SELECT b.* FROM {wanted} ORDER BY b.created_at DESC, b.booking_id DESC
+            LIMIT %(limit)s OFFSET %(offset)s) b ON true
+        ORDER BY b.created_at DESC, b.booking_id DESC
+    """  # noqa: S608
+
+
+_BOOKINGS: Final = {status: _bookings(_OF_STATUS) for status in Status} | {
+    None: _bookings(_OF_ANY),
+    Status.CANCELLED: _bookings(_CANCELLED),
+}
+
+
+def bookings_of(reader: Reader, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
+    """See `booking_core.ports.Queries.bookings_of`."""
+    values = {
+        "user_id": user_id,
+        "status": None if status is None else status.value,
+        "limit": page.limit,
+        "offset": page.offset,
+    }
+    rows = reader.rows(Statement(_BOOKINGS[status], values))
+    now: datetime = rows[0][-2]
+    return Paged(items=[booking_of(row).as_of(now) for row in rows if row[0] is not None], total=rows[0][-1])
+
+
+def events(reader: Reader, page: Page) -> Paged[EventMirror]:
+    """See `booking_core.ports.Queries.events`."""
+    rows = reader.rows(Statement(_EVENTS, {"limit": page.limit, "offset": page.offset}))
+    return Paged(items=[mirror_of(row) for row in rows if row[0] is not None], total=rows[0][-1])
+
+
+def mirror_of(row: Row) -> EventMirror:
+    """The event of a row that starts with EVENT_COLUMNS."""
+    event = TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
+    return EventMirror(event=event, closed=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)

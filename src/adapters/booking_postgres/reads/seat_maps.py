@@ -1,0 +1,182 @@
+"""The seats of an event and who may have them: what seldom changes is remembered, what may change is always read.
+
+Most of a seat map is the same at every look: ids, rows, numbers, prices. To send and to parse it takes ten times as
+long as to ask whether it has changed. So it is read together with a fingerprint of the seats' rows and kept under it;
+the next look reads the fingerprint and the claims, and builds on what is known if the fingerprint is the same. Nothing
+is ever assumed to be fresh: the rows themselves say so, at every look and in the same snapshot as the claims, and it
+does not matter who changed them, or how. That two states of an event's seats share a fingerprint of 64 bits is as good
+as impossible; all that could come of it is an old price on the map, for reserving reads the seats.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from struct import Struct
+from threading import Lock
+from typing import Final
+from uuid import UUID
+
+from attrs import define, field
+
+from booking_core.domain.identity import slot_of_event
+from booking_core.domain.values import Seat, SeatStatus
+from booking_core.ports.reads import SeatOnMap
+from booking_postgres.driver.pipeline import Row, Rows, Statement
+from booking_postgres.reads.connection import Reader
+
+# 500 to 900 bytes each: at most some 40 MB in a process.
+MOST_SEATS: Final = 50_000
+_IDS: Final = Struct("16s")
+
+# Of everything that is shown. Each hash is the seed of the next, and no order of the rows is asked for.
+_FINGERPRINT: Final = """
+    SELECT bit_xor(hash_numeric_extended(s.price, hashtextextended(s.row_name,
+        uuid_hash_extended(s.seat_id, 2 * s.number::bigint + s.withdrawn::integer)))) AS seats
+    FROM booking.seats s WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
+"""
+_SHOWN: Final = """
+    CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE' WHEN c.held_until IS NULL THEN 'SOLD'
+         ELSE 'HELD' END
+"""
+_WITH_CLAIMS: Final = """
+    booking.seats s LEFT JOIN booking.claims c
+        ON c.slot = s.slot AND c.event_id = s.event_id AND c.seat_id = s.seat_id AND c.ended_at IS NULL
+    WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
+"""
+_SOME: Final = f"""
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
+    SELECT s.seat_id, {_SHOWN} FROM clock, {_WITH_CLAIMS} AND s.seat_id = ANY(%(seat_ids)s) AND NOT s.withdrawn
+"""  # noqa: S608
+# A withdrawn seat is shown as long as somebody has it.
+_ALL: Final = f"""
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT})
+    SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL, {_SHOWN}
+    FROM clock, fingerprint, {_WITH_CLAIMS}
+    ORDER BY s.row_name, s.number, s.seat_id
+"""  # noqa: S608
+# Ids one after the other, 16 bytes each: an array of them would be read and written one by one.
+_CLAIMED: Final = f"""
+    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT}),
+    claimed AS MATERIALIZED (
+        SELECT string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until IS NULL) AS sold,
+               string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until > now) AS held,
+               string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until <= now) AS overdue
+        FROM clock, booking.claims c WHERE c.slot = %(slot)s AND c.event_id = %(event_id)s AND c.ended_at IS NULL)
+    SELECT fingerprint.seats, sold, held, overdue FROM fingerprint, claimed
+"""  # noqa: S608
+# Sold, held, and held by nobody any more; None where there are none.
+_Claimed = tuple[bytes | None, bytes | None, bytes | None]
+_STATUS: Final = {status.value: status for status in SeatStatus}
+
+
+class _Shown(dict[bytes, tuple[int, SeatOnMap]]):
+    """By a seat's id: its place among all seats, and the seat with one status; made when first asked for."""
+
+    def __init__(self, free: Sequence[SeatOnMap], places: Mapping[bytes, int], status: SeatStatus) -> None:
+        super().__init__()
+        self._free, self._places, self._status = free, places, status
+
+    def __missing__(self, key: bytes) -> tuple[int, SeatOnMap]:
+        place = self._places[key]
+        made = self[key] = place, SeatOnMap(seat=self._free[place].seat, status=self._status)
+        return made
+
+
+@define(eq=False)
+class _Plan:
+    """All seats of one event in their order, as they are under one fingerprint."""
+
+    fingerprint: int
+    free: Sequence[SeatOnMap]
+    withdrawn: frozenset[int]
+    places: Mapping[bytes, int] = field(init=False)
+    sold: _Shown = field(init=False)
+    held: _Shown = field(init=False)
+    _latest: tuple[_Claimed, tuple[SeatOnMap, ...]] | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.places = {entry.seat.seat_id.bytes: place for place, entry in enumerate(self.free)}
+        self.sold = _Shown(self.free, self.places, SeatStatus.SOLD)
+        self.held = _Shown(self.free, self.places, SeatStatus.HELD)
+
+    def with_claims(self, claimed: _Claimed) -> tuple[SeatOnMap, ...]:
+        """The seats as these claims leave them; the same tuple again for the same claims."""
+        latest = self._latest
+        if latest is not None and latest[0] == claimed:
+            return latest[1]
+        shown = self._shown(*claimed)
+        self._latest = claimed, shown
+        return shown
+
+    def _shown(self, sold: bytes | None, held: bytes | None, overdue: bytes | None) -> tuple[SeatOnMap, ...]:
+        shown = list(self.free)
+        hidden = set(self.withdrawn)
+        for ids, entries in ((sold, self.sold), (held, self.held)):
+            for key in _each(ids):
+                place, entry = entries[key]
+                shown[place] = entry
+                hidden.discard(place)
+        hidden.difference_update(self.places[key] for key in _each(overdue))
+        return tuple(entry for place, entry in enumerate(shown) if place not in hidden) if hidden else tuple(shown)
+
+
+@define(eq=False)
+class SeatMaps:
+    """Reads seat maps; remembers at most `most_seats` seats, of the events looked at last. For several threads."""
+
+    reader: Reader
+    most_seats: int = MOST_SEATS
+    _plans: OrderedDict[UUID, _Plan] = field(factory=OrderedDict, init=False)
+    _seats: int = field(default=0, init=False)
+    _turn: Lock = field(factory=Lock, init=False)
+
+    def of(self, event_id: UUID) -> Sequence[SeatOnMap]:
+        """See `booking_core.ports.Queries.seats`."""
+        values = {"slot": slot_of_event(event_id), "event_id": event_id}
+        plan = self._known(event_id)
+        if plan is not None:
+            [(fingerprint, sold, held, overdue)] = self.reader.rows(Statement(_CLAIMED, values))
+            if fingerprint == plan.fingerprint:
+                return plan.with_claims((sold, held, overdue))
+        rows = self.reader.rows(Statement(_ALL, values))
+        entries = [_entry(row) for row in rows]
+        self._remember(event_id, _plan_of(rows, entries) if rows else None)
+        return [entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]]
+
+    def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
+        """See `booking_core.ports.Queries.seat_statuses`."""
+        values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
+        return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
+
+    def _known(self, event_id: UUID) -> _Plan | None:
+        with self._turn:
+            plan = self._plans.get(event_id)
+            if plan is not None:
+                self._plans.move_to_end(event_id)
+            return plan
+
+    def _remember(self, event_id: UUID, plan: _Plan | None) -> None:
+        with self._turn:
+            before = self._plans.pop(event_id, None)
+            self._seats -= len(before.free) if before else 0
+            if plan is None or len(plan.free) > self.most_seats:
+                return
+            self._plans[event_id] = plan
+            self._seats += len(plan.free)
+            while self._seats > self.most_seats:
+                self._seats -= len(self._plans.popitem(last=False)[1].free)
+
+
+def _plan_of(rows: Rows, entries: Sequence[SeatOnMap]) -> _Plan:
+    free = [
+        entry if entry.status is SeatStatus.AVAILABLE else SeatOnMap(seat=entry.seat, status=SeatStatus.AVAILABLE)
+        for entry in entries
+    ]
+    return _Plan(rows[0][5], free, frozenset(place for place, row in enumerate(rows) if row[4]))
+
+
+def _entry(row: Row) -> SeatOnMap:
+    return SeatOnMap(seat=Seat(seat_id=row[0], row=row[1], number=row[2], price=row[3]), status=_STATUS[row[7]])
+
+
+def _each(ids: bytes | None) -> Iterator[bytes]:
+    return (key for (key,) in _IDS.iter_unpack(ids or b""))

@@ -1,0 +1,75 @@
+"""Events that were published and are still kept, read again along the primary key, a page at a time."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from booking_core.domain.identity import slot_of_booking, slot_of_event
+from booking_core.ports import EventSelection, OutboxRecord
+
+COLUMNS: Final = (
+    "o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body, o.traceparent"
+)
+"""What `record_of` reads, in its order; `o` is the outbox."""
+
+_SINCE: Final = "o.recorded_at >= CAST(:since AS timestamptz)"
+_UNTIL: Final = "o.recorded_at < CAST(:until AS timestamptz)"
+_TYPES: Final = "o.event_type = ANY (CAST(:types AS text[]))"
+_BOOKING: Final = "o.slot = :booking_slot AND o.key = :booking_id"
+# One booking at a time, by its primary key: an event may have far more of them than a page has room for.
+_EVENT: Final = """
+    o.slot = :event_slot AND (o.key = :event_id OR EXISTS (
+        SELECT FROM booking.bookings b WHERE b.slot = o.slot AND b.booking_id = o.key AND b.event_id = :event_id))
+"""
+_AFTER: Final = "(o.slot, o.key, o.sequence) > (:after_slot, :after_key, :after_sequence)"
+
+
+def read_stored(
+    connection: Connection, selection: EventSelection, after: OutboxRecord | None, limit: int
+) -> Sequence[OutboxRecord]:
+    """See `booking_core.ports.Outbox.stored`."""
+    conditions, values = _chosen(selection)
+    if after is not None:
+        conditions.append(_AFTER)
+        values |= {"after_slot": after.slot, "after_key": after.key, "after_sequence": after.sequence}
+    statement = text(f"""
+        SELECT {COLUMNS} FROM booking.outbox o WHERE {" AND ".join(conditions)}
+        ORDER BY o.slot, o.key, o.sequence LIMIT :limit
+    """)  # noqa: S608 - made of the conditions above, which hold no values
+    return [record_of(row) for row in connection.execute(statement, values | {"limit": limit})]
+
+
+def record_of(row: Sequence[Any]) -> OutboxRecord:
+    """A row of COLUMNS."""
+    return OutboxRecord(
+        slot=row[0],
+        key=row[1],
+        sequence=row[2],
+        message_id=row[3],
+        event_type=row[4],
+        correlation_id=row[5],
+        recorded_at=row[6],
+        body=row[7].encode(),
+        traceparent=row[8],
+    )
+
+
+def _chosen(selection: EventSelection) -> tuple[list[str], dict[str, Any]]:
+    conditions, values = ["o.published_at IS NOT NULL"], dict[str, Any]()
+    if selection.since is not None:
+        conditions.append(_SINCE)
+        values["since"] = selection.since
+    if selection.until is not None:
+        conditions.append(_UNTIL)
+        values["until"] = selection.until
+    if selection.types:
+        conditions.append(_TYPES)
+        values["types"] = sorted(selection.types)
+    if (booking_id := selection.booking_id) is not None:
+        conditions.append(_BOOKING)
+        values |= {"booking_slot": slot_of_booking(booking_id), "booking_id": booking_id}
+    if (event_id := selection.event_id) is not None:
+        conditions.append(_EVENT)
+        values |= {"event_slot": slot_of_event(event_id), "event_id": event_id}
+    return conditions, values

@@ -1,0 +1,203 @@
+"""Events, their seats and their closure in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import frozen
+from psycopg.errors import ForeignKeyViolation
+
+from booking_core.domain.errors import EventNotFound
+from booking_core.domain.events import EventCancelled
+from booking_core.domain.identity import slot_of_event
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
+from booking_core.ports import Closure
+from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
+from booking_postgres.writes import statements
+from booking_postgres.writes.session import Session
+
+CLOSURE_COLUMNS: Final = "event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL"
+
+_INSERT: Final = """
+    INSERT INTO booking.events (slot, event_id, name, starts_at, sale_status, currency, ages, complete, refreshed_at)
+    VALUES (%(slot)s, %(event_id)s, %(name)s, %(starts_at)s, %(status)s, %(currency)s, %(ages)s, %(complete)s,
+        %(now)s)
+"""
+_PUT: Final = f"""{_INSERT}
+    ON CONFLICT (slot, event_id) DO UPDATE SET name = EXCLUDED.name, starts_at = EXCLUDED.starts_at,
+        sale_status = EXCLUDED.sale_status, currency = EXCLUDED.currency, ages = EXCLUDED.ages,
+        complete = events.complete OR EXCLUDED.complete, refreshed_at = EXCLUDED.refreshed_at
+"""
+_PUT_NEW: Final = f"{_INSERT} ON CONFLICT (slot, event_id) DO NOTHING RETURNING true"
+# After a wait for the row its condition is looked at again.
+_PUT_OVER: Final = """
+    UPDATE booking.events SET name = %(name)s, starts_at = %(starts_at)s, sale_status = %(status)s,
+        currency = %(currency)s, ages = %(ages)s, complete = complete OR %(complete)s, refreshed_at = %(now)s
+    WHERE slot = %(slot)s AND event_id = %(event_id)s
+      AND currency = %(before_currency)s AND sale_status = %(before_status)s RETURNING true
+"""
+_LOCK: Final = """
+    SELECT event_id, name, starts_at, sale_status, currency FROM booking.events
+    WHERE slot = %(slot)s AND event_id = %(event_id)s FOR NO KEY UPDATE
+"""
+_PUT_SEAT_NAME: Final = "put seat"
+# The rows that differ are locked in order, so that two refreshes and a reservation cannot wait in a circle.
+_DIFFERENT_SEATS: Final = """
+    SELECT g.seat_id, g.row_name, g.number, g.price FROM unnest(
+        %(seat_ids)s::uuid[], %(rows)s::text[], %(numbers)s::integer[], %(prices)s::numeric[])
+        AS g (seat_id, row_name, number, price)
+    LEFT JOIN booking.seats s ON s.slot = %(slot)s AND s.event_id = %(event_id)s AND s.seat_id = g.seat_id
+    WHERE s.seat_id IS NULL
+       OR (s.row_name, s.number, s.price, s.withdrawn) IS DISTINCT FROM (g.row_name, g.number, g.price, false)
+    ORDER BY g.seat_id
+"""
+_PUT_SEAT: Final = """
+    INSERT INTO booking.seats (slot, event_id, seat_id, row_name, number, price)
+    VALUES (%(slot)s, %(event_id)s, %(seat_id)s, %(row)s, %(number)s, %(price)s)
+    ON CONFLICT (slot, event_id, seat_id) DO UPDATE SET row_name = EXCLUDED.row_name, number = EXCLUDED.number,
+        price = EXCLUDED.price, withdrawn = false
+"""
+_WITHDRAW: Final = """
+    UPDATE booking.seats SET withdrawn = true FROM (
+        SELECT seat_id FROM booking.seats
+        WHERE slot = %(slot)s AND event_id = %(event_id)s AND NOT withdrawn
+          AND seat_id NOT IN (SELECT unnest(%(known)s::uuid[]))
+        ORDER BY seat_id FOR UPDATE) gone
+    WHERE seats.slot = %(slot)s AND seats.event_id = %(event_id)s AND seats.seat_id = gone.seat_id RETURNING true
+"""
+_CLOSE: Final = """
+    UPDATE booking.events SET closed_at = %(now)s, close_reason = %(reason)s, closed_by = %(administrator)s,
+        close_correlation_id = %(correlation_id)s
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NULL
+"""
+_CLOSURE: Final = f"""
+    SELECT {CLOSURE_COLUMNS} FROM booking.events
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL
+"""  # noqa: S608
+_DRAIN: Final = """
+    SELECT seat_id FROM booking.seats
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND (%(after)s::uuid IS NULL OR seat_id > %(after)s)
+    ORDER BY seat_id LIMIT %(limit)s FOR UPDATE
+"""
+_AFFECTED: Final = "SELECT affected_bookings FROM booking.events WHERE slot = %(slot)s AND event_id = %(event_id)s"
+_FINISH: Final = """
+    UPDATE booking.events SET finished_at = %(now)s
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL AND finished_at IS NULL RETURNING true
+"""
+_NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
+
+
+@frozen(eq=False)
+class PostgresEvents:
+    """See `booking_core.ports.EventRepository`."""
+
+    session: Session
+
+    def __attrs_post_init__(self) -> None:
+        self.session.translators.append(_translate_unknown_event)
+
+    def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
+        self.session.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
+
+    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+        values = self._values(event, ages=ages, complete=complete)
+        if before is None:
+            [put] = self.session.run([Statement(_PUT_NEW, values, "new event")])
+        else:
+            values |= {"before_currency": before.currency, "before_status": before.status.value}
+            [put] = self.session.run([Statement(_PUT_OVER, values, "event")])
+        return bool(put)
+
+    def lock(self, event_id: UUID) -> TicketedEvent | None:
+        [found] = self.session.run([Statement(_LOCK, _key(event_id), "lock event")])
+        return _event_of(found[0]) if found else None
+
+    def _values(self, event: TicketedEvent, *, ages: bool, complete: bool) -> dict[str, Any]:
+        return {
+            **_key(event.event_id),
+            "name": event.name,
+            "starts_at": event.starts_at,
+            "status": event.status.value,
+            "currency": event.currency,
+            "ages": ages,
+            "complete": complete,
+            "now": self._now(),
+        }
+
+    def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
+        if not seats:
+            return 0
+        key = _key(event_id)
+        columns: dict[str, Any] = {
+            "seat_ids": [seat.seat_id for seat in seats],
+            "rows": [seat.row for seat in seats],
+            "numbers": [seat.number for seat in seats],
+            "prices": [seat.price for seat in seats],
+        }
+        [different] = self.session.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
+        self.session.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
+        return len(different)
+
+    def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
+        [gone] = self.session.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
+        return len(gone)
+
+    def close(self, closure: Closure) -> Closure | None:
+        values = {
+            **_key(closure.event_id),
+            "now": self._now(),
+            "reason": closure.reason,
+            "administrator": closure.administrator,
+            "correlation_id": closure.correlation_id,
+        }
+        _, found = self.session.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
+        return closure_of(found[0]) if found else None
+
+    def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
+        [rows] = self.session.run([Statement(_DRAIN, {**_key(event_id), "after": after, "limit": limit}, "drain")])
+        return rows[-1][0] if rows else None
+
+    def affected_bookings(self, event_id: UUID) -> int:
+        self.session.flush()
+        [rows] = self.session.run([Statement(_AFFECTED, _key(event_id), "affected")])
+        return int(rows[0][0]) if rows else 0
+
+    def finish(self, event: EventCancelled) -> bool:
+        [marked] = self.session.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
+        if marked:
+            self.session.pending += statements.of_events([event])
+        return bool(marked)
+
+    def _now(self) -> Any:
+        [[[now]]] = self.session.run([_NOW])
+        return now
+
+
+def _translate_unknown_event(failure: StatementFailed) -> None:
+    """Raise EventNotFound if seats were put for an event that is not there."""
+    if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
+        raise EventNotFound() from failure.error
+
+
+def closure_of(row: Row) -> Closure:
+    """The closure of a row of CLOSURE_COLUMNS."""
+    return Closure(
+        event_id=row[0],
+        reason=row[1],
+        cancelled_at=row[2],
+        administrator=row[3],
+        correlation_id=row[4],
+        finished=row[5],
+    )
+
+
+def _event_of(row: Row) -> TicketedEvent:
+    return TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
+
+
+def _key(event_id: UUID) -> dict[str, Any]:
+    return {"slot": slot_of_event(event_id), "event_id": event_id}
+
+
+def _seat_values(row: Row) -> dict[str, Any]:
+    return {"seat_id": row[0], "row": row[1], "number": row[2], "price": row[3]}

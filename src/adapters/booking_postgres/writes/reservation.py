@@ -1,0 +1,201 @@
+"""The statements of a reservation, in one small room so that their form can change here alone (ADR 0002).
+
+Two round trips. The first locks and loads, in the function of migration 0002: idempotency key, user, overdue holders
+of the wanted seats, seats, in this order, and then the facts, each in a statement that began after the last wait was
+over. The domain decides. The second writes everything and commits.
+
+If a wanted seat has a live claim that is committed, nothing is locked and nobody waits: the answer is known. Locks
+that were skipped for a claim that was gone a moment later show up as such, and the whole is run again.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import frozen
+
+from booking_core.domain.booking import Booking
+from booking_core.domain.identity import slot_of_booking, slot_of_event
+from booking_core.domain.reservation import SeatRequest
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
+from booking_core.messages.json_encoding import to_json
+from booking_core.ports import LockedSeats
+from booking_postgres.driver.pipeline import Row, Rows, Statement
+
+CLAIM_KEY: Final = "claim idempotency key"
+
+_CLAIM_KEY: Final = """
+    INSERT INTO booking.idempotency_keys (user_id, operation, key, fingerprint, created_at)
+    VALUES (%(user_id)s, %(operation)s, %(key)s, %(fingerprint)s, clock_timestamp())
+    ON CONFLICT (user_id, operation, key) DO NOTHING RETURNING true
+"""
+_READ_KEY: Final = """
+    SELECT fingerprint, answer, created_at, clock_timestamp() FROM booking.idempotency_keys
+    WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
+"""
+
+_LIVE_CLAIMS: Final = """
+    SELECT seat_id FROM booking.claims
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND ended_at IS NULL
+"""
+_LOCK_AND_LOAD: Final = """
+    SELECT * FROM booking.lock_and_load_1(
+        %(slot)s::smallint, %(event_id)s, %(seat_ids)s, %(user_id)s, %(bounds)s::text[])
+"""
+
+
+@frozen(kw_only=True)
+class LockAndLoad:
+    """What the first round trip brought back: the facts under the locks, and the state of the idempotency key."""
+
+    key_is_ours: bool
+    earlier: Row | None
+    facts: Row
+
+    @property
+    def known(self) -> frozenset[UUID]:
+        """The ids of the wanted seats that exist."""
+        return frozenset(self.facts[9] or ())
+
+    @property
+    def taken(self) -> frozenset[UUID]:
+        """Those with a live claim that is not overdue."""
+        return frozenset(self.facts[13] or ())
+
+    @property
+    def overdue(self) -> list[UUID]:
+        """The bookings that hold wanted seats and are overdue, sorted."""
+        return self.facts[14] or []
+
+    @property
+    def is_settled(self) -> bool:
+        """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
+        return bool(self.facts[15])
+
+    def scene(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> LockedSeats:
+        """The facts in the domain's words."""
+        now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.facts[:9]
+        event = None
+        if name is not None:
+            event = TicketedEvent(
+                event_id=request.event_id,
+                name=name,
+                starts_at=starts_at,
+                status=SaleStatus(status),
+                currency=currency,
+            )
+        return LockedSeats(
+            now=now,
+            event=event,
+            closed=bool(closed),
+            refreshed_at=refreshed_at if ages else None,
+            wanted=request.seat_ids,
+            seats=self._seats(),
+            known=self.known,
+            taken=self.taken,
+            overdue=overdue,
+            pending=pending,
+            earlier_answer=answer,
+        )
+
+    def _seats(self) -> dict[UUID, Seat]:
+        if not self.facts[10]:
+            return {}
+        return {
+            seat_id: Seat(seat_id=seat_id, row=row, number=number, price=price)
+            for seat_id, row, number, price in zip(*self.facts[9:13], strict=True)
+        }
+
+
+def lock_and_load(request: SeatRequest, bounds: Sequence[str] | None) -> list[Statement]:
+    """The statements of the first round trip."""
+    values: dict[str, Any] = {
+        "slot": slot_of_event(request.event_id),
+        "event_id": request.event_id,
+        "seat_ids": list(request.seat_ids),
+        "user_id": request.user_id,
+        "bounds": bounds,
+    }
+    load = Statement(_LOCK_AND_LOAD, values, "lock and load", sets_bounds=True)
+    return [load] if request.idempotency is None else [*claim_key(request.idempotency), load]
+
+
+def loaded(results: Sequence[Rows]) -> LockAndLoad:
+    """What `lock_and_load` brought back."""
+    claimed, found = results[:2] if len(results) > 1 else ([], [])
+    return LockAndLoad(
+        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, facts=results[-1][0]
+    )
+
+
+def claim_key(key: Any) -> list[Statement]:
+    """Two statements: take the key, and read what stands under it."""
+    values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
+    return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
+
+
+def live_claims(event_id: UUID, seat_ids: Sequence[UUID]) -> Statement:
+    """Which of the seats have a live claim."""
+    values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
+    return Statement(_LIVE_CLAIMS, values, "live claims")
+
+
+def insert_booking(booking: Booking) -> Statement:
+    """One statement that writes a new booking with its hold, history, events and claims.
+
+    The claims are the outermost part and are given as VALUES, so that a claim that exists shows as 23505 everywhere.
+    """
+    entry, event = booking.new_history[0], booking.new_events[0]
+    values: dict[str, Any] = {
+        "slot": slot_of_booking(booking.booking_id),
+        "booking_id": booking.booking_id,
+        "event_id": booking.event_id,
+        "user_id": booking.user_id,
+        "total": booking.total.amount,
+        "currency": booking.total.currency,
+        "created_at": booking.created_at,
+        "expires_at": booking.expires_at,
+        "correlation_id": booking.correlation_id,
+        "actor": entry.actor.value,
+        "actor_id": entry.actor_id,
+        "message_id": event.message_id,
+        "body": to_json(event.envelope()),
+    }
+    for index, seat in enumerate(booking.seats):
+        values[f"seat_{index}"] = seat.seat_id
+        values[f"row_{index}"] = seat.row
+        values[f"number_{index}"] = seat.number
+        values[f"price_{index}"] = seat.price
+    return Statement(_insert_sql(len(booking.seats)), values, "insert booking")
+
+
+@cache
+def _insert_sql(seats: int) -> str:
+    claims = ",\n".join(
+        f"(%(slot)s, %(event_id)s, %(seat_{i})s, %(booking_id)s, %(row_{i})s, %(number_{i})s, %(price_{i})s,"
+        " %(expires_at)s)"
+        for i in range(seats)
+    )
+    return f"""
+    WITH new_booking AS (
+        INSERT INTO booking.bookings (slot, booking_id, event_id, user_id, status, total, currency, created_at,
+                                      expires_at, deadline, correlation_id, revision, sequence)
+        VALUES (%(slot)s, %(booking_id)s, %(event_id)s, %(user_id)s, 'PENDING', %(total)s, %(currency)s,
+                %(created_at)s, %(expires_at)s, %(expires_at)s, %(correlation_id)s, 1, 1)
+    ), new_hold AS (
+        INSERT INTO booking.holds (user_id, booking_id, deadline)
+        VALUES (%(user_id)s, %(booking_id)s, %(expires_at)s)
+    ), new_history AS (
+        INSERT INTO booking.history (slot, booking_id, number, at, trigger, to_status, actor, actor_id,
+                                     correlation_id, note)
+        VALUES (%(slot)s, %(booking_id)s, 1, %(created_at)s, 'RESERVE', 'PENDING', %(actor)s, %(actor_id)s,
+                %(correlation_id)s, '')
+    ), new_event AS (
+        INSERT INTO booking.outbox (slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body)
+        VALUES (%(slot)s, %(booking_id)s, 1, %(message_id)s, 'booking.created', %(correlation_id)s, %(created_at)s,
+                %(body)s)
+    )
+    INSERT INTO booking.claims (slot, event_id, seat_id, booking_id, row_name, number, price, held_until)
+    VALUES {claims}
+    """  # noqa: S608

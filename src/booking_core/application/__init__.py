@@ -1,0 +1,54 @@
+"""The use cases: one function per command or question. Each opens its own unit of work and keeps nothing."""
+
+from booking_core.application.cancel import cancel
+from booking_core.application.cancel_event import CancelledEvent, cancel_event, close_event, finish_closure
+from booking_core.application.expire import expire
+from booking_core.application.pay import (
+    Effect,
+    answer_refund,
+    apply_payments,
+    confirm_payment,
+    fail_payment,
+    start_payment,
+)
+from booking_core.application.read import (
+    SeatMap,
+    get_booking,
+    get_event,
+    list_bookings,
+    list_events,
+    list_seats,
+    show_booking,
+)
+from booking_core.application.reserve import EarlierAnswer, Once, reserve, reserve_once
+from booking_core.application.tickets import TicketCheck, TicketStatus, get_ticket, verify_ticket
+
+__all__ = [
+    "CancelledEvent",
+    "EarlierAnswer",
+    "Effect",
+    "Once",
+    "SeatMap",
+    "TicketCheck",
+    "TicketStatus",
+    "answer_refund",
+    "apply_payments",
+    "cancel",
+    "cancel_event",
+    "close_event",
+    "confirm_payment",
+    "expire",
+    "fail_payment",
+    "finish_closure",
+    "get_booking",
+    "get_event",
+    "get_ticket",
+    "list_bookings",
+    "list_events",
+    "list_seats",
+    "reserve",
+    "reserve_once",
+    "show_booking",
+    "start_payment",
+    "verify_ticket",
+]

@@ -1,0 +1,36 @@
+"""A customer gives a booking back (US-03)."""
+
+from booking_core.application.retries import in_unit_of_work
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelBooking
+from booking_core.domain.errors import BookingNotFound
+from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.unit_of_work import LockedBooking
+
+
+def cancel(command: CancelBooking, *, store: Store) -> Booking:
+    """The booking, CANCELLED; its seats are free at once, and BR-04 says whether the money goes back.
+
+    Where the event was cancelled, and only this booking not yet, it ends with the event, and all money goes back.
+
+    Again for a booking its customer has cancelled: the same answer, nothing changes. Raises BookingNotFound (also for
+    somebody else's), PaymentInProgress, BookingNotCancellable, ServiceBusy.
+    """
+
+    def work(uow: UnitOfWork) -> Booking:
+        locked = uow.bookings.lock(command.booking_id)
+        if locked is None or locked.booking.user_id != command.user_id:
+            raise BookingNotFound()
+        _cancel(locked, command)
+        uow.bookings.save(locked.booking)
+        uow.commit()
+        return locked.booking
+
+    return in_unit_of_work(store, work)
+
+
+def _cancel(locked: LockedBooking, command: CancelBooking) -> None:
+    if locked.event_is_closed and locked.booking.cancel_for_event(locked.now, command.cause):
+        return
+    # An event that is gone from our database has, for all we can promise, started.
+    locked.booking.cancel(locked.now, locked.event_starts_at or locked.now, command.cause)

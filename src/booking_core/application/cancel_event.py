@@ -1,0 +1,180 @@
+"""An administrator cancels an event (spec 6.4): close it, wait out the reservations in flight, end its bookings.
+
+The closure is committed first. Then every seat is locked once and let go: a reservation that held it has ended, and a
+later one reads the closure after its seat locks. So when no live booking is found any more, none will come, and the
+transaction that finds none writes `event.cancelled`. A kill anywhere leaves work that the next call finishes.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Final, TypeVar
+from uuid import UUID
+
+from attrs import define, field
+
+from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.retries import in_unit_of_work
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import EventNotFound, ServiceBusy
+from booking_core.domain.events import EventCancelled, RefundRequested
+from booking_core.domain.identity import new_id
+from booking_core.domain.values import ActorKind, Cause
+from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.unit_of_work import Closure
+
+T = TypeVar("T")
+_BOOKINGS: Final = 200
+_SEATS: Final = 500
+_PATIENCE_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.05
+
+
+@define(kw_only=True)
+class CancelledEvent:
+    """What this call did: bookings ended, seats released, and refunds asked for as (sum, count) by currency."""
+
+    event_id: UUID
+    bookings: int = 0
+    seats: int = 0
+    refunds: dict[str, tuple[Decimal, int]] = field(factory=dict)
+
+
+def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | None = None) -> Closure:
+    """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
+
+    wanted = Closure(
+        event_id=command.event_id,
+        reason=command.reason,
+        cancelled_at=store.queries.now(),
+        administrator=command.administrator,
+        correlation_id=command.correlation_id,
+        finished=False,
+    )
+
+    def work(uow: UnitOfWork) -> Closure | None:
+        closure = uow.events.close(wanted)
+        uow.commit()
+        return closure
+
+    closure = in_unit_of_work(store, work)
+    if closure is None and mirror is not None:
+        mirror.bring_in(command.event_id)
+        closure = in_unit_of_work(store, work)
+    if closure is None:
+        raise EventNotFound()
+    return closure
+
+
+def finish_closure(
+    closure: Closure,
+    *,
+    store: Store,
+    progress: Callable[[CancelledEvent], None] = lambda done: None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> CancelledEvent:
+    """End every live booking of a closed event, in chunks, and say `event.cancelled` once at the end.
+
+    `progress` hears the running total after each chunk; `go_on` is asked before each. Raises ServiceBusy if somebody
+    holds a lock for a minute: call it again.
+    """
+    done = CancelledEvent(event_id=closure.event_id)
+    if closure.finished:
+        return done
+    if not _drain(closure.event_id, store, go_on):
+        return done
+    while go_on():
+        # Read before the unit of work, which may have the store's only connection.
+        work = partial(_cancel_chunk, closure, store.queries.now())
+        chunk = _patiently(partial(in_unit_of_work, store, work), go_on)
+        if chunk is None:
+            break
+        done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
+        for currency, (amount, count) in chunk.refunds.items():
+            before = done.refunds.get(currency, (Decimal(0), 0))
+            done.refunds[currency] = (before[0] + amount, before[1] + count)
+        progress(done)
+    return done
+
+
+def cancel_event(
+    command: CancelEvent,
+    *,
+    store: Store,
+    mirror: CatalogMirror | None = None,
+    progress: Callable[[CancelledEvent], None] = lambda done: None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> CancelledEvent:
+    """Close the event and finish its closure. A second call changes nothing. Raises EventNotFound, ServiceBusy."""
+    closure = close_event(command, store=store, mirror=mirror)
+    return finish_closure(closure, store=store, progress=progress, go_on=go_on)
+
+
+def _drain(event_id: UUID, store: Store, go_on: Callable[[], bool]) -> bool:
+    """Lock every seat once and let it go; False if it was told to stop before the last one."""
+
+    def step(after: UUID | None) -> UUID | None:
+        with store.unit_of_work() as uow:
+            return uow.events.drain(event_id, after, _SEATS)
+
+    after: UUID | None = None
+    while go_on():
+        after = _patiently(partial(step, after), go_on)
+        if after is None:
+            return True
+    return False
+
+
+def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> CancelledEvent | None:
+    """End some bookings; None if there was none left, and then `event.cancelled` is written."""
+    cause = Cause(actor=ActorKind.ADMINISTRATOR, actor_id=closure.administrator, correlation_id=closure.correlation_id)
+    locked = uow.bookings.lock_live(closure.event_id, _BOOKINGS)
+    if not locked:
+        _say_cancelled(uow, closure, now)
+        uow.commit()
+        return None
+    chunk = CancelledEvent(event_id=closure.event_id)
+    for each in locked:
+        if each.booking.cancel_for_event(each.now, cause):
+            chunk.bookings += 1
+            chunk.seats += len(each.booking.seats)
+        for event in each.booking.new_events:
+            if isinstance(event, RefundRequested):
+                _count_refund(chunk, event)
+        uow.bookings.save(each.booking)
+    uow.commit()
+    return chunk
+
+
+def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
+    uow.events.finish(
+        EventCancelled(
+            message_id=new_id(now),
+            timestamp=now,
+            correlation_id=closure.correlation_id,
+            sequence=1,
+            event_id=closure.event_id,
+            reason=closure.reason,
+            cancelled_at=closure.cancelled_at,
+            affected_bookings=uow.events.affected_bookings(closure.event_id),
+        )
+    )
+
+
+def _patiently(step: Callable[[], T], go_on: Callable[[], bool]) -> T:
+    """Run a step again while somebody holds its locks: for a minute at most, and not after a stop."""
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return step()
+        except ServiceBusy:
+            if time.monotonic() >= give_up_at or not go_on():
+                raise
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _count_refund(done: CancelledEvent, asked: RefundRequested) -> None:
+    amount, count = done.refunds.get(asked.refund.currency, (Decimal(0), 0))
+    done.refunds[asked.refund.currency] = (amount + asked.refund.amount, count + 1)

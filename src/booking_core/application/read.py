@@ -1,0 +1,74 @@
+"""Reading: nothing here changes a booking. What customers see is the effective status, swept or not."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from attrs import frozen
+
+from booking_core.application.catalog_cache import FRESH_FOR, CatalogMirror
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import BookingNotFound, CatalogUnavailable, EventNotFound
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.lifecycle import Status
+from booking_core.ports.reads import EventMirror, Page, Paged, SeatOnMap
+from booking_core.ports.store import Store
+
+
+@frozen(kw_only=True)
+class SeatMap:
+    """An event and all its seats, by row, number and id."""
+
+    event: EventMirror
+    seats: Sequence[SeatOnMap]
+
+
+def get_booking(user_id: str, booking_id: UUID, *, store: Store) -> Booking:
+    """One booking of this user. Raises BookingNotFound, also for somebody else's."""
+    snapshot = store.queries.booking(booking_id)
+    if snapshot is None or snapshot.booking.user_id != user_id:
+        raise BookingNotFound()
+    return snapshot.booking
+
+
+def list_bookings(user_id: str, status: Status | None, page: Page, *, store: Store) -> Paged[Booking]:
+    """This user's bookings, newest first, and how many there are of that status (None: of any)."""
+    return store.queries.bookings_of(user_id, status, page)
+
+
+def show_booking(booking_id: UUID, *, store: Store) -> tuple[Booking, Sequence[HistoryEntry]]:
+    """For operators: any booking with everything that happened to it. Raises BookingNotFound."""
+    snapshot = store.queries.booking(booking_id)
+    if snapshot is None:
+        raise BookingNotFound()
+    return snapshot.booking, store.queries.history(booking_id)
+
+
+def list_events(page: Page, *, store: Store) -> Paged[EventMirror]:
+    """The events we know, by start."""
+    return store.queries.events(page)
+
+
+def get_event(event_id: UUID, *, store: Store, mirror: CatalogMirror | None = None) -> EventMirror:
+    """One event, fetched from the Catalog if it was never seen. Raises EventNotFound, CatalogUnavailable."""
+    known = store.queries.event(event_id)
+    if mirror is not None and known is None:
+        mirror.bring_in(event_id)
+        known = store.queries.event(event_id)
+    if known is None:
+        raise EventNotFound()
+    if mirror is not None and known.age_seconds is not None and known.age_seconds > FRESH_FOR.total_seconds():
+        mirror.refresh_later(event_id)
+    return known
+
+
+def list_seats(event_id: UUID, *, store: Store, mirror: CatalogMirror | None = None) -> SeatMap:
+    """All seats of an event with what everybody may know of them. Raises EventNotFound, CatalogUnavailable."""
+    known = get_event(event_id, store=store, mirror=mirror)
+    if mirror is not None and not known.complete and known.age_seconds is not None:
+        try:
+            mirror.bring_in(event_id)
+        except CatalogUnavailable:
+            # Some seats are better than none; only an event without any needs the Catalog.
+            if not store.queries.seats(event_id):
+                raise
+    return SeatMap(event=known, seats=store.queries.seats(event_id))

@@ -1,0 +1,140 @@
+"""Reserve seats (US-01): the hot path, and the only one that locks a user."""
+
+from collections.abc import Callable
+from functools import partial
+
+from attrs import define, frozen
+
+from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.retries import in_unit_of_work
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import Reserve
+from booking_core.domain.errors import CommitOutcomeUnknown
+from booking_core.domain.policies import br_03_seat_limit, refusal_of
+from booking_core.domain.reservation import IdempotencyKey, ReservationScene, SeatRequest
+from booking_core.domain.values import Terms
+from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.unit_of_work import LockedSeats
+
+
+@frozen(kw_only=True)
+class Once:
+    """Make a request happen once: its key, and how the answer to keep under that key is written."""
+
+    key: IdempotencyKey
+    render: Callable[[Booking], str]
+
+
+@frozen(kw_only=True)
+class EarlierAnswer:
+    """The request was answered before under the same idempotency key; this is that answer."""
+
+    text: str
+
+
+def reserve(
+    command: Reserve, *, store: Store, mirror: CatalogMirror | None = None, terms: Terms | None = None
+) -> Booking:
+    """Hold the seats for the customer until the payment window ends; all of them or none (spec 6.3).
+
+    Raises, in this order: TooManySeats, EventNotFound, EventNotOnSale, SeatNotFound, PendingLimitReached,
+    SeatAlreadyReserved (naming every unavailable seat); CatalogUnavailable if the Catalog is needed; ServiceBusy if a
+    lock was not to be had in time. Without a mirror only what the store knows can be reserved.
+    """
+    outcome = _reserve(command, store, mirror, terms or Terms(), None)
+    assert isinstance(outcome, Booking)  # noqa: S101 - an earlier answer needs a key
+    return outcome
+
+
+def reserve_once(
+    command: Reserve, *, once: Once, store: Store, mirror: CatalogMirror | None = None, terms: Terms | None = None
+) -> Booking | EarlierAnswer:
+    """As `reserve`, at most once per key: the same request again gets the answer of the first.
+
+    Only successes are kept. Raises IdempotencyKeyReused for another request under the key, and IdempotencyInProgress
+    if the first one is still running after a bounded wait.
+    """
+    return _reserve(command, store, mirror, terms or Terms(), once)
+
+
+class _CatalogNeeded(Exception):
+    """The decision needs facts that only the Catalog has."""
+
+    def __init__(self, scene: ReservationScene) -> None:
+        self.scene = scene
+
+
+def _reserve(
+    command: Reserve, store: Store, mirror: CatalogMirror | None, terms: Terms, once: Once | None
+) -> Booking | EarlierAnswer:
+    if refusal := br_03_seat_limit(len(command.seat_ids)):
+        raise refusal
+    attempt = partial(_Attempt, command, store, mirror, terms, once)
+    try:
+        return attempt(may_ask=True).run()
+    except _CatalogNeeded as needed:
+        assert mirror is not None  # noqa: S101 - only a mirror can need the Catalog
+        mirror.bring_in(command.event_id, needed.scene.missing)
+        return attempt(may_ask=False).run()
+
+
+@define(eq=False)
+class _Attempt:
+    command: Reserve
+    store: Store
+    mirror: CatalogMirror | None
+    terms: Terms
+    once: Once | None
+    may_ask: bool
+    _made: Booking | None = None
+    _stale: bool = False
+
+    def run(self) -> Booking | EarlierAnswer:
+        try:
+            return in_unit_of_work(self.store, self._work, repeatable=False)
+        except CommitOutcomeUnknown:
+            # The reply to COMMIT was lost: the booking is there, or it never will be ours to show (then: 503).
+            if self._made is not None and self.store.queries.booking(self._made.booking_id) is not None:
+                return self._made
+            raise
+        finally:
+            # After the unit of work, whatever came of it: a refresh may need its connection, and may lift a refusal.
+            if self._stale and self.mirror is not None:
+                self.mirror.refresh_later(self.command.event_id)
+
+    def _work(self, uow: UnitOfWork) -> Booking | EarlierAnswer:
+        command, once = self.command, self.once
+        request = SeatRequest(
+            user_id=command.user_id,
+            event_id=command.event_id,
+            seat_ids=command.seat_ids,
+            idempotency=once.key if once else None,
+        )
+        scene = uow.bookings.lock_seats(request)
+        if scene.earlier_answer is not None:
+            return EarlierAnswer(text=scene.earlier_answer)
+        if self.mirror is not None:
+            if self.may_ask and self.mirror.lacks(request, scene):
+                raise _CatalogNeeded(scene)
+            self._stale = self.mirror.is_stale(scene)
+        if refusal := refusal_of(scene):
+            raise refusal
+        self._made = booking = self._decide(uow, scene)
+        uow.bookings.add(booking, once.key if once else None, once.render(booking) if once else None)
+        uow.commit()
+        return booking
+
+    def _decide(self, uow: UnitOfWork, scene: LockedSeats) -> Booking:
+        command = self.command
+        assert scene.event is not None  # noqa: S101 - refused above
+        for overdue in scene.overdue:
+            overdue.expire(scene.now, command.cause)
+            uow.bookings.save(overdue)
+        return Booking.reserve(
+            user_id=command.user_id,
+            event=scene.event,
+            seats=tuple(scene.seats[seat_id] for seat_id in command.seat_ids),
+            now=scene.now,
+            terms=self.terms,
+            cause=command.cause,
+        )

@@ -1,0 +1,1 @@
+"""The conformance suites of an event bus. Import the ports alone."""

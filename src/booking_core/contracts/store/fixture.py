@@ -1,0 +1,145 @@
+"""One event with seats in a store, and short words for what the suites do with it again and again."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+from uuid import UUID, uuid4
+
+from attrs import evolve, fields, frozen
+
+from booking_core.application import cancel, confirm_payment, reserve, start_payment
+from booking_core.contracts.harness import StoreHarness
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelBooking, ConfirmPayment, Reserve, StartPayment
+from booking_core.domain.reservation import SeatRequest
+from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, SeatStatus, Terms, TicketedEvent
+from booking_core.ports import LockedBooking, Store
+
+E = TypeVar("E", bound=BaseException)
+
+CORRELATION: Final = "correlation-of-the-suite"
+CAUSE: Final = Cause(actor=ActorKind.CUSTOMER, actor_id="ada", correlation_id=CORRELATION)
+WINDOW_SECONDS: Final = 600.0
+"""How long a hold of the suites lasts."""
+
+
+@frozen
+class Scenery:
+    """An event on sale and its seats, sorted by id; the suites name a seat by its place in that order."""
+
+    store: Store
+    event: TicketedEvent
+    seats: tuple[Seat, ...]
+
+    @classmethod
+    def of(
+        cls, harness: StoreHarness, *, seats: int = 6, price: str = "75.00", currency: str = "USD", days: float = 30
+    ) -> "Scenery":
+        """Put such an event into the harness's store: loaded from a file, complete, starting in so many days."""
+        store = harness.store
+        starts_at = (store.queries.now() + timedelta(days=days)).replace(microsecond=0)
+        event = TicketedEvent(
+            event_id=uuid4(), name="The Tempest", starts_at=starts_at, status=SaleStatus.ON_SALE, currency=currency
+        )
+        rows = [Seat(seat_id=uuid4(), row="A", number=n, price=Decimal(price)) for n in range(1, seats + 1)]
+        with store.unit_of_work() as uow:
+            uow.events.put(event, ages=False, complete=True)
+            uow.events.put_seats(event.event_id, rows)
+            uow.commit()
+        return cls(store, event, tuple(sorted(rows, key=lambda seat: seat.seat_id)))
+
+    def ids(self, *places: int) -> tuple[UUID, ...]:
+        """The ids of the seats at these places, in the order given."""
+        return tuple(self.seats[place].seat_id for place in places)
+
+    def request(self, *places: int, user: str = "ada") -> SeatRequest:
+        """What `lock_seats` is asked."""
+        return SeatRequest(user_id=user, event_id=self.event.event_id, seat_ids=tuple(sorted(self.ids(*places))))
+
+    def command(self, *places: int, user: str = "ada") -> Reserve:
+        """What the use case is asked."""
+        return Reserve(
+            user_id=user, event_id=self.event.event_id, seat_ids=self.ids(*places), correlation_id=CORRELATION
+        )
+
+    def reserve(self, *places: int, user: str = "ada", window: float = WINDOW_SECONDS) -> Booking:
+        """A PENDING booking, through the use case."""
+        terms = Terms(payment_window=timedelta(seconds=window))
+        return reserve(self.command(*places, user=user), store=self.store, terms=terms)
+
+    def new_booking(self, *places: int, user: str = "ada") -> Booking:
+        """A booking that no store has seen, made without looking whether the seats are free."""
+        return Booking.reserve(
+            user_id=user,
+            event=self.event,
+            seats=tuple(sorted((self.seats[place] for place in places), key=lambda seat: seat.seat_id)),
+            now=self.store.queries.now(),
+            terms=Terms(),
+            cause=CAUSE,
+        )
+
+    def start_payment(self, booking: Booking, payment_id: str = "pay-1") -> bool:
+        """`payment.processing` arrives."""
+        return start_payment(StartPayment(**_message(booking, payment_id)), store=self.store)
+
+    def pay(self, booking: Booking, payment_id: str = "pay-1") -> bool:
+        """`payment.success` over the whole amount arrives."""
+        total, message = booking.total, _message(booking, payment_id)
+        command = ConfirmPayment(**message, amount=total.amount, currency=total.currency)
+        return confirm_payment(command, store=self.store)
+
+    def cancel(self, booking: Booking) -> Booking:
+        """Its customer gives it back."""
+        command = CancelBooking(user_id=booking.user_id, booking_id=booking.booking_id, correlation_id=CORRELATION)
+        return cancel(command, store=self.store)
+
+    def change(self, booking_id: UUID, verb: Callable[[LockedBooking], object]) -> Booking:
+        """Lock the booking, apply the verb, save and commit; the booking as its caller has it afterwards."""
+        with self.store.unit_of_work() as uow:
+            locked = uow.bookings.lock(booking_id)
+            assert locked is not None
+            verb(locked)
+            uow.bookings.save(locked.booking)
+            uow.commit()
+            return locked.booking
+
+    def stored(self, booking: Booking) -> Booking:
+        """The booking as it is written, whatever the time: loaded under its lock, and let go."""
+        with self.store.unit_of_work() as uow:
+            locked = uow.bookings.lock(booking.booking_id)
+            assert locked is not None, "the booking is not stored"
+            return locked.booking
+
+    def seat_status(self, place: int) -> SeatStatus:
+        """What everybody may know of the seat."""
+        on_map = {each.seat.seat_id: each.status for each in self.store.queries.seats(self.event.event_id)}
+        return on_map[self.seats[place].seat_id]
+
+    def as_seen_from(self, store: Store) -> "Scenery":
+        """The same, through another store object."""
+        return evolve(self, store=store)
+
+
+def facts(booking: Booking) -> dict[str, Any]:
+    """All that is stored of a booking itself, to compare; what is new since it was loaded is left out."""
+    names = [each.name for each in fields(Booking) if each.name not in ("new_events", "new_history")]
+    return {name: getattr(booking, name) for name in names}
+
+
+def refused(kind: type[E], call: Callable[[], object]) -> E:
+    """The error of that kind, which the call must raise."""
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+def _message(booking: Booking, payment_id: str) -> dict[str, Any]:
+    return {
+        "message_id": uuid4(),
+        "booking_id": booking.booking_id,
+        "payment_id": payment_id,
+        "correlation_id": CORRELATION,
+    }

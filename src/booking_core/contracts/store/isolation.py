@@ -1,0 +1,216 @@
+"""A unit of work: all or nothing, invisible until it commits, and never on top of somebody else's change."""
+
+from uuid import uuid4
+
+from booking_core.contracts.harness import StoreHarness
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, Scenery, facts, refused
+from booking_core.contracts.store.payments import failing, paying, starting
+from booking_core.contracts.store.reservations import scene_of
+from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict
+from booking_core.domain.reservation import IdempotencyKey
+from booking_core.domain.values import SeatStatus
+from booking_core.ports import Closure, Page, UnitOfWork
+
+KEY = IdempotencyKey(user_id="ada", operation="POST /bookings", key="k", fingerprint="f")
+
+
+class Interruption(Exception):
+    """Something goes wrong in the middle."""
+
+
+class IsolationContract:
+    """`UnitOfWork`: commit, rollback, and what others see meanwhile."""
+
+    def test_nothing_is_seen_before_the_commit(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        booking = scenery.new_booking(0)
+        with scenery.store.unit_of_work() as uow:
+            uow.bookings.add(booking)
+
+            assert scenery.store.queries.booking(booking.booking_id) is None
+            assert scenery.seat_status(0) is SeatStatus.AVAILABLE
+            assert list(scenery.store.outbox.unpublished(10)) == []
+            uow.commit()
+
+        assert scenery.store.queries.booking(booking.booking_id) is not None
+        assert len(scenery.store.outbox.unpublished(10)) == 1
+
+    def test_leaving_without_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        held = scenery.reserve(5, user="grace")
+        with scenery.store.unit_of_work() as uow:
+            self._do_everything(scenery, uow)
+
+        self._nothing_has_happened(store_harness, scenery)
+        assert facts(scenery.stored(held)) == facts(held)
+
+    def test_an_error_in_the_middle_leaves_nothing(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        scenery.reserve(5, user="grace")
+
+        def interrupted() -> None:
+            with scenery.store.unit_of_work() as uow:
+                self._do_everything(scenery, uow)
+                raise Interruption
+
+        refused(Interruption, interrupted)
+
+        self._nothing_has_happened(store_harness, scenery)
+
+    def test_a_refused_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        scenery.reserve(5, user="grace")
+
+        def refuse() -> None:
+            with scenery.store.unit_of_work() as uow:
+                self._do_everything(scenery, uow)
+                uow.bookings.add(scenery.new_booking(5))
+                uow.commit()
+
+        refused(SeatAlreadyReserved, refuse)
+
+        self._nothing_has_happened(store_harness, scenery)
+
+    def test_a_unit_of_work_with_nothing_in_it(self, store_harness: StoreHarness) -> None:
+        with store_harness.store.unit_of_work() as uow:
+            uow.commit()
+        with store_harness.store.unit_of_work():
+            pass
+
+        assert list(store_harness.events()) == []
+
+    def test_a_lock_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = scenery.reserve(0)
+
+        def second() -> None:
+            with scenery.store.unit_of_work() as uow:
+                uow.bookings.lock(made.booking_id)
+
+        with scenery.store.unit_of_work() as first:
+            first.bookings.lock(made.booking_id)
+            # The same thread: only a bounded wait can end this.
+            refused(ServiceBusy, second)
+        second()
+
+    def test_seats_and_user_stay_locked_until_the_end(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        with scenery.store.unit_of_work() as first:
+            first.bookings.lock_seats(scenery.request(0))
+
+            refused(ServiceBusy, lambda: scene_of(scenery.store, scenery.request(0, 1, user="grace")))
+            refused(ServiceBusy, lambda: scene_of(scenery.store, scenery.request(2)))
+            scene_of(scenery.store, scenery.request(2, user="grace"))
+
+        scene_of(scenery.store, scenery.request(0))
+
+    def test_a_commit_lets_go_of_the_locks(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        with scenery.store.unit_of_work() as first:
+            first.bookings.lock_seats(scenery.request(0))
+            first.commit()
+
+            scene_of(scenery.store, scenery.request(0))
+
+    def _do_everything(self, scenery: Scenery, uow: UnitOfWork) -> None:
+        other = scenery.new_booking(0).event_id
+        held = scenery.store.queries.bookings_of("grace", None, Page()).items[0]
+        locked = uow.bookings.lock(held.booking_id)
+        assert locked is not None
+        assert uow.inbox.remember([(held.booking_id, held.event_id)]) == [True]
+        paying("pay-1")(locked)
+        uow.bookings.save(locked.booking)
+        uow.bookings.add(scenery.new_booking(0, 1), KEY, "the answer")
+        uow.events.put_seats(other, [])
+        uow.events.withdraw_seats(other, scenery.ids(0, 1, 2, 3, 5))
+        assert uow.events.close(self._closure(scenery)) is not None
+
+    def _closure(self, scenery: Scenery) -> Closure:
+        return Closure(
+            event_id=scenery.event.event_id,
+            reason="rain",
+            cancelled_at=scenery.store.queries.now(),
+            administrator="admin",
+            correlation_id=CORRELATION,
+            finished=False,
+        )
+
+    def _nothing_has_happened(self, harness: StoreHarness, scenery: Scenery) -> None:
+        store, event_id = scenery.store, scenery.event.event_id
+        (held,) = store.queries.bookings_of("grace", None, Page()).items
+        assert (held.revision, held.payments) == (1, {})
+        assert len(store.queries.history(held.booking_id)) == 1
+        assert store.queries.bookings_of("ada", None, Page()).total == 0
+        assert [record.event_type for record in harness.events()] == ["booking.created"]
+        assert store.queries.closure(event_id) is None
+        scene = scene_of(store, scenery.request(0, 1, 4))
+        assert (len(scene.seats), scene.taken, scene.pending, scene.closed) == (3, frozenset(), 0, False)
+        with store.unit_of_work() as uow:
+            assert uow.inbox.remember([(held.booking_id, event_id)]) == [True]
+            assert uow.idempotency.claim(KEY) is None
+
+
+class StaleRevisionContract:
+    """`BookingRepository.save`: compare-and-set on the revision that was loaded."""
+
+    def test_a_stale_booking_is_not_written(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        stale = scenery.stored(scenery.reserve(0))
+        winner = scenery.change(stale.booking_id, starting("pay-1"))
+        stale.cancel(scenery.store.queries.now(), scenery.event.starts_at, CAUSE)
+        before = len(store_harness.events())
+
+        def save() -> None:
+            with scenery.store.unit_of_work() as uow:
+                uow.bookings.save(stale)
+                uow.inbox.remember([(stale.booking_id, scenery.event.event_id)])
+                uow.commit()
+
+        refused(TransactionConflict, save)
+
+        assert facts(scenery.stored(winner)) == facts(winner)
+        assert len(store_harness.events()) == before
+        assert len(scenery.store.queries.history(winner.booking_id)) == 2
+        assert scenery.seat_status(0) is SeatStatus.HELD
+        with scenery.store.unit_of_work() as uow:
+            assert uow.inbox.remember([(stale.booking_id, scenery.event.event_id)]) == [True]
+
+    def test_one_stale_booking_among_many_stops_all(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        stale, fresh = scenery.stored(scenery.reserve(0)), scenery.stored(scenery.reserve(1))
+        scenery.change(stale.booking_id, starting("pay-1"))
+        now = scenery.store.queries.now()
+
+        def save_both() -> None:
+            with scenery.store.unit_of_work() as uow:
+                for booking in (fresh, stale):
+                    booking.fail_payment("pay-1", "no", now, CAUSE)
+                    uow.bookings.save(booking)
+                uow.commit()
+
+        refused(TransactionConflict, save_both)
+
+        assert scenery.stored(fresh).revision == 1
+
+    def test_a_booking_that_was_never_stored_is_not_saved(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        ghost = scenery.stored(scenery.reserve(0))
+        ghost.booking_id = uuid4()
+        ghost.fail_payment("pay-1", "no", scenery.store.queries.now(), CAUSE)
+
+        def save() -> None:
+            with scenery.store.unit_of_work() as uow:
+                uow.bookings.save(ghost)
+                uow.commit()
+
+        refused(TransactionConflict, save)
+
+        assert scenery.store.queries.booking(ghost.booking_id) is None
+
+    def test_the_next_change_builds_on_the_last(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = scenery.reserve(0)
+        for verb in (starting("pay-1"), failing("pay-1"), paying("pay-1")):
+            scenery.change(made.booking_id, verb)
+
+        assert scenery.stored(made).revision == 4

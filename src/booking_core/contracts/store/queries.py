@@ -1,0 +1,128 @@
+"""Reading bookings: order, pages, and the effective status of a hold whose time is over."""
+
+from uuid import uuid4
+
+from booking_core.contracts.harness import StoreHarness
+from booking_core.contracts.store.fixture import Scenery, facts
+from booking_core.domain.booking import Booking
+from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.ports import Page, Store
+
+
+def listed(store: Store, user: str, status: Status | None = None, page: Page | None = None) -> list[Booking]:
+    """One page of a user's bookings."""
+    return list(store.queries.bookings_of(user, status, page or Page(limit=100)).items)
+
+
+class QueriesContract:
+    """`Queries` over bookings and history."""
+
+    def test_the_clock_has_a_zone_and_goes_forward(self, store_harness: StoreHarness) -> None:
+        queries = store_harness.store.queries
+        first = queries.now()
+        offset = first.utcoffset()
+
+        assert offset is not None
+        assert not offset
+        assert queries.now() >= first
+
+    def test_what_does_not_exist(self, store_harness: StoreHarness) -> None:
+        store = Scenery.of(store_harness).store
+
+        assert store.queries.booking(uuid4()) is None
+        assert list(store.queries.history(uuid4())) == []
+        assert store.queries.bookings_of("nobody", None, Page()).total == 0
+        assert listed(store, "nobody") == []
+
+    def test_newest_first_in_pages(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness, seats=9)
+        made = [scenery.reserve(place) for place in range(3)]
+        for booking in made:
+            scenery.pay(booking)
+        made += [scenery.reserve(place) for place in (3, 4)]
+        scenery.reserve(5, user="grace")
+        wanted = [
+            each.booking_id for each in sorted(made, key=lambda each: (each.created_at, each.booking_id), reverse=True)
+        ]
+
+        pages = [scenery.store.queries.bookings_of("ada", None, Page(number=n, limit=2)) for n in (1, 2, 3, 4)]
+
+        assert [each.booking_id for page in pages for each in page.items] == wanted
+        assert [len(page.items) for page in pages] == [2, 2, 1, 0]
+        assert {page.total for page in pages} == {5}
+
+    def test_listed_bookings_are_whole(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        paid, held = scenery.reserve(0, 1), scenery.reserve(2)
+        scenery.pay(paid)
+
+        found = {each.booking_id: facts(each) for each in listed(scenery.store, "ada")}
+
+        assert found == {each.booking_id: facts(scenery.stored(each)) for each in (paid, held)}
+
+    def test_an_overdue_hold_is_shown_as_it_will_be_written(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = scenery.reserve(0, window=60)
+        store_harness.advance(61)
+        written = scenery.stored(made)
+
+        snapshot = scenery.store.queries.booking(made.booking_id)
+
+        assert snapshot is not None
+        assert written.status is Status.PENDING, "a read changes nothing"
+        assert facts(snapshot.booking) == facts(written.as_of(snapshot.now))
+        assert snapshot.booking.cancellation_reason is CancellationReason.EXPIRED
+        assert snapshot.booking.cancelled_at == written.deadline
+        assert [facts(each) for each in listed(scenery.store, "ada")] == [facts(snapshot.booking)]
+
+    def test_filter_and_total_go_by_the_effective_status(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness, seats=9)
+        overdue = scenery.reserve(0, window=1)
+        paying = scenery.reserve(1, window=1)
+        scenery.start_payment(paying)
+        store_harness.advance(2)
+        pending, sold, cancelled = (scenery.reserve(place) for place in (2, 3, 4))
+        scenery.pay(sold)
+        scenery.cancel(cancelled)
+
+        found = {status: {each.booking_id for each in listed(scenery.store, "ada", status)} for status in Status}
+        totals = {status: scenery.store.queries.bookings_of("ada", status, Page(limit=1)).total for status in Status}
+
+        assert found == {
+            Status.PENDING: {pending.booking_id},
+            Status.PROCESSING: {paying.booking_id},
+            Status.CONFIRMED: {sold.booking_id},
+            Status.CANCELLED: {overdue.booking_id, cancelled.booking_id},
+        }
+        assert totals == {status: len(ids) for status, ids in found.items()}
+
+    def test_a_processing_hold_ends_at_its_own_deadline(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made = scenery.reserve(0, window=1)
+        scenery.start_payment(made)
+        store_harness.advance(290)
+        before = scenery.store.queries.booking(made.booking_id)
+        store_harness.advance(20)
+        after = scenery.store.queries.booking(made.booking_id)
+
+        assert before is not None
+        assert after is not None
+        assert (before.booking.status, after.booking.status) == (Status.PROCESSING, Status.CANCELLED)
+
+    def test_a_history_in_order(self, store_harness: StoreHarness) -> None:
+        scenery = Scenery.of(store_harness)
+        made, other = scenery.reserve(0), scenery.reserve(1, user="grace")
+        scenery.start_payment(made)
+        scenery.pay(made)
+        scenery.pay(other)
+        scenery.cancel(made)
+
+        entries = scenery.store.queries.history(made.booking_id)
+
+        assert [entry.number for entry in entries] == [1, 2, 3, 4]
+        assert [entry.to_status for entry in entries] == [
+            Status.PENDING,
+            Status.PROCESSING,
+            Status.CONFIRMED,
+            Status.CANCELLED,
+        ]

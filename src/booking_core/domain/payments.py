@@ -1,0 +1,49 @@
+"""One payment of one booking, and what became of its money."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from attrs import define
+
+from booking_core.domain.lifecycle import RefundReason
+
+
+class PaymentStatus(Enum):
+    """What the Payment Service last made of it. TAKEN is final: `failed` after `success` changes nothing."""
+
+    PROCESSING = "PROCESSING"
+    FAILED = "FAILED"
+    TAKEN = "TAKEN"
+
+
+class RefundStatus(Enum):
+    """How far a refund is. COMPLETED is final; FAILED may become COMPLETED."""
+
+    REQUESTED = "REQUESTED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+@define(kw_only=True)
+class Payment:
+    """A payment, known by (booking, payment id) and recorded once; it is changed by its booking alone.
+
+    At most one refund is ever asked for it: `refund_reason` is set once.
+    """
+
+    payment_id: str
+    status: PaymentStatus
+    recorded_at: datetime
+    amount: Decimal | None = None
+    currency: str | None = None
+    taken_at: datetime | None = None
+    refund_reason: RefundReason | None = None
+    refund_status: RefundStatus | None = None
+    refund_requested_at: datetime | None = None
+    refund_answered_at: datetime | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """The money has arrived."""
+        return self.status is PaymentStatus.TAKEN

@@ -1,0 +1,135 @@
+"""The routes of events: what can be booked, and how an administrator calls it off (spec 6.4)."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import field, frozen
+from flask import Flask, Response
+
+from booking_api.auth.verifier import Identity
+from booking_api.http.api_request import Exchange
+from booking_api.http.bodies import cancel_event_in
+from booking_api.http.envelope import answer, enveloped, success
+from booking_api.http.errors import Forbidden
+from booking_api.http.idempotency import REPLAYED_HEADER, idempotency_key_of, kept_answer
+from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
+from booking_api.http.rendering import event_json, pagination_json
+from booking_api.http.seat_responses import SeatAnswers
+from booking_api.routes.guard import add_guarded
+from booking_api.service import Service
+from booking_core import (
+    CancelEvent,
+    EventNotFound,
+    InvalidValue,
+    SaleStatus,
+    close_event,
+    get_event,
+    list_events,
+    list_seats,
+)
+from booking_core.ports import Store
+
+EVENTS: Final = "/api/v1/events"
+ADMIN: Final = "booking:admin"
+
+_MOST_LOOKS: Final = 5
+_NO_EVENT: Final = UUID(int=0)
+
+
+def add_event_routes(app: Flask, service: Service) -> None:
+    """Everything under /api/v1/events."""
+    routes = EventRoutes(service)
+    add_guarded(app, "GET", EVENTS, "list_events", routes.list)
+    add_guarded(app, "GET", f"{EVENTS}/<event_id>", "get_event", routes.show)
+    add_guarded(app, "GET", f"{EVENTS}/<event_id>/seats", "list_seats", routes.seats)
+    add_guarded(app, "POST", f"{EVENTS}/<event_id>/cancel", "cancel_event", routes.cancel)
+
+
+@frozen
+class EventRoutes:
+    """Each method answers one route. Refusals are raised; `errors` answers them."""
+
+    service: Service
+    seat_answers: SeatAnswers = field(factory=SeatAnswers)
+
+    def list(self, exchange: Exchange, identity: Identity) -> Response:
+        """200 with a page of the events we know, by start."""
+        page = page_of(query_of(exchange))
+        found = list_events(page, store=self.service.store)
+        return success([event_json(each) for each in found.items], pagination=pagination_json(page, found.total))
+
+    def show(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+        """200 with one event."""
+        return success(event_json(get_event(_id_of(event_id), store=self.service.store, mirror=self.service.mirror)))
+
+    def seats(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+        """200 with all seats of an event."""
+        found = list_seats(_id_of(event_id), store=self.service.store, mirror=self.service.mirror)
+        return answer(self.seat_answers.of(found))
+
+    def cancel(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+        """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.
+
+        Closing twice is closing once, so the answer is kept under an idempotency key after the event is closed.
+        """
+        if ADMIN not in identity.permissions:
+            raise Forbidden()
+        body = cancel_event_in(exchange)
+        key = idempotency_key_of(exchange, identity.user_id, f"POST {EVENTS}/{event_id.lower()}/cancel", body.document)
+        command = _command(exchange, identity, event_id, body.fields.reason)
+        store = self.service.store
+        close_event(command, store=store, mirror=self.service.mirror)
+        written = enveloped(_closed_json(store, command.event_id))
+        if key is None:
+            return answer(written, 202)
+        text, exchange.replayed = kept_answer(store, key, written.decode())
+        kept = answer(text.encode(), 202)
+        if exchange.replayed:
+            kept.headers[REPLAYED_HEADER] = "true"
+        return kept
+
+
+def _command(exchange: Exchange, identity: Identity, event_id: str, reason: str) -> CancelEvent:
+    """Complains about the reason first, which is of the body, and then of a text that is no event's id."""
+    found = id_in(event_id)
+    try:
+        command = CancelEvent(
+            event_id=found or _NO_EVENT,
+            reason=reason,
+            administrator=identity.user_id,
+            correlation_id=exchange.correlation_id,
+        )
+    except InvalidValue as error:
+        raise InvalidRequest.of(error) from None
+    if found is None:
+        raise EventNotFound()
+    return command
+
+
+def _closed_json(store: Store, event_id: UUID) -> dict[str, Any]:
+    """`remaining` bookings are live still; `affectedBookings` are those and the ones that ended with the event."""
+    ended, remaining = _ended(store, event_id), 0
+    # Two questions, while the worker moves bookings from one answer to the other: ask until they fit together.
+    for _ in range(_MOST_LOOKS):
+        remaining = store.queries.cancellation_preview(event_id).bookings
+        before, ended = ended, _ended(store, event_id)
+        if ended == before:
+            break
+    return {
+        "eventId": event_id,
+        "status": SaleStatus.CANCELLED.value,
+        "affectedBookings": ended + remaining,
+        "remaining": remaining,
+    }
+
+
+def _ended(store: Store, event_id: UUID) -> int:
+    with store.unit_of_work() as uow:
+        return uow.events.affected_bookings(event_id)
+
+
+def _id_of(text: str) -> UUID:
+    found = id_in(text)
+    if found is None:
+        raise EventNotFound()
+    return found

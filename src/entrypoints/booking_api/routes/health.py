@@ -1,0 +1,48 @@
+"""What orchestrators and monitoring ask, without a token."""
+
+from attrs import frozen
+from flask import Flask, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from booking_api.http.access_log import ALIVE
+from booking_api.http.envelope import success
+from booking_api.http.errors import refused
+from booking_api.service import Service
+from booking_telemetry.readiness import Readiness
+
+
+def add_health_routes(app: Flask, service: Service) -> None:
+    """`/healthz`, `/readyz` and `/metrics`."""
+    routes = HealthRoutes(service, Readiness(service.store))
+    app.add_url_rule(ALIVE, "healthz", routes.healthz, methods=["GET"])
+    app.add_url_rule("/readyz", "readyz", routes.readyz, methods=["GET"])
+    app.add_url_rule("/metrics", "metrics", routes.metrics, methods=["GET"])
+
+
+@frozen
+class HealthRoutes:
+    """Each method answers one route."""
+
+    service: Service
+    readiness: Readiness
+
+    def healthz(self) -> Response:
+        """200: this process answers."""
+        return success({"status": "ALIVE"})
+
+    def readyz(self) -> Response:
+        """200 if the store can be used, else 503; a look at most a second old."""
+        if self.readiness.is_ready():
+            return success({"status": "READY"})
+        answer = refused(
+            "SERVICE_BUSY", "The database cannot be reached, or its schema is not the one needed; the log says which"
+        )
+        answer.headers["Retry-After"] = "1"
+        return answer
+
+    def metrics(self) -> Response:
+        """200 with the figures in Prometheus' text format."""
+        write = self.service.metrics
+        return Response(
+            write() if write is not None else generate_latest(self.service.registry), content_type=CONTENT_TYPE_LATEST
+        )

@@ -1,0 +1,93 @@
+"""`booking cancel-event`: an administrator cancels an event (spec 6.4)."""
+
+import getpass
+from collections.abc import Mapping
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import click
+
+from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.printing import counted, json_option, print_json, print_line, progress
+from booking_core.application import CancelledEvent, get_event
+from booking_core.application import cancel_event as cancel
+from booking_core.domain.commands import CancelEvent
+from booking_core.domain.errors import InvalidValue
+from booking_core.domain.values import written_in
+from booking_service.composition import Composition
+from booking_service.settings_table import Need
+from booking_workers.stopping import StopSignals
+
+Refunds = Mapping[str, tuple[Decimal, int]]
+
+
+@click.command(
+    "cancel-event",
+    epilog=example(
+        'booking cancel-event 3f6f3a0e-52c6-4f0e-9a3b-0d3f7f5f8a11 --reason "the hall is flooded" --dry-run'
+    ),
+)
+@click.argument("event_id", type=click.UUID)
+@click.option("--reason", required=True, help="What event.cancelled says; 1 to 255 characters.")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@json_option
+@pass_invocation
+def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
+    """Cancel an event: no new bookings, its live ones end, and every payment taken is asked back.
+
+    Run again after an interruption, it finishes what is left and counts that. It can't be undone.
+    """
+    command = _command(event_id, reason)
+    with invocation.parts("cancel-event", Need.DATABASE, Need.CATALOG) as parts:
+        if dry_run:
+            get_event(event_id, store=parts.store, mirror=parts.mirror)
+            preview = parts.store.queries.cancellation_preview(event_id)
+            _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
+            return
+        with StopSignals() as signals:
+            done = _cancel(command, parts, signals)
+    _print(event_id, done.bookings, done.seats, done.refunds, as_json, "cancelled")
+    if signals.requested:
+        raise CommandFailed("stopped before the end; the event is closed, run it again (or `worker`) for the rest")
+
+
+def _command(event_id: UUID, reason: str) -> CancelEvent:
+    try:
+        return CancelEvent(
+            event_id=event_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
+        )
+    except InvalidValue as error:
+        raise click.BadParameter(str(error), param_hint="--reason") from error
+
+
+def _cancel(command: CancelEvent, parts: Composition, signals: StopSignals) -> CancelledEvent:
+    with progress("cancelling") as shown:
+        return cancel(
+            command,
+            store=parts.store,
+            mirror=parts.mirror,
+            progress=lambda done: shown.say(counted(done.bookings, "booking")),
+            go_on=signals.go_on,
+        )
+
+
+def _administrator() -> str:
+    try:
+        return f"cli:{getpass.getuser()}"[:255]
+    except (KeyError, OSError):
+        # A container may run as a number without a name.
+        return "cli"
+
+
+def _print(event_id: UUID, bookings: int, seats: int, refunds: Refunds, as_json: bool, what: str) -> None:
+    if as_json:
+        asked = [
+            {"currency": currency, "amount": written_in(amount, currency), "count": count}
+            for currency, (amount, count) in sorted(refunds.items())
+        ]
+        print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": asked})
+        return
+    print_line(f"{counted(bookings, 'booking')} with {counted(seats, 'seat')} {what}")
+    for currency, (amount, count) in sorted(refunds.items()):
+        together = " together" if count > 1 else ""
+        print_line(f"{counted(count, 'refund')} of {written_in(amount, currency)} {currency}{together}")

@@ -1,0 +1,100 @@
+"""`booking doctor`: what is wrong, and what to do."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from booking_cli.invocation import Invocation, example, pass_invocation
+from booking_cli.printing import json_option, print_json, print_row, shown
+
+if TYPE_CHECKING:
+    from booking_core.ports import Finding
+
+_PARTS: Final = ("database", "broker", "jwks", "catalog")
+_COLUMNS: Final = ("grade", "check", "found", "advice")
+# Mark, mark where the terminal has no such letters, and colour.
+_MARKS: Final = {
+    "ok": ("✓", "ok", "green"),
+    "warning": ("!", "!", "yellow"),
+    "trouble": ("✗", "x", "bold red"),
+    "skipped": ("–", "-", "dim"),
+}
+_CHECK_WIDTH: Final = 26
+
+
+@click.command(
+    epilog=example("booking doctor", "booking doctor --only database --only broker", "booking doctor --json")
+)
+@click.option("--only", multiple=True, type=click.Choice(_PARTS), help="Check this alone; may be given several times.")
+@json_option
+@click.pass_context
+@pass_invocation
+def doctor(invocation: Invocation, context: click.Context, only: tuple[str, ...], as_json: bool) -> None:
+    """Check everything that the service needs, a line each, and say what to do about each trouble.
+
+    Settings, database (version, rights, connections left, schema), clock, broker and topics, the issuer's keys and the
+    Catalog. Changes nothing, takes seconds, and shows no secret. It fails if there is a trouble; warnings are none.
+    """
+    # Only here, like all that takes long to import.
+    from booking_service.doctor.examination import ALL, examine, is_healthy
+    from booking_service.doctor.parts import Part
+    from booking_telemetry import logs
+
+    # What goes wrong is in the findings, in better words.
+    logs.configure("CRITICAL", "console")
+    wanted = [Part(name) for name in only] or ALL
+    show = _quiet if as_json else _shower()
+    found = []
+    for finding in examine(invocation.environ, invocation.compose, only=wanted):
+        found.append(finding)
+        show(finding)
+    healthy = is_healthy(found)
+    if as_json:
+        print_json({"healthy": healthy, "findings": [_object(finding) for finding in found]})
+    if not healthy:
+        context.exit(1)
+
+
+def _object(finding: "Finding") -> dict[str, str]:
+    return {
+        "check": finding.check,
+        "grade": finding.grade.value,
+        "found": finding.found,
+        "advice": finding.advice,
+    }
+
+
+def _quiet(finding: "Finding") -> None:
+    """Said all at once, at the end."""
+
+
+def _shower() -> "Callable[[Finding], None]":
+    """What shows a finding as soon as it is there: in colours on a terminal, else as a line with tabs."""
+    if sys.stdout.isatty():
+        return _on_terminal()
+    print_row(_COLUMNS)
+    return lambda finding: print_row([finding.grade.value, finding.check, finding.found, finding.advice])
+
+
+def _on_terminal() -> "Callable[[Finding], None]":
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    has_marks = console.encoding.lower().startswith("utf")
+
+    def show(finding: "Finding") -> None:
+        mark, plain, style = _MARKS[finding.grade.value]
+        line = Table.grid(padding=(0, 1))
+        line.add_column(width=2)
+        line.add_column(width=_CHECK_WIDTH, overflow="fold")
+        line.add_column(overflow="fold")
+        line.add_row(Text(mark if has_marks else plain, style), Text(finding.check), Text(shown(finding.found)))
+        if finding.advice:
+            line.add_row("", "", Text(shown(finding.advice), "yellow" if finding.grade.value == "warning" else "bold"))
+        console.print(line)
+
+    return show

@@ -1,0 +1,142 @@
+"""`booking replay`: events said again, and dead letters fed back."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import click
+
+from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.printing import counted, json_option, print_json, print_line, progress
+from booking_core.domain.events import PUBLISHED
+from booking_core.ports.store import EventSelection
+from booking_service.composition import Composition
+from booking_service.settings_table import Need
+from booking_workers.stopping import StopSignals
+
+if TYPE_CHECKING:
+    from booking_workers.replay_dead_letters import LetterReplay
+
+
+class Moment(click.ParamType[datetime]):
+    """A time as RFC 3339 writes it; one without a zone is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, with its zone."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-03-01T10:00:00Z", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_MOMENT: Final = Moment()
+
+
+@click.group(epilog=example("booking replay events --dry-run", "booking replay dead-letters --dry-run"))
+def replay() -> None:
+    """Publish events again, or feed dead letters back."""
+
+
+@replay.command(
+    short_help="Publish events again that were published before and are still kept.",
+    epilog=example(
+        "booking replay events --since 2026-03-01T10:00:00Z --dry-run",
+        "booking replay events --booking-id 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11",
+        "booking replay events --type booking.confirmed --type booking.cancelled",
+    ),
+)
+@click.option("--since", type=_MOMENT, metavar="TIME", help="Recorded then or later (UTC unless it says its zone).")
+@click.option("--until", type=_MOMENT, metavar="TIME", help="Recorded before then; without it: before now.")
+@click.option("--booking-id", type=click.UUID, help="Events of this booking.")
+@click.option("--event-id", type=click.UUID, help="Events of the bookings of this ticketed event, and its own.")
+@click.option("--type", "types", multiple=True, type=click.Choice(list(PUBLISHED)), help="May be given several times.")
+@click.option("--dry-run", is_flag=True, help="Only say how many; needs no broker.")
+@json_option
+@pass_invocation
+def events(
+    invocation: Invocation,
+    since: datetime | None,
+    until: datetime | None,
+    booking_id: UUID | None,
+    event_id: UUID | None,
+    types: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Publish events again that were published before and are still kept (BOOKING_EVENT_RETENTION_DAYS).
+
+    They have their original ids, so that whoever saw them before can tell; those of one booking come in their order.
+    What was never published is left to the relay.
+    """
+    if since is not None and until is not None and since >= until:
+        raise click.BadParameter("must be before --until", param_hint="--since")
+    from booking_workers.replay_events import replay_events
+
+    selection = EventSelection(
+        since=since, until=until, booking_id=booking_id, event_id=event_id, types=frozenset(types)
+    )
+    needs = (Need.DATABASE,) if dry_run else (Need.DATABASE, Need.EVENT_BUS)
+    with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
+        published = replay_events(
+            selection,
+            store=parts.store,
+            publish_to=None if dry_run else (parts.event_bus, parts.settings.events_topic),
+            progress=lambda done: shown.say(counted(done, "event")),
+            go_on=signals.go_on,
+        )
+    told = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
+    _print({"published": published}, told, as_json)
+    _refuse_half(signals)
+
+
+@replay.command("dead-letters", epilog=example("booking replay dead-letters --dry-run", "booking replay dead-letters"))
+@click.option("--dry-run", is_flag=True, help="Only say how many are understood now, and are of known bookings.")
+@json_option
+@pass_invocation
+def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
+    """Feed the dead letters that wait now through the normal path once more.
+
+    What was applied before has no second effect. Those that fail again stay in the dead-letter topic with their new
+    reason, for the next replay. It can be stopped at any moment, and run again.
+    """
+    needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
+    with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
+        letters = _letters(parts, dry_run)
+        letters.run(lambda done, of: shown.say(f"{done} of {counted(of, 'dead letter')}"), signals.go_on)
+    applied, failed = letters.counts["applied"], letters.counts["failed"]
+    if dry_run:
+        told = f"{counted(applied, 'dead letter')} would be applied, {failed} would fail again"
+    else:
+        are = "is" if failed == 1 else "are"
+        told = f"{counted(applied, 'dead letter')} applied, {failed} failed again and {are} kept"
+    _print({"applied": applied, "failed": failed}, told, as_json)
+    _refuse_half(signals)
+
+
+def _letters(parts: Composition, dry_run: bool) -> "LetterReplay":
+    from booking_workers.message_handler import Handler
+    from booking_workers.replay_dead_letters import LetterReplay, replay_group, would_handle
+
+    topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
+    if dry_run:
+        return LetterReplay(
+            parts.event_bus, topic=topic, group=group, handle=would_handle(parts.store), dead_letters=None
+        )
+    return LetterReplay.for_real(parts.event_bus, Handler(parts.store, parts.terms), topic=topic, group=group)
+
+
+def _print(counted: dict[str, int], told: str, as_json: bool) -> None:
+    if as_json:
+        print_json(counted)
+    else:
+        print_line(told)
+
+
+def _refuse_half(signals: StopSignals) -> None:
+    if signals.requested:
+        raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")

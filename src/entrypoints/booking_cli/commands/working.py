@@ -1,0 +1,126 @@
+"""`booking worker`, `relay`, `consume` and `expire`: the work that goes on behind the API."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.printing import counted, json_option, print_json, print_line
+from booking_service.composition import Composition
+from booking_service.settings_table import Need
+from booking_workers.stopping import StopSignals
+
+# What works is imported where it is set to work: help and completion need none of it, and it takes half a second.
+if TYPE_CHECKING:
+    from booking_workers.jobs import Job
+
+
+@click.command(epilog=example("booking worker"))
+@pass_invocation
+def worker(invocation: Invocation) -> None:
+    """Relay, consumer, expiry, closures, pruning and a watch on refunds in one process, until SIGTERM.
+
+    With BOOKING_WORKER_PORT it answers /healthz, /readyz and /metrics there, on every address of the machine.
+    """
+    from booking_service import worker_jobs
+    from booking_telemetry import otel
+
+    needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS, Need.RETENTION, Need.HEALTH)
+    with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
+        otel.switch_on("booking-worker")
+        jobs = worker_jobs.all_jobs(parts)
+        with _health(parts, jobs, signals) as watch:
+            _run("worker", jobs, signals, watch, bus=parts.settings.event_bus)
+
+
+@click.command(epilog=example("booking relay"))
+@pass_invocation
+def relay(invocation: Invocation) -> None:
+    """Publish stored events, until SIGTERM."""
+    from booking_service import worker_jobs
+    from booking_telemetry import otel
+
+    with invocation.parts("relay", Need.DATABASE, Need.EVENT_BUS) as parts, StopSignals() as signals:
+        otel.switch_on("booking-relay")
+        _run("relay", [worker_jobs.relay(parts)], signals, bus=parts.settings.event_bus)
+
+
+@click.command(epilog=example("booking consume"))
+@pass_invocation
+def consume(invocation: Invocation) -> None:
+    """Apply what the Payment Service says, until SIGTERM."""
+    from booking_service import worker_jobs
+    from booking_telemetry import otel
+
+    needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
+    with invocation.parts("consume", *needs) as parts, StopSignals() as signals:
+        otel.switch_on("booking-consume")
+        _run("consume", [worker_jobs.consumer(parts)], signals)
+
+
+@click.command(epilog=example("booking expire", "booking expire --every 60"))
+@click.option("--every", type=click.FloatRange(0.1, 86_400), metavar="SECONDS", help="Keep going, until SIGTERM.")
+@json_option
+@pass_invocation
+def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
+    """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
+    from booking_workers.expiry import Sweeper
+
+    name = "expire" if every is None else "expire --every"
+    with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
+        sweeper = Sweeper(parts.store, every_seconds=every or 0.0)
+        if every is None:
+            sweeper.run_once(signals.go_on)
+        else:
+            _run("expire", [sweeper], signals)
+    if as_json:
+        print_json({"expired": sweeper.expired, "seatsReleased": sweeper.seats_released})
+    else:
+        print_line(f"{counted(sweeper.expired, 'booking')} expired, {counted(sweeper.seats_released, 'seat')} released")
+    if every is None and signals.requested:
+        raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
+
+
+Watch = Callable[[Sequence[Thread]], None]
+# A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process.
+_MEMORY: Final = "BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them"
+
+
+def _nobody(threads: Sequence[Thread]) -> None:
+    """Nobody looks after the threads."""
+
+
+@contextmanager
+def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> Iterator[Watch]:
+    """Whom to tell of the jobs' threads; it answers for them until the end of the block, if it has a port."""
+    port = parts.settings.worker_port
+    if port is None:
+        yield _nobody
+        return
+    from booking_workers import health
+
+    try:
+        with health.answering(port, jobs, parts.store, signals.go_on) as answers:
+            yield answers.watch
+    except health.PortTaken as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _run(
+    name: str, jobs: "Sequence[Job]", signals: StopSignals, watch: Watch = _nobody, *, bus: str | None = None
+) -> None:
+    """Until the end, which comes by a signal. `bus`: what is published goes there."""
+    import structlog
+
+    from booking_workers.jobs import run_together
+
+    log = structlog.get_logger(__name__)
+    log.info(f"{name}.started", jobs=[job.name for job in jobs])
+    if bus == "memory":
+        log.warning("bus.memory", detail=_MEMORY)
+    if not run_together(jobs, signals.event(), watch=watch):
+        raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
+    log.info(f"{name}.stopped")

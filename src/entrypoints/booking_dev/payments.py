@@ -1,0 +1,131 @@
+"""A Payment Service that is not one, for `booking dev`: it says what it is told to, and pays refunds back.
+
+It talks to us as the real one does (design, section 6): messages on the payments topic, keyed by booking id.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
+from attrs import field, frozen
+
+from booking_core.domain.booking import Booking
+from booking_core.domain.errors import BookingNotFound
+from booking_core.domain.events import VERSION, RefundRequested, rfc3339
+from booking_core.ports.event_bus import EventBus, Message, Subscription
+from booking_core.ports.store import Store
+from booking_workers.jobs import GoOn, always
+
+_GROUP: Final = "dev-payment-service"
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_POLL_SECONDS: Final = 0.2
+
+
+class Outcome(Enum):
+    """What a simulated payment comes to: the end of its event's name."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    PROCESSING = "processing"
+
+
+@frozen(kw_only=True)
+class SimulatedPayment:
+    """What is to be said of a payment. Of the booking's price unless amount or currency is given.
+
+    Without `payment_id` it is the booking's own: told twice it is one payment, as with a callback that is repeated.
+    """
+
+    booking_id: UUID
+    outcome: Outcome
+    amount: Decimal | None = None
+    currency: str | None = None
+    payment_id: str | None = None
+    correlation_id: str = field(factory=lambda: str(uuid4()))
+
+
+@frozen
+class PaymentSimulator:
+    """Publishes `payment.*` events on `topic`."""
+
+    store: Store
+    bus: EventBus
+    topic: str
+
+    def pay(self, payment: SimulatedPayment) -> str:
+        """Publish what is said of the payment; its id. Raises BookingNotFound; whether it fits is the consumer's."""
+        snapshot = self.store.queries.booking(payment.booking_id)
+        if snapshot is None:
+            raise BookingNotFound()
+        payment_id = payment.payment_id or f"pay-{payment.booking_id}"
+        payload = {"bookingId": str(payment.booking_id), "paymentId": payment_id}
+        payload |= _facts(payment, snapshot.booking)
+        event_type = f"payment.{payment.outcome.value}"
+        self.bus.publish(self.topic, [_message(event_type, payload, payment.correlation_id)])
+        return payment_id
+
+
+class RefundSimulator:
+    """A job: answers each `booking.refund_requested` with `refund.completed`, some time later."""
+
+    name = "dev-refunds"
+    idle_seconds = 0.0
+
+    def __init__(self, bus: EventBus, *, events_topic: str, payments_topic: str, after_seconds: float = 1.0) -> None:
+        self._bus, self._events_topic, self._payments_topic = bus, events_topic, payments_topic
+        self._after_seconds = after_seconds  # long enough to be seen as REQUESTED
+        self._subscription: Subscription | None = None
+        self._owed: deque[tuple[float, Message]] = deque()
+
+    def run_once(self, go_on: GoOn = always) -> bool:
+        """Answer what is due, then look for more for a moment; always True."""
+        if self._subscription is None:
+            self._subscription = self._bus.subscribe(self._events_topic, _GROUP)
+        for delivery in self._subscription.poll(_POLL_SECONDS):
+            envelope = msgspec.json.decode(delivery.value or b"")
+            if envelope["eventType"] == RefundRequested.event_type:
+                self._owed.append((time.monotonic() + self._after_seconds, _refunded(envelope)))
+        self._subscription.commit()
+        while self._owed and self._owed[0][0] <= time.monotonic():
+            self._bus.publish(self._payments_topic, [self._owed[0][1]])
+            self._owed.popleft()
+        return True
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None
+
+
+def _facts(payment: SimulatedPayment, booking: Booking) -> Mapping[str, Any]:
+    if payment.outcome is Outcome.PROCESSING:
+        return {}
+    if payment.outcome is Outcome.FAILED:
+        return {"reason": "the simulated card was declined"}
+    amount = booking.total.written if payment.amount is None else payment.amount
+    return {"amount": amount, "currency": payment.currency or booking.total.currency}
+
+
+def _refunded(request: Mapping[str, Any]) -> Message:
+    asked = request["payload"]
+    payload = {"bookingId": asked["bookingId"], "paymentId": asked["paymentId"]}
+    return _message("refund.completed", payload, request["correlationId"])
+
+
+def _message(event_type: str, payload: Mapping[str, Any], correlation_id: str) -> Message:
+    envelope = {
+        "eventId": str(uuid4()),
+        "eventType": event_type,
+        "timestamp": rfc3339(datetime.now(UTC)),
+        "version": VERSION,
+        "correlationId": correlation_id,
+        "payload": payload,
+    }
+    return Message(key=payload["bookingId"].encode(), value=_ENCODER.encode(envelope))

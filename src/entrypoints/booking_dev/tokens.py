@@ -1,0 +1,126 @@
+"""Tokens for one machine: an issuer of our own, for `booking dev` and `booking token`. Never for production."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from booking_api.auth.claims import is_user_id
+
+# `.invalid` can't be anybody's (RFC 2606): no real issuer is ever taken for ours, and nobody's keys are asked for.
+ISSUER: Final = "https://dev.booking.invalid/"
+AUDIENCE: Final = "booking-dev"
+# What an issuer of one's own would grant to somebody who may cancel events, and to somebody who stands at the door.
+ADMIN_PERMISSIONS: Final = ("booking:admin", "booking:verify")
+
+
+KEY_FILE: Final = "dev-signing-key.pem"
+KEY_BITS: Final = 2048
+DAY_SECONDS: Final = 86_400
+
+
+class DevKeyUnusable(Exception):
+    """The key file is there but holds no RSA key of at least 2048 bits. The text names the file and the way out."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} holds no usable RSA key: delete it, and a new one is made at the next start")
+        self.path = path
+
+
+class DevTokens:
+    """Signs RS256 tokens for `issuer` and `audience` with a key of its own, kept in `directory`.
+
+    The key is made when there is none yet (file mode 0600, written whole or not at all) and used ever after; two
+    processes that start at once end up with the same one. Tokens therefore outlive a restart.
+
+    Raises DevKeyUnusable, or OSError when the directory cannot be made or written.
+    """
+
+    def __init__(self, directory: Path, issuer: str, audience: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._key = _kept_key(directory)
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+        self._public = _public_jwk(self._key)
+
+    def sign(self, user_id: str, permissions: Iterable[str] = (), lifetime_seconds: int = DAY_SECONDS) -> str:
+        """A token that lets `user_id` in from now on, for `lifetime_seconds`. ValueError for an unusable id."""
+        if not is_user_id(user_id):
+            raise ValueError("a user's id has 1 to 255 characters, none of them a control character")
+        now = int(self._clock())
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": user_id,
+            "iat": now,
+            "exp": now + lifetime_seconds,
+            "permissions": list(permissions),
+        }
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._public["kid"]})
+
+    def jwks(self) -> dict[str, Any]:
+        """The JWKS that verifies these tokens: the public key alone, its `kid` the thumbprint of RFC 7638."""
+        return {"keys": [dict(self._public)]}
+
+
+def _kept_key(directory: Path) -> rsa.RSAPrivateKey:
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / KEY_FILE
+    with _alone_in(directory):
+        if not path.exists():
+            _write(path, rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS))
+        return _read(path)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the system lets it go with the process, however that ends."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, key: rsa.RSAPrivateKey) -> None:
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)  # of a start that was killed; also lets O_EXCL set the mode
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _read(path: Path) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise DevKeyUnusable(path) from error
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < KEY_BITS:
+        raise DevKeyUnusable(path)
+    return key
+
+
+def _public_jwk(key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    parameters = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    needed = {"e": parameters["e"], "kty": "RSA", "n": parameters["n"]}
+    canonical = dumps(needed, separators=(",", ":"), sort_keys=True).encode()
+    thumbprint = urlsafe_b64encode(sha256(canonical).digest()).rstrip(b"=").decode()
+    return {**needed, "use": "sig", "alg": "RS256", "kid": thumbprint}

@@ -1,5 +1,0 @@
-"""What stands between the sockets and the application: who goes in, who waits, who is turned away (ADR 0016)."""
-
-from booking_service.front.front import Front
-
-__all__ = ["Front"]

@@ -1,0 +1,113 @@
+"""Seat maps in JSON, to the letter, and written again only when they may be different."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from booking_api.http import seat_responses
+from booking_api.http.envelope import enveloped
+from booking_api.http.rendering import seat_map_json
+from booking_api.http.seat_responses import SeatAnswers
+from booking_core import SeatMap
+from booking_core.domain.values import Seat, SeatStatus
+from booking_core.ports import EventMirror, SeatOnMap
+from tests.unit.booking_core.builders import EVENT_ID, RESERVED_AT, event
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[SeatMap]:
+    """The maps that were written, one by one."""
+    maps: list[SeatMap] = []
+
+    def spy(seat_map: SeatMap) -> object:
+        maps.append(seat_map)
+        return seat_map_json(seat_map)
+
+    monkeypatch.setattr(seat_responses, "seat_map_json", spy)
+    return maps
+
+
+def seats(*statuses: SeatStatus, price: str = "75") -> tuple[SeatOnMap, ...]:
+    return tuple(
+        SeatOnMap(seat=Seat(seat_id=UUID(int=n), row="A", number=n, price=Decimal(price)), status=status)
+        for n, status in enumerate(statuses, start=1)
+    )
+
+
+def map_of(shown: Sequence[SeatOnMap], *, currency: str = "USD", event_id: UUID = EVENT_ID) -> SeatMap:
+    known = evolve(event(starts_at=RESERVED_AT, currency=currency), event_id=event_id)
+    return SeatMap(event=EventMirror(event=known, closed=False, complete=True, age_seconds=None), seats=shown)
+
+
+def test_a_seat_map_to_the_letter() -> None:
+    shown = (
+        *seats(SeatStatus.AVAILABLE, SeatStatus.HELD),
+        SeatOnMap(seat=Seat(seat_id=UUID(int=3), row='ü"', number=0, price=Decimal("7.5")), status=SeatStatus.SOLD),
+    )
+    ids = [f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2, 3)]
+
+    assert enveloped(seat_map_json(map_of(shown))).decode() == (
+        f'{{"success":true,"data":{{"eventId":"{EVENT_ID}","currency":"USD","seats":['
+        f'{{"seatId":"{ids[0]}","row":"A","number":1,"price":75.00,"status":"AVAILABLE"}},'
+        f'{{"seatId":"{ids[1]}","row":"A","number":2,"price":75.00,"status":"HELD"}},'
+        f'{{"seatId":"{ids[2]}","row":"ü\\"","number":0,"price":7.50,"status":"SOLD"}}]}}}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("price", "currency", "shown"),
+    [("0", "USD", b"0.00"), ("500.00", "JPY", b"500"), ("1.5", "KWD", b"1.500"), ("1.125", "USD", b"1.125")],
+)
+def test_prices_have_the_decimals_of_the_currency(price: str, currency: str, shown: bytes) -> None:
+    body = enveloped(seat_map_json(map_of(seats(SeatStatus.SOLD, price=price), currency=currency)))
+
+    assert b'"price":' + shown + b"," in body
+
+
+def test_the_same_seats_are_written_once(written: list[SeatMap]) -> None:
+    answers, shown = SeatAnswers(), seats(SeatStatus.SOLD)
+
+    bodies = {answers.of(map_of(shown)) for _ in range(3)}
+
+    assert bodies == {enveloped(seat_map_json(map_of(shown)))}
+    assert len(written) == 1
+
+
+def test_what_may_be_different_is_written_anew(written: list[SeatMap]) -> None:
+    answers = SeatAnswers()
+    shown, later, changing = seats(SeatStatus.HELD), seats(SeatStatus.SOLD), list(seats(SeatStatus.HELD))
+    maps = [map_of(shown), map_of(later), map_of(shown), map_of(shown, currency="JPY"), map_of(changing)]
+    changing_then = map_of(changing)
+
+    bodies = [answers.of(each) for each in maps]
+    changing[:] = later
+
+    assert bodies == [enveloped(seat_map_json(each)) for each in (*maps[:4], map_of(shown))]
+    assert answers.of(changing_then) == enveloped(seat_map_json(map_of(later)))
+    assert len(written) == 6
+    other = map_of(shown, event_id=UUID(int=9))
+    assert str(UUID(int=9)).encode() in answers.of(other)
+
+
+def test_no_more_is_kept_than_may_be(written: list[SeatMap]) -> None:
+    shown = seats(SeatStatus.HELD)
+    size = len(enveloped(seat_map_json(map_of(shown))))
+    answers = SeatAnswers(most_bytes=2 * size)
+    maps = [map_of(shown, event_id=UUID(int=n)) for n in range(3)]
+
+    def is_written(number: int) -> bool:
+        before = len(written)
+        answers.of(maps[number])
+        return len(written) > before
+
+    assert [is_written(n) for n in (0, 1, 0, 2, 0, 2)] == [True, True, False, True, False, False]
+    assert is_written(1), "nobody had asked for it for longest"
+    for _ in range(3):
+        maps[1] = map_of(seats(SeatStatus.HELD), event_id=UUID(int=1))
+        assert is_written(1)
+    assert not is_written(2), "what is written anew is not counted twice"
+    small = SeatAnswers(most_bytes=size - 1)
+    assert small.of(maps[0]) == small.of(maps[0])

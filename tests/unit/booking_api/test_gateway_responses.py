@@ -1,0 +1,223 @@
+"""Answers that no route gives: they look as if one had."""
+
+import json
+from time import perf_counter
+from typing import NoReturn
+from uuid import UUID
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from booking_api.app import BookingApi, create_app
+from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.verifier import TokenVerifier
+from booking_api.gateway_responses import EarlyAnswer, EarlyRequest, Told
+from booking_api.http.gateway_environ import TAKEN
+from booking_api.service import Service
+from booking_core import CatalogMirror, IdempotencyKey, ServiceBusy
+from booking_dev.tokens import DevTokens
+from booking_memory.store import MemoryStore
+
+ORIGIN = "https://shop.example.com"
+HEADERS = {"x-correlation-id": "c-1", "origin": ORIGIN}
+
+
+ISSUER, AUDIENCE = "https://issuer.test/", "booking"
+EVENT, SEAT, OTHER = (UUID(f"018f2b6a-7c1d-7e3a-9b4c-5d6e7f80910{number}") for number in range(3))
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:
+    return DevTokens(tmp_path_factory.mktemp("issuer"), ISSUER, AUDIENCE)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def app(registry: CollectorRegistry, issuer: DevTokens, store: MemoryStore) -> BookingApi:
+    mirror = CatalogMirror(store=store, catalog=None, later=lambda work: None)
+    service = Service(store=store, mirror=mirror, registry=registry, cors_origins=(ORIGIN,))
+    return create_app(service, TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(issuer.jwks())))
+
+
+def same(early: EarlyAnswer | None, routed: TestResponse) -> bool:
+    assert early is not None
+    status, headers, body = early
+    assert (status, body) == (routed.status_code, routed.data)
+    assert sorted((name.title(), text) for name, text in headers) == sorted(
+        (name.title(), text) for name, text in routed.headers
+    )
+    return True
+
+
+def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> NoReturn:
+        raise ServiceBusy()
+
+    monkeypatch.setitem(app.view_functions, "healthz", busy)
+    routed = app.test_client().get("/healthz", headers=HEADERS)
+
+    assert same(app.early.busy(EarlyRequest("GET", HEADERS, perf_counter())), routed)
+
+
+def order(*seats: UUID, **more: object) -> bytes:
+    return json.dumps({"eventId": str(EVENT), "seatIds": [str(seat) for seat in seats], **more}).encode()
+
+
+def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorRegistry, issuer: DevTokens) -> None:
+    headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
+    request, body = EarlyRequest("POST", headers, perf_counter()), order(SEAT, OTHER)
+
+    with capture_logs() as lines:
+        routed = app.test_client().post(
+            "/api/v1/bookings", data=body, headers=headers, environ_overrides={TAKEN: frozenset({OTHER, EVENT})}
+        )
+        early = app.early.taken(request, body, frozenset({OTHER, EVENT}))
+
+    assert same(early, routed)
+    assert routed.json is not None
+    assert routed.json["error"]["details"] == {"unavailableSeatIds": [str(OTHER)]}
+    first, second = ({**line, "duration_ms": 0} for line in lines)
+    assert first == second
+    assert registry.get_sample_value("booking_reservations_total", {"outcome": "SEAT_ALREADY_RESERVED"}) == 2
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", order(SEAT)),
+        ("application/json", b"{"),
+        ("application/json", order(SEAT, extra=1)),
+        ("application/json", order()),
+        ("application/json", order(SEAT, SEAT)),
+        ("application/json", order(SEAT).replace(b"-", b"")),
+    ],
+)
+def test_what_may_be_wrong_is_left_to_the_application(
+    app: BookingApi, issuer: DevTokens, content_type: str, body: bytes
+) -> None:
+    headers = {"authorization": f"Bearer {issuer.sign('ann')}", "content-type": content_type}
+    request = EarlyRequest("POST", headers, perf_counter())
+    app.test_client().get("/api/v1/events", headers=headers)
+    assert app.early.taken(
+        EarlyRequest("POST", headers | {"content-type": "application/json"}, 0.0), order(SEAT), {SEAT}
+    )
+
+    assert app.early.taken(request, body, {SEAT}) is None
+
+
+def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: DevTokens) -> None:
+    headers = {"authorization": f"Bearer {issuer.sign('bob')}"}
+
+    assert app.early.taken(EarlyRequest("POST", headers, perf_counter()), order(SEAT), {SEAT}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [("busy", 503, "SERVICE_BUSY"), ("late_body", 400, "VALIDATION_FAILED"), ("broken", 500, "INTERNAL_ERROR")],
+)
+def test_each_is_counted_and_has_the_envelope(
+    app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str
+) -> None:
+    answer: EarlyAnswer = getattr(app.early, name)(EarlyRequest("BREW", HEADERS, perf_counter()))
+
+    assert answer[0] == status
+    assert json.loads(answer[2])["error"]["code"] == code
+    assert dict(answer[1])["X-Correlation-Id"] == "c-1"
+    labels = {"method": "OTHER", "route": "", "status": str(status), "code": code}
+    assert registry.get_sample_value("booking_http_requests_total", labels) == 1
+
+
+def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
+    assert ("Connection", "close") in app.early.late_body(EarlyRequest("POST", {}, perf_counter()))[1]
+
+
+class TestAfterALook:
+    """The same for those who may be repeating themselves, and for strangers."""
+
+    @pytest.fixture
+    def headers(self, app: BookingApi, issuer: DevTokens) -> dict[str, str]:
+        """Ann's, whose token was seen before."""
+        headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
+        app.test_client().get("/api/v1/events", headers=headers)
+        return headers
+
+    def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Told:
+        request = EarlyRequest("POST", headers | {"idempotency-key": key}, perf_counter())
+        return Told(request, body or order(SEAT, OTHER), frozenset({OTHER}))
+
+    def keep(self, store: MemoryStore, user: str, key: str) -> None:
+        kept = IdempotencyKey(user_id=user, operation="POST /api/v1/bookings", key=key, fingerprint="whatever")
+        with store.unit_of_work() as uow:
+            uow.idempotency.claim(kept)
+            uow.idempotency.keep(kept, "answer")
+            uow.commit()
+
+    def test_who_can_not_have_been_answered_hears_what_others_hear(
+        self, app: BookingApi, headers: dict[str, str]
+    ) -> None:
+        routed = app.test_client().post(
+            "/api/v1/bookings",
+            data=order(SEAT, OTHER),
+            headers=headers,
+            environ_overrides={TAKEN: frozenset({OTHER})},
+        )
+
+        assert same(app.early.taken_after_a_look([self.told(headers)])[0], routed)
+
+    def test_whoever_may_have_been_answered_asks_the_application(
+        self, app: BookingApi, store: MemoryStore, issuer: DevTokens, headers: dict[str, str]
+    ) -> None:
+        self.keep(store, "ann", "kept")
+        self.keep(store, "bob", "of another")
+        asked = [
+            self.told(headers, "kept"),
+            self.told(headers, "of another"),
+            self.told(headers, "kept", order(SEAT)),
+            self.told(headers, "new"),
+            self.told(headers, "x" * 256),
+            self.told(headers, "new", b"{"),
+            self.told(headers | {"authorization": f"Bearer {issuer.sign('stranger')}"}, "kept"),
+            self.told(headers | {"authorization": "Bearer not.a.token"}, "new"),
+        ]
+
+        answers = app.early.taken_after_a_look(asked)
+
+        assert [answer and answer[0] for answer in answers] == [None, 409, None, 409, None, None, 409, None]
+
+    def test_one_with_a_key_is_not_told_without_a_look(self, app: BookingApi, headers: dict[str, str]) -> None:
+        told = self.told(headers)
+
+        assert app.early.taken(told.request, told.body, told.taken) is None
+
+    def test_all_are_told_to_come_again_if_the_store_is_busy(
+        self, app: BookingApi, store: MemoryStore, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def busy(*_: object) -> NoReturn:
+            raise ServiceBusy()
+
+        monkeypatch.setattr("booking_memory.reads.MemoryQueries.have_answers", busy)
+        answers = app.early.taken_after_a_look([self.told(headers), self.told(headers, "x" * 256)])
+
+        assert [answer and answer[0] for answer in answers] == [503, 503]
+
+    def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
+        headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
+        told = Told(EarlyRequest("POST", headers, perf_counter()), order(SEAT), frozenset({SEAT}))
+        assert app.early.taken(told.request, told.body, told.taken) is None
+
+        [answer] = app.early.taken_after_a_look([told])
+
+        assert answer is not None
+        assert answer[0] == 409
+        assert app.early.taken(told.request, told.body, told.taken) is not None

@@ -1,0 +1,119 @@
+"""`booking stats`: what is counted, and when `--check` calls somebody."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+import booking_cli.commands.stats as stats_module
+from booking_core.application import cancel, close_event
+from booking_core.domain.commands import CancelBooking, CancelEvent
+from booking_core.ports.event_bus import Message
+from tests.unit.booking_cli.commands.test_replay import LastingBus
+from tests.unit.booking_cli.test_commands import Booking, confirm
+from tests.unit.booking_cli.test_commands import booking as booking
+from tests.unit.booking_cli.test_commands import world as world
+from tests.unit.booking_workers.world import EVENT_ID, World
+
+
+def publish_all(world: World) -> None:
+    world.store.outbox.mark_published(world.store.outbox.unpublished(100))
+
+
+def test_stats(world: World, booking: Booking) -> None:
+    world.reserve(1)
+    confirm(world, 2)
+
+    assert booking.json("stats") == {
+        "byStatus": {"PENDING": 1, "PROCESSING": 0, "CONFIRMED": 1, "CANCELLED": 0},
+        "outbox": 3,
+        "deadLetters": None,
+        "unansweredRefunds": 0,
+    }
+    assert "CONFIRMED\t1" in booking("stats")
+
+
+def test_stats_check_fails_when_something_waits_for_too_long(world: World, booking: Booking) -> None:
+    booking("stats", "--check")
+    world.reserve(1)
+    world.later(14)
+
+    booking("stats", "--check", code=1)
+
+    assert "1 overdue booking waits for a sweep, the oldest for 240 s" in booking.err
+    assert "1 event waits to be published, the oldest for 840 s" in booking.err
+    assert len(booking.err.splitlines()) == 1
+
+
+def test_check_gives_refunds_an_hour(world: World, booking: Booking) -> None:
+    made = confirm(world, 1)
+    cancel(CancelBooking(user_id="ann", booking_id=made, correlation_id="corr-x"), store=world.store)
+    publish_all(world)
+    world.later(60)
+
+    booking("stats", "--check")
+    world.later(1)
+    booking("stats", "--check", code=1)
+
+    assert booking.err == "error: 1 refund waits for the Payment Service, the oldest for 3660 s\n"
+
+
+def test_check_tells_of_a_cancelled_event_whose_bookings_nobody_ends(world: World, booking: Booking) -> None:
+    world.reserve(1)
+    command = CancelEvent(event_id=EVENT_ID, reason="flood", administrator="root", correlation_id="corr")
+    close_event(command, store=world.store)
+    publish_all(world)
+    world.later(2)
+
+    booking("stats", "--check")
+    world.later(1)
+    booking("stats", "--check", code=1)
+
+    assert booking.err == "error: 1 cancelled event waits for the end of its bookings, the oldest for 180 s\n"
+    assert "events being cancelled\t1\t180 s" in booking("stats")
+
+
+def test_check_gives_dead_letters_an_hour(world: World, booking: Booking) -> None:
+    world.now = datetime.now(UTC)  # the bus has a clock of its own
+    world.bus = LastingBus()
+    world.bus.publish("booking.dead-letters", [Message(key=b"k", value=b"not JSON")])
+
+    booking("stats", "--check", BOOKING_EVENT_BUS="memory")
+    world.later(61)
+    booking("stats", "--check", code=1, BOOKING_EVENT_BUS="memory")
+
+    assert booking.err == "error: 1 dead letter waits for a replay, the oldest for 3660 s\n"
+    assert "dead letters\t1\t3660 s" in booking("stats", BOOKING_EVENT_BUS="memory")
+    assert "dead letters\tnot counted" in booking("stats")
+
+
+class SilentBus(LastingBus):
+    """A bus whose brokers take a question and do not answer, until the test is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+
+    def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+        self.over.wait()
+        return super().backlog(topic, group)
+
+
+@pytest.fixture
+def silent_bus(world: World) -> Iterator[SilentBus]:
+    world.bus = bus = SilentBus()
+    yield bus
+    bus.over.set()
+
+
+def test_nobody_waits_long_for_a_broker_that_is_silent(
+    booking: Booking, silent_bus: SilentBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats_module, "BROKER_SECONDS", 0.05)
+
+    shown = booking("stats", "--check", BOOKING_EVENT_BUS="memory")
+
+    assert not silent_bus.over.is_set()
+    assert "dead letters\tnot counted" in shown
+    assert booking.err == "error: dead letters are not counted: no answer from the event bus within 0.05 s\n"

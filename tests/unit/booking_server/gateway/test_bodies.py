@@ -1,0 +1,94 @@
+"""Reading bodies: bounded in time and in length."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from booking_api.http.limits import LONGEST_BODY
+from booking_server.gateway import bodies
+from booking_server.gateway.bodies import Bodies
+
+
+class Protocol:
+    """granian's, for one request: these chunks, and then silence if `stalls`, until it is to `go_on`."""
+
+    def __init__(self, *chunks: bytes, stalls: bool = False) -> None:
+        self.chunks, self.stalls, self.read = chunks, stalls, 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self) -> bytes:
+        return b"".join([chunk async for chunk in self])
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            self.read += 1
+            yield chunk
+        if self.stalls:
+            await self.go_on.wait()
+
+
+def body_of(method: str, headers: Mapping[str, str], protocol: Protocol) -> bytes:
+    async def read() -> bytes:
+        return await Bodies(asyncio.get_running_loop()).read(method, headers, protocol)
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "5"}, {"transfer-encoding": "chunked"}, {}])
+def test_a_body_arrives_whole(headers: dict[str, str]) -> None:
+    assert body_of("POST", headers, Protocol(b"he", b"llo")) == b"hello"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_who_announces_no_body_is_not_waited_for(method: str) -> None:
+    assert body_of(method, {}, Protocol(b"never read", stalls=True)) == b""
+    assert body_of("POST", {"content-length": "0"}, Protocol(b"never read", stalls=True)) == b""
+
+
+@pytest.mark.parametrize("length", [{}, {"content-length": "999999999"}, {"content-length": "٣"}])
+def test_no_more_is_read_than_shows_that_it_is_too_long(length: dict[str, str]) -> None:
+    protocol = Protocol(*[b"x" * 30_000] * 100)
+
+    assert body_of("POST", length, protocol) == b"x" * (LONGEST_BODY + 1)
+    assert protocol.read == 3
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "10"}, {}])
+def test_a_body_that_does_not_come_is_given_up(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
+
+    with pytest.raises(TimeoutError):
+        body_of("POST", headers, Protocol(b"{", stalls=True))
+
+
+def test_one_that_is_late_is_the_only_one_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+    asked = {"content-length": "10"}
+
+    async def read() -> tuple[bytes | BaseException, bytes | BaseException]:
+        all_bodies = Bodies(asyncio.get_running_loop())
+        late = asyncio.create_task(all_bodies.read("POST", asked, Protocol(b"{", stalls=True)))
+        await asyncio.sleep(0.15)
+        slow = Protocol(b"in time", stalls=True)
+        in_time = asyncio.create_task(all_bodies.read("POST", asked, slow))
+        await asyncio.wait([late])
+        assert not in_time.done()
+        slow.go_on.set()
+        return await asyncio.gather(late, in_time, return_exceptions=True)
+
+    given_up, whole = asyncio.run(read())
+    assert isinstance(given_up, TimeoutError)
+    assert whole == b"in time"
+
+
+def test_a_reader_that_is_cancelled_by_others_is_cancelled() -> None:
+    async def read() -> None:
+        reader = Bodies(asyncio.get_running_loop()).read("POST", {"content-length": "10"}, Protocol(stalls=True))
+        task = asyncio.create_task(reader)
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(read())

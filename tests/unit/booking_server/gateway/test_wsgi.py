@@ -1,0 +1,103 @@
+"""The environ, and the call."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.validate import validator
+
+import pytest
+from attrs import define
+
+from booking_server.gateway.pending_request import headers_of
+from booking_server.gateway.wsgi import call, environ_of
+
+
+@define
+class Scope:
+    """What granian says of a request."""
+
+    method: str = "POST"
+    path: str = "/api/v1/bookings"
+    query_string: str = "page=2"
+    server: str = "127.0.0.1:8000"
+    client: str = "10.0.0.7:5555"
+    scheme: str = "http"
+    http_version: str = "1.1"
+    authority: str | None = None
+
+
+def environ(scope: Scope, body: bytes = b"", **headers: str) -> dict[str, Any]:
+    return environ_of(scope, {name.replace("_", "-"): text for name, text in headers.items()}, body)
+
+
+def test_the_environ_of_a_request() -> None:
+    found = environ(Scope(), host="example.com", content_type="application/json", x_a="1")
+
+    assert found["REQUEST_METHOD"] == "POST"
+    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/api/v1/bookings", "page=2")
+    assert (found["SERVER_NAME"], found["SERVER_PORT"]) == ("127.0.0.1", "8000")
+    assert (found["CONTENT_TYPE"], found["HTTP_X_A"]) == ("application/json", "1")
+    assert (found["HTTP_HOST"], found["REMOTE_ADDR"]) == ("example.com", "10.0.0.7")
+    assert found["SERVER_PROTOCOL"] == "HTTP/1.1"
+
+
+def test_a_path_is_what_wsgi_says_it_is() -> None:
+    assert environ(Scope(path="/\u20ac"))["PATH_INFO"] == "/\xe2\x82\xac"
+
+
+def test_a_name_with_an_underscore_passes_for_no_other() -> None:
+    assert "HTTP_IDEMPOTENCY_KEY" not in environ_of(Scope(), {"idempotency_key": "k"}, b"")
+
+
+def test_http_2_names_the_host_elsewhere() -> None:
+    assert environ(Scope(authority="example.com"))["HTTP_HOST"] == "example.com"
+
+
+def test_a_body_has_the_length_that_it_has() -> None:
+    found = environ(Scope(), b"four", content_length="999", transfer_encoding="chunked")
+
+    assert (found["CONTENT_LENGTH"], found["wsgi.input"].read()) == ("4", b"four")
+    assert "HTTP_TRANSFER_ENCODING" not in found
+
+
+@pytest.mark.parametrize(
+    ("items", "headers"),
+    [([("a", "1"), ("b", "2")], {"a": "1", "b": "2"}), ([("a", "1"), ("b", "2"), ("a", "3")], {"a": "1,3", "b": "2"})],
+)
+def test_a_header_that_is_given_twice_is_one(items: list[tuple[str, str]], headers: dict[str, str]) -> None:
+    class Given:
+        class headers:
+            @staticmethod
+            def items() -> list[tuple[str, str]]:
+                return items
+
+            @staticmethod
+            def keys() -> list[str]:
+                return [name for name, _ in items]
+
+    assert headers_of(Given) == headers
+
+
+class Parts(list[bytes]):
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_the_whole_answer_and_the_end_of_it() -> None:
+    parts = Parts([b"one ", b"two"])
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("201 Created", [("X-A", "1")])
+        return parts
+
+    assert call(application, {}) == (201, [("X-A", "1")], b"one two")
+    assert parts.closed
+
+
+def test_it_keeps_the_rules_of_wsgi() -> None:
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read(99)]
+
+    assert call(validator(application), environ(Scope(), b"hello", host="example.com"))[2] == b"hello"

@@ -1,0 +1,235 @@
+"""The doctor's own part: side by side, bounded, one trouble not in the way of another, and no secret told."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from booking_core.domain.errors import BusUnavailable, CatalogUnavailable
+from booking_core.ports import Finding, Grade, Workload
+from booking_memory.adapter import StoredCatalog
+from booking_memory.bus import MemoryEventBus
+from booking_memory.store import MemoryStore
+from booking_service.composition import Composition, Factory
+from booking_service.doctor.examination import examine, is_healthy
+from booking_service.doctor.parts import Part
+from booking_service.settings import Settings, SettingsError
+from tests.unit.booking_workers.world import START
+
+ENVIRON = {
+    "BOOKING_DATABASE_URL": "postgresql://booking:hunter22@db/booking",
+    "BOOKING_EVENT_BUS": "memory",
+    "BOOKING_CATALOG_URL": "http://us:catpass@catalog.example.com",
+    "BOOKING_JWT_ISSUER": "https://issuer.example.com/",
+    "BOOKING_JWT_AUDIENCE": "booking",
+}
+WITHOUT_TOKENS = (Part.DATABASE, Part.BROKER, Part.CATALOG)
+
+
+class Told:
+    """An adapter that tells what it is given, or does as it is told, and keeps what it was asked."""
+
+    def __init__(self, port: Any, diagnose: Callable[[], Iterable[Finding]] | None = None) -> None:
+        self._port = port
+        self.workloads: list[Workload] = []
+        self.closed = False
+        if diagnose is not None:
+            self.diagnose = self._telling(diagnose)
+
+    def _telling(self, diagnose: Callable[[], Iterable[Finding]]) -> Callable[[Workload], Iterable[Finding]]:
+        def told(workload: Workload) -> Iterable[Finding]:
+            self.workloads.append(workload)
+            return diagnose()
+
+        return told
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "diagnose":
+            raise AttributeError(name)
+        return getattr(self._port, name)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Parts:
+    """What a composition finds; each can be replaced."""
+
+    def __init__(self, **replaced: Any) -> None:
+        clock: Callable[[], datetime] = lambda: START  # noqa: E731
+        self.store = replaced.get("store", MemoryStore(clock=clock))
+        self.bus = replaced.get("bus", MemoryEventBus())
+        self.catalog = replaced.get("catalog", StoredCatalog())
+
+    def compose(self, settings: Settings) -> Composition:
+        parts = {"booking.store": self.store, "booking.event_bus": self.bus, "booking.catalog": self.catalog}
+
+        def find(group: str, name: str) -> Factory:
+            if isinstance(parts[group], Exception):
+                raise parts[group]
+            return lambda settings: parts[group]
+
+        return Composition(settings, find=find)
+
+
+def found_by(
+    parts: Parts, environ: Mapping[str, str] = ENVIRON, *, only: Iterable[Part] = WITHOUT_TOKENS, **how: Any
+) -> list[Finding]:
+    return list(examine(environ, parts.compose, only=list(only), clock=how.pop("clock", lambda: START), **how))
+
+
+def grades(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    return [(finding.check, finding.grade.value) for finding in findings]
+
+
+def ok(check: str = "database") -> Finding:
+    return Finding(check=check, grade=Grade.OK, found="fine")
+
+
+def test_the_memory_adapters_answer_each_for_itself() -> None:
+    findings = found_by(Parts())
+
+    assert grades(findings) == [
+        *(("settings", "ok"), ("database", "warning"), ("clock", "ok")),
+        *(("broker", "warning"), ("catalog", "ok")),
+    ]
+    assert is_healthy(findings), "warnings are no trouble"
+
+
+def test_adapters_that_tell_nothing_of_themselves_are_tried_through_their_ports() -> None:
+    findings = found_by(Parts(store=Told(MemoryStore()), bus=Told(MemoryEventBus()), catalog=Told(StoredCatalog())))
+
+    assert grades(findings[1:]) == [
+        *(("database", "ok"), ("clock", "trouble")),
+        *((f"topic {topic}", "ok") for topic in ("booking.events", "payment.events", "booking.dead-letters")),
+        ("catalog", "ok"),
+    ]
+
+
+def test_what_their_ports_raise_is_told() -> None:
+    class Broken(MemoryStore):
+        def trouble(self) -> str | None:
+            return "the disk is full: buy another"
+
+    class NoBus(MemoryEventBus):
+        def backlog(self, topic: str, group: str) -> Mapping[int, range]:
+            raise BusUnavailable(f"{topic} is away")
+
+    class NoCatalog(StoredCatalog):
+        def event(self, event_id: UUID) -> None:
+            raise CatalogUnavailable
+
+    findings = found_by(Parts(store=Told(Broken()), bus=Told(NoBus()), catalog=Told(NoCatalog())))
+
+    assert (findings[1].found, findings[1].advice) == ("the disk is full", "buy another")
+    assert grades(findings[2:]) == [
+        ("clock", "skipped"),
+        *((f"topic {topic}", "trouble") for topic in ("booking.events", "payment.events", "booking.dead-letters")),
+        ("catalog", "trouble"),
+    ]
+    assert findings[3].found == "booking.events is away"
+    assert all(finding.advice for finding in findings if finding.grade is Grade.TROUBLE)
+
+
+def test_an_adapter_is_told_what_the_service_asks_of_it_and_closed_in_the_end() -> None:
+    store, bus = Told(MemoryStore(), lambda: [ok()]), Told(MemoryEventBus(), lambda: [ok("broker")])
+    environ = ENVIRON | {"BOOKING_EVENTS_TOPIC": "told", "BOOKING_DEAD_LETTER_TOPIC": "dead"}
+
+    found_by(Parts(store=store, bus=bus), environ)
+    found_by(Parts(store=store, bus=bus), environ | {"BOOKING_DB_CONNECTIONS": "8"})
+
+    assert [workload.connections for workload in store.workloads] == [12 + 3, 8 + 3]
+    assert bus.workloads[0].topics == ("told", "payment.events", "dead")
+    assert bus.workloads[0].group == "booking-core"
+    assert store.closed
+    assert bus.closed
+
+
+def test_what_an_adapter_raises_is_told_and_in_nobodys_way() -> None:
+    def fails() -> Iterator[Finding]:
+        yield ok("broker")
+        raise RuntimeError("no\nsuch thing")
+
+    findings = found_by(Parts(bus=Told(MemoryEventBus(), fails)))
+
+    assert grades(findings[3:]) == [("broker", "ok"), ("broker", "trouble"), ("catalog", "ok")]
+    assert findings[4].found == "the check failed with RuntimeError: no such thing"
+    assert not is_healthy(findings)
+
+
+def test_what_hangs_is_given_up_and_all_are_looked_at_side_by_side() -> None:
+    over, all_in = threading.Event(), threading.Barrier(3)
+
+    def hangs(check: str) -> Callable[[], Iterator[Finding]]:
+        def diagnose() -> Iterator[Finding]:
+            all_in.wait(10)
+            yield ok(check)
+            over.wait(30)
+
+        return diagnose
+
+    parts = Parts(
+        store=Told(MemoryStore(), hangs("database")),
+        bus=Told(MemoryEventBus(), hangs("broker")),
+        catalog=Told(StoredCatalog(), hangs("catalog")),
+    )
+    began = time.monotonic()
+    try:
+        findings = found_by(parts, patience=0.5)
+    finally:
+        over.set()
+
+    assert time.monotonic() - began < 5
+    assert grades(findings[1:]) == [
+        (check, grade) for check in ("database", "broker", "catalog") for grade in ("ok", "trouble")
+    ]
+    assert findings[2].found == "nothing within 0.5 s: given up"
+
+
+def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
+    def slow() -> Iterator[Finding]:
+        for _ in range(4):
+            time.sleep(0.3)
+            yield ok("broker")
+
+    assert (
+        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Part.BROKER], patience=0.9)[1:])
+        == [("broker", "ok")] * 4
+    )
+
+
+@pytest.mark.parametrize(
+    ("skew", "grade"),
+    [(0, "ok"), (2, "ok"), (-2, "ok"), (3, "warning"), (-30, "warning"), (31, "trouble"), (-3600, "trouble")],
+)
+def test_the_clocks_are_compared(skew: float, grade: str) -> None:
+    findings = found_by(Parts(), only=[Part.DATABASE], clock=lambda: START + timedelta(seconds=skew))
+
+    assert grades(findings)[-1] == ("clock", grade)
+    assert f"{abs(skew):.3f} s {'behind' if skew < 0 else 'ahead of'} the database's" in findings[-1].found
+
+
+def test_an_answer_that_took_long_proves_no_skew() -> None:
+    ticks = iter([START, START + timedelta(seconds=80)])
+
+    findings = found_by(Parts(), only=[Part.DATABASE], clock=lambda: next(ticks))
+
+    assert grades(findings)[-1] == ("clock", "ok")
+    assert "40.000 s ahead of the database's, give or take 40.000 s" in findings[-1].found
+
+
+def test_a_refused_setting_is_the_adapters_trouble_alone() -> None:
+    findings = found_by(Parts(bus=SettingsError("there is no event bus adapter named 'rabbit'")))
+
+    assert grades(findings[3:]) == [("broker", "trouble"), ("catalog", "ok")]
+
+
+def test_without_a_catalog_there_is_nothing_to_look_at() -> None:
+    findings = found_by(Parts(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Part.CATALOG])
+
+    assert grades(findings[1:]) == [("catalog", "skipped")]
+    assert is_healthy(findings)

@@ -1,0 +1,108 @@
+"""A look at the store is at most a second old, and taken by one thread while the others wait for it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from booking_core.ports import Store
+from booking_telemetry.readiness import Readiness
+
+
+class Watched:
+    """A store that counts how often it is looked at; `gate` holds the look back while it is closed."""
+
+    def __init__(self) -> None:
+        self.answer: str | Exception | None = None
+        self.looks = 0
+        self.now = 100.0
+        self.seconds_per_look = 0.0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.reached = threading.Event()
+
+    def trouble(self) -> str | None:
+        self.looks += 1
+        self.now += self.seconds_per_look
+        self.reached.set()
+        assert self.gate.wait(30)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def readiness(self) -> Readiness:
+        return Readiness(cast(Store, self), clock=lambda: self.now)
+
+
+def test_a_look_counts_for_a_second() -> None:
+    store = Watched()
+    readiness = store.readiness()
+
+    assert readiness.is_ready()
+    store.answer = "gone"
+    store.now += 0.999
+    assert readiness.is_ready()
+    assert store.looks == 1
+    store.now += 0.001
+    assert not readiness.is_ready()
+    store.answer = None
+    assert not readiness.is_ready()
+    store.now += 1
+    assert readiness.is_ready()
+    assert store.looks == 3
+
+
+def test_a_look_is_as_old_as_its_beginning() -> None:
+    store = Watched()
+    store.seconds_per_look = 0.6
+    readiness = store.readiness()
+
+    readiness.is_ready()
+    store.now += 0.5
+    readiness.is_ready()
+
+    assert store.looks == 2
+
+
+def test_a_store_that_cannot_even_be_asked_is_not_ready() -> None:
+    store = Watched()
+    store.answer = RuntimeError("a bug")
+
+    assert not store.readiness().is_ready()
+
+
+def test_who_comes_while_a_look_is_taken_gets_its_outcome() -> None:
+    store = Watched()
+    store.gate.clear()
+    readiness = store.readiness()
+    waiting = _CountingLock(readiness._turn)
+    readiness._turn = cast(Any, waiting)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(readiness.is_ready) for _ in range(8)]
+        assert store.reached.wait(30)
+        assert waiting.all_came.wait(30)
+        store.now += 5  # the look takes longer than it counts for
+        store.gate.set()
+
+        assert [answer.result(30) for answer in answers] == [True] * 8
+    assert store.looks == 1
+
+
+class _CountingLock:
+    """A lock that tells when eight threads have asked for it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self._count = 0
+        self._counting = threading.Lock()
+        self.all_came = threading.Event()
+
+    def __enter__(self) -> None:
+        with self._counting:
+            self._count += 1
+            if self._count == 8:
+                self.all_came.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

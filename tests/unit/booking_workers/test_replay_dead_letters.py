@@ -1,0 +1,258 @@
+"""Replaying dead letters: the normal path once more, nothing lost and nothing for ever, whatever happens on the way."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import pytest
+from attrs import define
+
+from booking_core.application import show_booking
+from booking_core.domain.errors import BusUnavailable, ServiceBusy
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import Terms
+from booking_core.ports.event_bus import Delivery, Message
+from booking_memory.bus import MemorySubscription
+from booking_workers.consumer import Consumer
+from booking_workers.dead_letters import DeadLetters
+from booking_workers.message_handler import Handler
+from booking_workers.replay_dead_letters import LetterReplay, ReplayStalled, replay_group, would_handle
+from tests.unit.booking_workers.world import FailingBus, World, payment
+
+PAYMENTS, DEAD = "payment.events", "booking.dead-letters"
+GROUP = replay_group("booking-core")
+
+
+@pytest.fixture
+def world() -> World:
+    return World(bus=FailingBus())
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booking_workers.consumer.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("booking_workers.replay_dead_letters.POLL_SECONDS", 0.0)
+
+
+def replay_of(world: World) -> LetterReplay:
+    return LetterReplay.for_real(world.bus, Handler(world.store, Terms()), topic=DEAD, group=GROUP)
+
+
+def bury(world: World, *values: bytes, key: bytes = b"k") -> None:
+    """Let the consumer make dead letters of these."""
+    world.bus.publish(PAYMENTS, [Message(key=key, value=value) for value in values])
+    letters = DeadLetters(world.bus, DEAD)
+    consumer = Consumer(
+        world.store, world.bus, topic=PAYMENTS, group="booking-core", dead_letters=letters, terms=Terms()
+    )
+    consumer.run_once()
+    consumer.close()
+    assert letters.kept == len(values)
+
+
+def waiting(world: World) -> int:
+    return sum(map(len, world.bus.backlog(DEAD, GROUP).values()))
+
+
+def unknown(number: int) -> bytes:
+    return payment(UUID(int=number), number=number)
+
+
+def test_the_group_is_named_after_the_consumers() -> None:
+    assert GROUP == "booking-core-replay"
+
+
+def test_what_can_be_applied_now_is_and_the_rest_is_kept_with_a_fresh_reason(world: World) -> None:
+    value = unknown(7)
+    bury(world, b"nonsense", value)
+    first = world.read(DEAD)
+    booking = world.reserve(1, 2)
+    world.bus.publish(DEAD, [Message(key=b"k", value=payment(booking.booking_id, number=2))])
+    replay = replay_of(world)
+
+    assert replay.run() is True
+
+    assert replay.counts == {"applied": 1, "failed": 2}
+    assert show_booking(booking.booking_id, store=world.store)[0].status is Status.CONFIRMED
+    kept = world.read(DEAD)[1:]
+    assert [(letter.key, letter.value) for letter in kept] == [(b"k", b"nonsense"), (b"k", value)]
+    for before, after in zip(first, kept, strict=True):
+        was, now = dict(before.headers), dict(after.headers)
+        assert {name: text for name, text in now.items() if name != "dead_lettered_at"} == {
+            name: text for name, text in was.items() if name != "dead_lettered_at"
+        }, "where it came from stays, and so does the reason if nothing has changed"
+    assert waiting(world) == 2
+
+
+def test_the_reason_is_todays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    booking = world.reserve(1, 2)
+
+    def bug(*_: object, **__: object) -> bool:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr("booking_workers.message_handler.apply_payments", bug)
+    world.bus.publish(DEAD, [Message(key=b"k", value=payment(booking.booking_id), headers={"reason": "X: old"})])
+
+    replay_of(world).run()
+
+    _, kept = world.read(DEAD)
+    said = dict(kept.headers)
+    assert said["reason"] == b"INTERNAL_ERROR: KeyError while it was applied"
+    assert (said["origin_topic"], said["origin_offset"]) == (DEAD.encode(), b"0"), "a stranger's letter: its own place"
+
+
+def test_what_was_kept_again_waits_for_the_next_replay(world: World) -> None:
+    bury(world, *[unknown(number) for number in range(1, 6)])
+    for _ in range(3):
+        replay = replay_of(world)
+        replay.run()
+        assert replay.counts == {"applied": 0, "failed": 5}
+        assert waiting(world) == 5
+
+
+def test_nothing_waits(world: World) -> None:
+    replay = replay_of(world)
+
+    assert replay.run() is True
+    assert replay.counts == {"applied": 0, "failed": 0}
+
+
+def test_letters_of_many_partitions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some partitions are done, and hold letters that were kept again, while others still wait."""
+    monkeypatch.setattr("booking_memory.bus._MOST_PER_POLL", 1)
+    for number in range(1, 13):
+        bury(world, unknown(number), key=f"key-{number}".encode())
+    told: list[tuple[int, int]] = []
+    replay = replay_of(world)
+
+    replay.run(lambda done, of: told.append((done, of)))
+
+    assert replay.counts == {"applied": 0, "failed": 12}
+    assert told[-1] == (12, 12)
+    assert waiting(world) == 12
+
+
+def test_a_truncated_letter_stays_one(world: World) -> None:
+    bury(world, b"x" * 900_001)
+
+    replay_of(world).run()
+
+    (_, again) = world.read(DEAD)
+    assert dict(again.headers)["truncated"] == b"true"
+
+
+def test_a_dry_run_changes_nothing(world: World) -> None:
+    booking = world.reserve(1, 2)
+    bury(world, b"nonsense", unknown(7))
+    skipped = b'{"eventType": "invoice.sent"}'
+    values = [payment(booking.booking_id, number=2), skipped]
+    world.bus.publish(DEAD, [Message(key=b"k", value=value) for value in values])
+    before = waiting(world)
+    replay = LetterReplay(world.bus, topic=DEAD, group=GROUP, handle=would_handle(world.store), dead_letters=None)
+
+    assert replay.run() is True
+
+    assert replay.counts == {"applied": 2, "failed": 2}
+    assert waiting(world) == before == 4
+    assert show_booking(booking.booking_id, store=world.store)[0].status is Status.PENDING
+
+
+def test_an_outage_of_the_database_commits_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    booking = world.reserve(1, 2)
+    bury(world, b"nonsense")
+    world.bus.publish(DEAD, [Message(key=b"k", value=payment(booking.booking_id, number=2))])
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "unit_of_work", _busy)
+        with pytest.raises(ServiceBusy):
+            replay_of(world).run()
+    assert waiting(world) == 2
+
+    replay_of(world).run()
+
+    assert show_booking(booking.booking_id, store=world.store)[0].status is Status.CONFIRMED
+    assert waiting(world) == 1
+
+
+def test_killed_between_keeping_and_committing_it_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bury(world, unknown(7), unknown(8))
+    with monkeypatch.context() as patch:
+        patch.setattr(MemorySubscription, "commit", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            replay_of(world).run()
+    booking_ids = {letter.value for letter in world.read(DEAD)}
+
+    replay = replay_of(world)
+    replay.run()
+
+    assert booking_ids == {unknown(7), unknown(8)}
+    assert {letter.value for letter in world.read(DEAD)} == booking_ids
+    assert replay.counts["failed"] == 4, "twice each, for nobody knew that they were kept"
+
+
+def test_a_commit_that_fails_is_tried_again_and_nothing_is_handled_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(world, unknown(7), unknown(8))
+    commit = MemorySubscription.commit
+    refused: list[bool] = []
+
+    def once_refused(self: MemorySubscription, before: dict[int, int] | None = None) -> None:
+        if not refused:
+            refused.append(True)
+            self.rewind()
+            raise BusUnavailable()
+        commit(self, before)
+
+    monkeypatch.setattr(MemorySubscription, "commit", once_refused)
+    replay = replay_of(world)
+
+    assert replay.run() is True
+    assert replay.counts == {"applied": 0, "failed": 2}
+    assert waiting(world) == 2
+
+
+def test_it_stops_between_two_batches(world: World) -> None:
+    bury(world, unknown(7))
+    replay = replay_of(world)
+
+    assert replay.run(go_on=lambda: False) is False
+    assert (replay.counts["failed"], waiting(world)) == (0, 1)
+
+
+def test_letters_that_another_replay_holds_are_waited_for_and_then_given_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("booking_workers.replay_dead_letters.PATIENCE_SECONDS", 0.0)
+    bury(world, unknown(7))
+    monkeypatch.setattr(MemorySubscription, "poll", lambda self, timeout: ())
+
+    with pytest.raises(ReplayStalled):
+        replay_of(world).run()
+
+
+def test_letters_that_another_replay_has_finished_end_this_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bury(world, unknown(7))
+    rival = _Rival(world)
+    monkeypatch.setattr(MemorySubscription, "poll", rival.poll)
+
+    assert replay_of(world).run() is True
+    assert waiting(world) == 0
+
+
+@define
+class _Rival:
+    """Takes what waits and commits it, when the other one polls."""
+
+    world: World
+
+    def poll(self, timeout: float) -> Sequence[Delivery]:
+        topic = self.world.bus._topic(DEAD)
+        topic.group(GROUP).committed = [len(partition) for partition in topic.partitions]
+        return ()
+
+
+def _busy() -> None:
+    raise ServiceBusy()
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
