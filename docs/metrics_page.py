@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from booking_telemetry.metric_specs import FIGURES, Figure
+from booking_telemetry.metric_specs import FIGURES, MetricSpec
 
 _PAGE: Final = """\
 <!-- Made by `python docs/generate.py` from booking_telemetry.metric_specs; changes belong there. -->
@@ -45,7 +45,7 @@ def _table(of: str) -> str:
     return "\n".join(["| name | kind | what | labels |", "|---|---|---|---|", *rows])
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: MetricSpec) -> str:
     labels = "<br>".join(f"`{name}`: {said}" for name, said in figure.labels.items())
     limits = f". Limits: {', '.join(f'{each:g}' for each in figure.buckets)} s" if figure.buckets else ""
     return f"| `{figure.name}` | {figure.kind.value} | {figure.help}{limits} | {labels} |"

@@ -8,9 +8,9 @@ bookings, or typed errors with stable codes.
 
 from booking_core.application import (
     CancelledEvent,
-    EarlierAnswer,
     Effect,
-    Once,
+    IdempotentCall,
+    ReplayedResponse,
     SeatMap,
     TicketCheck,
     TicketStatus,
@@ -35,7 +35,7 @@ from booking_core.application import (
     start_payment,
     verify_ticket,
 )
-from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.catalog_cache import CatalogCache
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import (
     AnswerRefund,
@@ -86,7 +86,7 @@ from booking_core.domain.values import (
     Terms,
     TicketedEvent,
 )
-from booking_core.ports import EventMirror, Page, Paged, SeatOnMap, Sweep
+from booking_core.ports import ExpiryResult, KnownEvent, Page, Paged, SeatOnMap
 
 __all__ = [
     "ActorKind",
@@ -100,26 +100,26 @@ __all__ = [
     "CancelEvent",
     "CancellationReason",
     "CancelledEvent",
-    "CatalogMirror",
+    "CatalogCache",
     "CatalogUnavailable",
     "Cause",
     "CommitOutcomeUnknown",
     "ConfirmPayment",
-    "EarlierAnswer",
     "Effect",
-    "EventMirror",
     "EventNotFound",
     "EventNotOnSale",
+    "ExpiryResult",
     "FailPayment",
     "Failure",
     "HistoryEntry",
     "IdempotencyInProgress",
     "IdempotencyKey",
     "IdempotencyKeyReused",
+    "IdempotentCall",
     "InvalidValue",
+    "KnownEvent",
     "MalformedMessage",
     "Money",
-    "Once",
     "Page",
     "Paged",
     "Payment",
@@ -130,6 +130,7 @@ __all__ = [
     "RefundReason",
     "RefundStatus",
     "Refusal",
+    "ReplayedResponse",
     "Reserve",
     "SaleStatus",
     "Seat",
@@ -141,7 +142,6 @@ __all__ = [
     "ServiceBusy",
     "StartPayment",
     "Status",
-    "Sweep",
     "Terms",
     "TicketCheck",
     "TicketNotAvailable",

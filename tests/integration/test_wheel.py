@@ -74,9 +74,9 @@ def test_wheel_carries_types_migrations_and_licence(wheel: Path) -> None:
 
 def test_wheel_carries_the_page_of_dev(wheel: Path) -> None:
     shelf = ROOT / "src/entrypoints"
-    page = {str(path.relative_to(shelf)) for path in (shelf / "booking_service/seat_map").iterdir()}
+    page = {str(path.relative_to(shelf)) for path in (shelf / "booking_dev/seat_map").iterdir()}
 
-    assert "booking_service/seat_map/index.html" in page
+    assert "booking_dev/seat_map/index.html" in page
     assert page <= contents(wheel)
 
 

@@ -18,7 +18,7 @@ from booking_api.routes.bookings import BOOKINGS
 from booking_cli.main import cli
 from booking_service import worker_jobs
 from booking_service.settings import Settings
-from booking_telemetry.metric_specs import FIGURES, Figure, Kind
+from booking_telemetry.metric_specs import FIGURES, Kind, MetricSpec
 from tests.unit.booking_workers.world import World
 from tests.unit.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
 
@@ -26,7 +26,7 @@ from tests.unit.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, d
 _OWN: Final = {"up"}
 _ANYWHERE: Final = {"job", "instance"}
 _JOBS: Final = {"booking-serve", "booking-worker"}
-_BY_SERIES: Final[Mapping[str, Figure]] = {name: figure for figure in FIGURES for name in figure.series}
+_BY_SERIES: Final[Mapping[str, MetricSpec]] = {name: figure for figure in FIGURES for name in figure.series}
 _RUNBOOK: Final = (ROOT / "docs" / "operations" / "runbook.md").read_text(encoding="utf-8")
 _COMMAND: Final = re.compile(r"`(booking\s[^`]+)`|^booking .*$", re.MULTILINE)
 

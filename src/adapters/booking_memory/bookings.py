@@ -12,14 +12,14 @@ from booking_core.domain.errors import TransactionConflict
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.reservation import IdempotencyKey, SeatRequest
 from booking_core.domain.values import ActorKind, Cause
-from booking_core.ports import LockedBooking, LockedSeats, Sweep
+from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats
 from booking_memory.idempotency import MemoryIdempotencyKeys
 from booking_memory.locks import booking_lock, seat_lock, user_lock
 from booking_memory.tables import Tables, copy_of
 from booking_memory.transaction import Transaction
 
 
-def scene_of(tables: Tables, request: SeatRequest, now: datetime) -> LockedSeats:
+def facts_of(tables: Tables, request: SeatRequest, now: datetime) -> LockedSeats:
     """What a reservation has to know. Whether its locks are held is the caller's business."""
     event = tables.events.get(request.event_id)
     closure = tables.closures.get(request.event_id)
@@ -56,7 +56,7 @@ def _counts(booking: Booking, user_id: str, now: datetime) -> bool:
 
 
 # The correlation is replaced by the booking's own (`Booking.expire`).
-_SWEEPER: Final = Cause(actor=ActorKind.SWEEPER, actor_id="expiry", correlation_id="expiry")
+_SWEEPER: Final = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="expiry", correlation_id="expiry")
 
 
 class MemoryBookings:
@@ -68,7 +68,7 @@ class MemoryBookings:
 
     def lock_seats(self, request: SeatRequest) -> LockedSeats:
         answer = self._keys.claim(request.idempotency) if request.idempotency else None
-        seen = evolve(self._scene(request), earlier_answer=answer)
+        seen = evolve(self._scene(request), stored_response=answer)
         if seen.taken or answer is not None:
             return seen
         locks = self._transaction.locks
@@ -78,10 +78,10 @@ class MemoryBookings:
             locks.take(booking_lock(overdue.booking_id))
         for seat_id in request.seat_ids:
             locks.take(seat_lock(request.event_id, seat_id))
-        scene = self._scene(request)
-        if not scene.taken and any(booking_lock(holder.booking_id) not in locks for holder in scene.overdue):
+        facts = self._scene(request)
+        if not facts.taken and any(booking_lock(holder.booking_id) not in locks for holder in facts.overdue):
             raise TransactionConflict
-        return scene
+        return facts
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
         return self.lock_several([booking_id]).get(booking_id)
@@ -110,7 +110,7 @@ class MemoryBookings:
         if booking.new_history:
             self._transaction.write(booking)
 
-    def expire_overdue(self, limit: int) -> Sweep:
+    def expire_overdue(self, limit: int) -> ExpiryResult:
         expired = seats = 0
         for booking in self._overdue_and_free():
             if expired >= limit:
@@ -120,7 +120,7 @@ class MemoryBookings:
             if ended:
                 self.save(booking)
                 expired, seats = expired + 1, seats + len(booking.seats)
-        return Sweep(expired=expired, seats_released=seats)
+        return ExpiryResult(expired=expired, seats_released=seats)
 
     def _locked(self, booking: Booking, now: datetime) -> LockedBooking:
         tables = self._transaction.tables
@@ -134,7 +134,7 @@ class MemoryBookings:
 
     def _scene(self, request: SeatRequest) -> LockedSeats:
         with self._transaction.looking() as now:
-            return scene_of(self._transaction.tables, request, now)
+            return facts_of(self._transaction.tables, request, now)
 
     def _live(self, event_id: UUID) -> list[UUID]:
         with self._transaction.looking():

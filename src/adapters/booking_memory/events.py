@@ -31,7 +31,9 @@ class MemoryEvents:
                 event=event, ages=ages, complete=complete or was_complete, refreshed_at=now
             )
 
-    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+    def put_if_unchanged(
+        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+    ) -> bool:
         stands = self.lock(event.event_id)
         if stands is None or before is None:
             as_before = stands is before
@@ -69,7 +71,7 @@ class MemoryEvents:
                 return None
             return tables.closures.setdefault(closure.event_id, evolve(closure, cancelled_at=now, finished=False))
 
-    def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
+    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
         with self._transaction.looking():
             seat_ids = [row.seat.seat_id for row in self._transaction.tables.seats_of_event(event_id)]
         chunk = [seat_id for seat_id in seat_ids if after is None or seat_id > after][:limit]

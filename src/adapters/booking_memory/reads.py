@@ -14,7 +14,7 @@ from booking_core.domain.lifecycle import ON_HOLD, Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
-from booking_core.ports import Backlogs, Closure, EventMirror, Page, Paged, SeatOnMap, Snapshot, Statistics
+from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatOnMap, Snapshot, Statistics
 from booking_core.ports.reads import CancellationPreview
 from booking_memory.tables import EventRow, SeatKey, Tables, answer_key
 from booking_memory.transaction import Database
@@ -114,20 +114,20 @@ class MemoryQueries:
 
         return self._at_once(read)
 
-    def have_answers(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
+    def stored_responses(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
         return self._at_once(lambda _: [answer_key(key) in self._tables.answers for key in keys])
 
-    def event(self, event_id: UUID) -> EventMirror | None:
-        def read(now: datetime) -> EventMirror | None:
+    def event(self, event_id: UUID) -> KnownEvent | None:
+        def read(now: datetime) -> KnownEvent | None:
             row = self._tables.events.get(event_id)
-            return self._mirror(row, now) if row else None
+            return self._catalog_cache(row, now) if row else None
 
         return self._at_once(read)
 
-    def events(self, page: Page) -> Paged[EventMirror]:
-        def read(now: datetime) -> Paged[EventMirror]:
+    def events(self, page: Page) -> Paged[KnownEvent]:
+        def read(now: datetime) -> Paged[KnownEvent]:
             rows = sorted(self._tables.events.values(), key=lambda row: (row.event.starts_at, row.event.event_id))
-            return _page_of([self._mirror(row, now) for row in rows], page)
+            return _page_of([self._catalog_cache(row, now) for row in rows], page)
 
         return self._at_once(read)
 
@@ -179,8 +179,8 @@ class MemoryQueries:
         booking = self._tables.bookings.get(booking_id)
         return Snapshot(booking=booking.as_of(now), now=now) if booking else None
 
-    def _mirror(self, row: EventRow, now: datetime) -> EventMirror:
-        return EventMirror(
+    def _catalog_cache(self, row: EventRow, now: datetime) -> KnownEvent:
+        return KnownEvent(
             event=row.event,
             closed=row.event.event_id in self._tables.closures,
             complete=row.complete,

@@ -20,14 +20,14 @@ from booking_core.application.read import (
     list_seats,
     show_booking,
 )
-from booking_core.application.reserve import EarlierAnswer, Once, reserve, reserve_once
+from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once
 from booking_core.application.tickets import TicketCheck, TicketStatus, get_ticket, verify_ticket
 
 __all__ = [
     "CancelledEvent",
-    "EarlierAnswer",
     "Effect",
-    "Once",
+    "IdempotentCall",
+    "ReplayedResponse",
     "SeatMap",
     "TicketCheck",
     "TicketStatus",

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from attrs import define, field
 
-from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.catalog_cache import CatalogCache
 from booking_core.application.retries import in_unit_of_work
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import EventNotFound, ServiceBusy
@@ -42,7 +42,7 @@ class CancelledEvent:
     refunds: dict[str, tuple[Decimal, int]] = field(factory=dict)
 
 
-def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | None = None) -> Closure:
+def close_event(command: CancelEvent, *, store: Store, catalog_cache: CatalogCache | None = None) -> Closure:
     """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
 
     wanted = Closure(
@@ -60,8 +60,8 @@ def close_event(command: CancelEvent, *, store: Store, mirror: CatalogMirror | N
         return closure
 
     closure = in_unit_of_work(store, work)
-    if closure is None and mirror is not None:
-        mirror.bring_in(command.event_id)
+    if closure is None and catalog_cache is not None:
+        catalog_cache.ensure_loaded(command.event_id)
         closure = in_unit_of_work(store, work)
     if closure is None:
         raise EventNotFound()
@@ -73,22 +73,22 @@ def finish_closure(
     *,
     store: Store,
     progress: Callable[[CancelledEvent], None] = lambda done: None,
-    go_on: Callable[[], bool] = lambda: True,
+    should_continue: Callable[[], bool] = lambda: True,
 ) -> CancelledEvent:
     """End every live booking of a closed event, in chunks, and say `event.cancelled` once at the end.
 
-    `progress` hears the running total after each chunk; `go_on` is asked before each. Raises ServiceBusy if somebody
-    holds a lock for a minute: call it again.
+    `progress` is called with the running total after each chunk; `should_continue` before each. Raises ServiceBusy if
+    a lock is held for a minute: call it again.
     """
     done = CancelledEvent(event_id=closure.event_id)
     if closure.finished:
         return done
-    if not _drain(closure.event_id, store, go_on):
+    if not _drain(closure.event_id, store, should_continue):
         return done
-    while go_on():
+    while should_continue():
         # Read before the unit of work, which may have the store's only connection.
         work = partial(_cancel_chunk, closure, store.queries.now())
-        chunk = _patiently(partial(in_unit_of_work, store, work), go_on)
+        chunk = _patiently(partial(in_unit_of_work, store, work), should_continue)
         if chunk is None:
             break
         done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
@@ -103,25 +103,25 @@ def cancel_event(
     command: CancelEvent,
     *,
     store: Store,
-    mirror: CatalogMirror | None = None,
+    catalog_cache: CatalogCache | None = None,
     progress: Callable[[CancelledEvent], None] = lambda done: None,
-    go_on: Callable[[], bool] = lambda: True,
+    should_continue: Callable[[], bool] = lambda: True,
 ) -> CancelledEvent:
     """Close the event and finish its closure. A second call changes nothing. Raises EventNotFound, ServiceBusy."""
-    closure = close_event(command, store=store, mirror=mirror)
-    return finish_closure(closure, store=store, progress=progress, go_on=go_on)
+    closure = close_event(command, store=store, catalog_cache=catalog_cache)
+    return finish_closure(closure, store=store, progress=progress, should_continue=should_continue)
 
 
-def _drain(event_id: UUID, store: Store, go_on: Callable[[], bool]) -> bool:
+def _drain(event_id: UUID, store: Store, should_continue: Callable[[], bool]) -> bool:
     """Lock every seat once and let it go; False if it was told to stop before the last one."""
 
     def step(after: UUID | None) -> UUID | None:
         with store.unit_of_work() as uow:
-            return uow.events.drain(event_id, after, _SEATS)
+            return uow.events.await_reservations_in_flight(event_id, after, _SEATS)
 
     after: UUID | None = None
-    while go_on():
-        after = _patiently(partial(step, after), go_on)
+    while should_continue():
+        after = _patiently(partial(step, after), should_continue)
         if after is None:
             return True
     return False
@@ -163,14 +163,14 @@ def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     )
 
 
-def _patiently(step: Callable[[], T], go_on: Callable[[], bool]) -> T:
+def _patiently(step: Callable[[], T], should_continue: Callable[[], bool]) -> T:
     """Run a step again while somebody holds its locks: for a minute at most, and not after a stop."""
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return step()
         except ServiceBusy:
-            if time.monotonic() >= give_up_at or not go_on():
+            if time.monotonic() >= give_up_at or not should_continue():
                 raise
             time.sleep(_PAUSE_SECONDS)
 

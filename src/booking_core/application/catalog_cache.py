@@ -17,10 +17,10 @@ from attrs import define, evolve, field
 from booking_core.application.expiring_set import ExpiringSet
 from booking_core.application.retries import in_unit_of_work
 from booking_core.domain.errors import Failure, ServiceBusy
-from booking_core.domain.reservation import ReservationScene, SeatRequest
+from booking_core.domain.reservation import ReservationFacts, SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
-from booking_core.ports.reads import EventMirror
+from booking_core.ports.reads import KnownEvent
 from booking_core.ports.store import Store, UnitOfWork
 
 FRESH_FOR: Final = timedelta(seconds=60)
@@ -38,7 +38,7 @@ def run_at_once(job: Callable[[], None]) -> None:
 
 
 @define(eq=False)
-class CatalogMirror:
+class CatalogCache:
     """Keeps the database's copy of the Catalog as fresh as the rules ask. Safe to use from many threads.
 
     `store` is one of its own, never a caller's transaction, for others must see the rows at once. `catalog` is None
@@ -55,24 +55,24 @@ class CatalogMirror:
 
     # -- for a reservation ---------------------------------------------------------------------------------------------
 
-    def lacks(self, request: SeatRequest, scene: ReservationScene) -> bool:
+    def needs_fetch(self, request: SeatRequest, facts: ReservationFacts) -> bool:
         """True if the Catalog must be asked before this reservation can be decided."""
         if self.catalog is None:
             return False
-        if scene.event is None:
+        if facts.event is None:
             return request.event_id not in self._unknown
-        if scene.refreshed_at is None:
+        if facts.refreshed_at is None:
             return False
-        too_old = not _is_saleable((scene.now - scene.refreshed_at).total_seconds())
-        return too_old or any((request.event_id, seat_id) not in self._unknown for seat_id in scene.missing)
+        too_old = not _is_saleable((facts.now - facts.refreshed_at).total_seconds())
+        return too_old or any((request.event_id, seat_id) not in self._unknown for seat_id in facts.missing)
 
-    def is_stale(self, scene: ReservationScene) -> bool:
+    def is_stale(self, facts: ReservationFacts) -> bool:
         """True if the event should be refreshed behind the customer's back."""
-        if self.catalog is None or scene.refreshed_at is None:
+        if self.catalog is None or facts.refreshed_at is None:
             return False
-        return not _is_fresh((scene.now - scene.refreshed_at).total_seconds())
+        return not _is_fresh((facts.now - facts.refreshed_at).total_seconds())
 
-    def bring_in(self, event_id: UUID, seat_ids: Collection[UUID] = ()) -> None:
+    def ensure_loaded(self, event_id: UUID, seat_ids: Collection[UUID] = ()) -> None:
         """Ask the Catalog for what is not known yet, while the caller waits; one at a time per event.
 
         Afterwards the database knows the event and those seats, or they are remembered for 60 s as not existing.
@@ -170,7 +170,7 @@ class CatalogMirror:
 
     def _put(self, event: TicketedEvent, before: TicketedEvent | None, *, complete: bool = False) -> None:
         def put(uow: UnitOfWork) -> None:
-            if not uow.events.put_over(event, before, ages=True, complete=complete):
+            if not uow.events.put_if_unchanged(event, before, ages=True, complete=complete):
                 raise _Overtaken
 
         self._write(put)
@@ -228,11 +228,11 @@ def _is_saleable(age_seconds: float) -> bool:
     return abs(age_seconds) <= SALEABLE_FOR.total_seconds()
 
 
-def _is_sold(known: EventMirror) -> bool:
+def _is_sold(known: KnownEvent) -> bool:
     return known.event.status is SaleStatus.ON_SALE
 
 
-def _must_refresh(known: EventMirror) -> bool:
+def _must_refresh(known: KnownEvent) -> bool:
     """It is incomplete, or too old to be sold; what came from a file is neither."""
     if known.age_seconds is None:
         return False

@@ -5,26 +5,26 @@ from typing import Final
 
 from booking_core.application.retries import in_unit_of_work
 from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import Sweep
+from booking_core.ports.unit_of_work import ExpiryResult
 
 _CHUNK: Final = 500
 
 
-def expire(*, store: Store, chunk: int = _CHUNK, go_on: Callable[[], bool] = lambda: True) -> Sweep:
+def expire(*, store: Store, chunk: int = _CHUNK, should_continue: Callable[[], bool] = lambda: True) -> ExpiryResult:
     """One pass: every overdue hold that nobody else has locked, in transactions of `chunk` bookings.
 
-    Safe to run many times at once, and to stop anywhere; `go_on` is asked between two transactions.
+    Safe to run many times at once, and to stop anywhere; `should_continue` is asked between two transactions.
     """
 
-    def work(uow: UnitOfWork) -> Sweep:
+    def work(uow: UnitOfWork) -> ExpiryResult:
         swept = uow.bookings.expire_overdue(chunk)
         uow.commit()
         return swept
 
     expired = seats = 0
-    while go_on():
+    while should_continue():
         swept = in_unit_of_work(store, work)
         expired, seats = expired + swept.expired, seats + swept.seats_released
         if swept.expired == 0:
             break
-    return Sweep(expired=expired, seats_released=seats)
+    return ExpiryResult(expired=expired, seats_released=seats)

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from attrs import frozen
 
-from booking_core.application.catalog_cache import FRESH_FOR, CatalogMirror
+from booking_core.application.catalog_cache import FRESH_FOR, CatalogCache
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingNotFound, CatalogUnavailable, EventNotFound
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status
-from booking_core.ports.reads import EventMirror, Page, Paged, SeatOnMap
+from booking_core.ports.reads import KnownEvent, Page, Paged, SeatOnMap
 from booking_core.ports.store import Store
 
 
@@ -18,7 +18,7 @@ from booking_core.ports.store import Store
 class SeatMap:
     """An event and all its seats, by row, number and id."""
 
-    event: EventMirror
+    event: KnownEvent
     seats: Sequence[SeatOnMap]
 
 
@@ -43,30 +43,30 @@ def show_booking(booking_id: UUID, *, store: Store) -> tuple[Booking, Sequence[H
     return snapshot.booking, store.queries.history(booking_id)
 
 
-def list_events(page: Page, *, store: Store) -> Paged[EventMirror]:
+def list_events(page: Page, *, store: Store) -> Paged[KnownEvent]:
     """The events we know, by start."""
     return store.queries.events(page)
 
 
-def get_event(event_id: UUID, *, store: Store, mirror: CatalogMirror | None = None) -> EventMirror:
+def get_event(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> KnownEvent:
     """One event, fetched from the Catalog if it was never seen. Raises EventNotFound, CatalogUnavailable."""
     known = store.queries.event(event_id)
-    if mirror is not None and known is None:
-        mirror.bring_in(event_id)
+    if catalog_cache is not None and known is None:
+        catalog_cache.ensure_loaded(event_id)
         known = store.queries.event(event_id)
     if known is None:
         raise EventNotFound()
-    if mirror is not None and known.age_seconds is not None and known.age_seconds > FRESH_FOR.total_seconds():
-        mirror.refresh_later(event_id)
+    if catalog_cache is not None and known.age_seconds is not None and known.age_seconds > FRESH_FOR.total_seconds():
+        catalog_cache.refresh_later(event_id)
     return known
 
 
-def list_seats(event_id: UUID, *, store: Store, mirror: CatalogMirror | None = None) -> SeatMap:
+def list_seats(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> SeatMap:
     """All seats of an event with what everybody may know of them. Raises EventNotFound, CatalogUnavailable."""
-    known = get_event(event_id, store=store, mirror=mirror)
-    if mirror is not None and not known.complete and known.age_seconds is not None:
+    known = get_event(event_id, store=store, catalog_cache=catalog_cache)
+    if catalog_cache is not None and not known.complete and known.age_seconds is not None:
         try:
-            mirror.bring_in(event_id)
+            catalog_cache.ensure_loaded(event_id)
         except CatalogUnavailable:
             # Some seats are better than none; only an event without any needs the Catalog.
             if not store.queries.seats(event_id):

@@ -5,20 +5,20 @@ from functools import partial
 
 from attrs import define, frozen
 
-from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.catalog_cache import CatalogCache
 from booking_core.application.retries import in_unit_of_work
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import Reserve
 from booking_core.domain.errors import CommitOutcomeUnknown
 from booking_core.domain.policies import br_03_seat_limit, refusal_of
-from booking_core.domain.reservation import IdempotencyKey, ReservationScene, SeatRequest
+from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
 from booking_core.domain.values import Terms
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.ports.unit_of_work import LockedSeats
 
 
 @frozen(kw_only=True)
-class Once:
+class IdempotentCall:
     """Make a request happen once: its key, and how the answer to keep under that key is written."""
 
     key: IdempotencyKey
@@ -26,14 +26,14 @@ class Once:
 
 
 @frozen(kw_only=True)
-class EarlierAnswer:
+class ReplayedResponse:
     """The request was answered before under the same idempotency key; this is that answer."""
 
     text: str
 
 
 def reserve(
-    command: Reserve, *, store: Store, mirror: CatalogMirror | None = None, terms: Terms | None = None
+    command: Reserve, *, store: Store, catalog_cache: CatalogCache | None = None, terms: Terms | None = None
 ) -> Booking:
     """Hold the seats for the customer until the payment window ends; all of them or none (spec 6.3).
 
@@ -41,40 +41,45 @@ def reserve(
     SeatAlreadyReserved (naming every unavailable seat); CatalogUnavailable if the Catalog is needed; ServiceBusy if a
     lock was not to be had in time. Without a mirror only what the store knows can be reserved.
     """
-    outcome = _reserve(command, store, mirror, terms or Terms(), None)
+    outcome = _reserve(command, store, catalog_cache, terms or Terms(), None)
     assert isinstance(outcome, Booking)  # noqa: S101 - an earlier answer needs a key
     return outcome
 
 
 def reserve_once(
-    command: Reserve, *, once: Once, store: Store, mirror: CatalogMirror | None = None, terms: Terms | None = None
-) -> Booking | EarlierAnswer:
+    command: Reserve,
+    *,
+    once: IdempotentCall,
+    store: Store,
+    catalog_cache: CatalogCache | None = None,
+    terms: Terms | None = None,
+) -> Booking | ReplayedResponse:
     """As `reserve`, at most once per key: the same request again gets the answer of the first.
 
     Only successes are kept. Raises IdempotencyKeyReused for another request under the key, and IdempotencyInProgress
     if the first one is still running after a bounded wait.
     """
-    return _reserve(command, store, mirror, terms or Terms(), once)
+    return _reserve(command, store, catalog_cache, terms or Terms(), once)
 
 
 class _CatalogNeeded(Exception):
     """The decision needs facts that only the Catalog has."""
 
-    def __init__(self, scene: ReservationScene) -> None:
-        self.scene = scene
+    def __init__(self, facts: ReservationFacts) -> None:
+        self.facts = facts
 
 
 def _reserve(
-    command: Reserve, store: Store, mirror: CatalogMirror | None, terms: Terms, once: Once | None
-) -> Booking | EarlierAnswer:
+    command: Reserve, store: Store, catalog_cache: CatalogCache | None, terms: Terms, once: IdempotentCall | None
+) -> Booking | ReplayedResponse:
     if refusal := br_03_seat_limit(len(command.seat_ids)):
         raise refusal
-    attempt = partial(_Attempt, command, store, mirror, terms, once)
+    attempt = partial(_Attempt, command, store, catalog_cache, terms, once)
     try:
         return attempt(may_ask=True).run()
     except _CatalogNeeded as needed:
-        assert mirror is not None  # noqa: S101 - only a mirror can need the Catalog
-        mirror.bring_in(command.event_id, needed.scene.missing)
+        assert catalog_cache is not None  # noqa: S101 - only a mirror can need the Catalog
+        catalog_cache.ensure_loaded(command.event_id, needed.facts.missing)
         return attempt(may_ask=False).run()
 
 
@@ -82,14 +87,14 @@ def _reserve(
 class _Attempt:
     command: Reserve
     store: Store
-    mirror: CatalogMirror | None
+    catalog_cache: CatalogCache | None
     terms: Terms
-    once: Once | None
+    once: IdempotentCall | None
     may_ask: bool
     _made: Booking | None = None
     _stale: bool = False
 
-    def run(self) -> Booking | EarlierAnswer:
+    def run(self) -> Booking | ReplayedResponse:
         try:
             return in_unit_of_work(self.store, self._work, repeatable=False)
         except CommitOutcomeUnknown:
@@ -99,10 +104,10 @@ class _Attempt:
             raise
         finally:
             # After the unit of work, whatever came of it: a refresh may need its connection, and may lift a refusal.
-            if self._stale and self.mirror is not None:
-                self.mirror.refresh_later(self.command.event_id)
+            if self._stale and self.catalog_cache is not None:
+                self.catalog_cache.refresh_later(self.command.event_id)
 
-    def _work(self, uow: UnitOfWork) -> Booking | EarlierAnswer:
+    def _work(self, uow: UnitOfWork) -> Booking | ReplayedResponse:
         command, once = self.command, self.once
         request = SeatRequest(
             user_id=command.user_id,
@@ -110,31 +115,31 @@ class _Attempt:
             seat_ids=command.seat_ids,
             idempotency=once.key if once else None,
         )
-        scene = uow.bookings.lock_seats(request)
-        if scene.earlier_answer is not None:
-            return EarlierAnswer(text=scene.earlier_answer)
-        if self.mirror is not None:
-            if self.may_ask and self.mirror.lacks(request, scene):
-                raise _CatalogNeeded(scene)
-            self._stale = self.mirror.is_stale(scene)
-        if refusal := refusal_of(scene):
+        facts = uow.bookings.lock_seats(request)
+        if facts.stored_response is not None:
+            return ReplayedResponse(text=facts.stored_response)
+        if self.catalog_cache is not None:
+            if self.may_ask and self.catalog_cache.needs_fetch(request, facts):
+                raise _CatalogNeeded(facts)
+            self._stale = self.catalog_cache.is_stale(facts)
+        if refusal := refusal_of(facts):
             raise refusal
-        self._made = booking = self._decide(uow, scene)
+        self._made = booking = self._decide(uow, facts)
         uow.bookings.add(booking, once.key if once else None, once.render(booking) if once else None)
         uow.commit()
         return booking
 
-    def _decide(self, uow: UnitOfWork, scene: LockedSeats) -> Booking:
+    def _decide(self, uow: UnitOfWork, facts: LockedSeats) -> Booking:
         command = self.command
-        assert scene.event is not None  # noqa: S101 - refused above
-        for overdue in scene.overdue:
-            overdue.expire(scene.now, command.cause)
+        assert facts.event is not None  # noqa: S101 - refused above
+        for overdue in facts.overdue:
+            overdue.expire(facts.now, command.cause)
             uow.bookings.save(overdue)
         return Booking.reserve(
             user_id=command.user_id,
-            event=scene.event,
-            seats=tuple(scene.seats[seat_id] for seat_id in command.seat_ids),
-            now=scene.now,
+            event=facts.event,
+            seats=tuple(facts.seats[seat_id] for seat_id in command.seat_ids),
+            now=facts.now,
             terms=self.terms,
             cause=command.cause,
         )

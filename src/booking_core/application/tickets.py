@@ -13,7 +13,7 @@ from booking_core.domain.errors import TicketNotAvailable
 from booking_core.domain.identity import ticket_reference_in
 from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.domain.values import Seat
-from booking_core.ports.reads import EventMirror
+from booking_core.ports.reads import KnownEvent
 from booking_core.ports.store import Store
 
 
@@ -38,7 +38,7 @@ class TicketCheck:
     reference: str | None = None
     booking_id: UUID | None = None
     event_id: UUID | None = None
-    event: EventMirror | None = None
+    event: KnownEvent | None = None
     seats: tuple[Seat, ...] = ()
     confirmed_at: datetime | None = None
     reason: CancellationReason | None = None
@@ -86,7 +86,7 @@ def verify_ticket(text: str, *, store: Store) -> TicketCheck:
     return TicketCheck(status=TicketStatus.VALID, seats=seats, confirmed_at=booking.confirmed_at, **known)
 
 
-def _known_of(booking: Booking, event: EventMirror | None) -> dict[str, Any]:
+def _known_of(booking: Booking, event: KnownEvent | None) -> dict[str, Any]:
     return {
         "reference": booking.ticket_reference,
         "booking_id": booking.booking_id,

@@ -140,7 +140,7 @@ class Booking(Recorder):
         cause = evolve(cause, correlation_id=self.correlation_id)
         before, ended_at = self.status, self.deadline or now
         self._end(CancellationReason.EXPIRED, ended_at)
-        self._note(Trigger.TIME, before, now, cause)
+        self._note(Trigger.EXPIRY, before, now, cause)
         self._say(BookingExpired, now, cause.correlation_id, **self._released())
         self._say(BookingCancelled, now, cause.correlation_id, **self._released())
         return True

@@ -30,7 +30,7 @@ class Trigger(Enum):
     PAYMENT_SUCCESS = "PAYMENT_SUCCESS"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     CUSTOMER_CANCELS = "CUSTOMER_CANCELS"
-    TIME = "TIME"
+    EXPIRY = "TIME"
     EVENT_CANCELLED = "EVENT_CANCELLED"
     REFUND_ANSWERED = "REFUND_ANSWERED"
 
@@ -99,7 +99,7 @@ _TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
         Trigger.PAYMENT_SUCCESS: _CONFIRMS,
         Trigger.PAYMENT_FAILED: _FAILS,
         Trigger.CUSTOMER_CANCELS: Moves(Status.CANCELLED, CancellationReason.USER_CANCELLED),
-        Trigger.TIME: _EXPIRES,
+        Trigger.EXPIRY: _EXPIRES,
         Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
     },
     Status.PROCESSING: {
@@ -107,7 +107,7 @@ _TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
         Trigger.PAYMENT_SUCCESS: _CONFIRMS,
         Trigger.PAYMENT_FAILED: _FAILS,
         Trigger.CUSTOMER_CANCELS: Refuses("PAYMENT_IN_PROGRESS"),
-        Trigger.TIME: _EXPIRES,
+        Trigger.EXPIRY: _EXPIRES,
         Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
     },
     Status.CONFIRMED: {
@@ -120,7 +120,7 @@ _TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
             otherwise=Refuses("BOOKING_NOT_CANCELLABLE"),
             unless="the event has started",
         ),
-        Trigger.TIME: _NOTHING,
+        Trigger.EXPIRY: _NOTHING,
         Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
     },
     Status.CANCELLED: {
@@ -128,7 +128,7 @@ _TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
         Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.LATE_PAYMENT),
         Trigger.PAYMENT_FAILED: _NOTHING,
         Trigger.CUSTOMER_CANCELS: Refuses("BOOKING_NOT_CANCELLABLE"),
-        Trigger.TIME: _NOTHING,
+        Trigger.EXPIRY: _NOTHING,
         Trigger.EVENT_CANCELLED: _NOTHING,
     },
 }

@@ -18,7 +18,7 @@ from booking_core.domain.errors import (
     TooManySeats,
 )
 from booking_core.domain.lifecycle import ON_HOLD, Status
-from booking_core.domain.reservation import ReservationScene
+from booking_core.domain.reservation import ReservationFacts
 from booking_core.domain.values import SaleStatus
 
 MAX_SEATS: Final = 10
@@ -26,9 +26,9 @@ MAX_PENDING: Final = 3
 FULL_REFUND_BEFORE: Final = timedelta(hours=24)
 
 
-def br_01_no_double_booking(scene: ReservationScene) -> Refusal | None:
+def br_01_no_double_booking(facts: ReservationFacts) -> Refusal | None:
     """BR-01: a seat with a live claim is refused, and the refusal names every such seat of this request."""
-    return SeatAlreadyReserved.of(scene.taken) if scene.taken else None
+    return SeatAlreadyReserved.of(facts.taken) if facts.taken else None
 
 
 def br_02_is_overdue(status: Status, deadline: datetime | None, now: datetime) -> bool:
@@ -46,9 +46,9 @@ def br_03_seat_limit(seats: int) -> Refusal | None:
     return TooManySeats() if seats > MAX_SEATS else None
 
 
-def br_03_pending_limit(scene: ReservationScene) -> Refusal | None:
+def br_03_pending_limit(facts: ReservationFacts) -> Refusal | None:
     """BR-03: at most three PENDING bookings of one customer whose deadline is ahead; PROCESSING does not count."""
-    return PendingLimitReached() if scene.pending >= MAX_PENDING else None
+    return PendingLimitReached() if facts.pending >= MAX_PENDING else None
 
 
 def br_04_full_refund(starts_at: datetime, now: datetime) -> bool:
@@ -56,26 +56,26 @@ def br_04_full_refund(starts_at: datetime, now: datetime) -> bool:
     return starts_at - now > FULL_REFUND_BEFORE
 
 
-def event_exists(scene: ReservationScene) -> Refusal | None:
+def event_exists(facts: ReservationFacts) -> Refusal | None:
     """The event is known to us."""
-    return EventNotFound() if scene.event is None else None
+    return EventNotFound() if facts.event is None else None
 
 
-def event_is_on_sale(scene: ReservationScene) -> Refusal | None:
+def event_is_on_sale(facts: ReservationFacts) -> Refusal | None:
     """The event is neither cancelled (here or by the Catalog) nor a draft, and has not started."""
-    event = scene.event
-    if event is None or scene.closed or event.status is not SaleStatus.ON_SALE or event.starts_at <= scene.now:
+    event = facts.event
+    if event is None or facts.closed or event.status is not SaleStatus.ON_SALE or event.starts_at <= facts.now:
         return EventNotOnSale()
     return None
 
 
-def seats_exist(scene: ReservationScene) -> Refusal | None:
+def seats_exist(facts: ReservationFacts) -> Refusal | None:
     """Every wanted seat is one of the event's."""
-    missing = scene.missing
+    missing = facts.missing
     return SeatNotFound.of(missing) if missing else None
 
 
-RESERVATION_RULES: Final[tuple[Callable[[ReservationScene], Refusal | None], ...]] = (
+RESERVATION_RULES: Final[tuple[Callable[[ReservationFacts], Refusal | None], ...]] = (
     event_exists,
     event_is_on_sale,
     seats_exist,
@@ -84,9 +84,9 @@ RESERVATION_RULES: Final[tuple[Callable[[ReservationScene], Refusal | None], ...
 )
 
 
-def refusal_of(scene: ReservationScene) -> Refusal | None:
+def refusal_of(facts: ReservationFacts) -> Refusal | None:
     """The first rule that says no, or None: the reservation may be made."""
     for rule in RESERVATION_RULES:
-        if (refusal := rule(scene)) is not None:
+        if (refusal := rule(facts)) is not None:
             return refusal
     return None

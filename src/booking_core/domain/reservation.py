@@ -33,7 +33,7 @@ class SeatRequest:
 
 
 @frozen(kw_only=True)
-class ReservationScene:
+class ReservationFacts:
     """The facts of one reservation, all of them read after the locks were held (design, "Locks").
 
     Until the unit of work ends, nobody else can change them in a way that would make a granted reservation wrong.
@@ -56,7 +56,7 @@ class ReservationScene:
     """Those with a live claim that is committed and not overdue."""
     pending: int = 0
     """The customer's PENDING bookings whose deadline is ahead."""
-    earlier_answer: str | None = None
+    stored_response: str | None = None
     """The answer that was given under the same idempotency key; everything else is meaningless then."""
 
     @property

@@ -3,7 +3,7 @@
 """
 
 from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
-from booking_core.domain.reservation import ReservationScene, SeatRequest
+from booking_core.domain.reservation import ReservationFacts, SeatRequest
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import (
     ConnectionUse,
@@ -18,7 +18,7 @@ from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscripti
 from booking_core.ports.reads import (
     Backlogs,
     CancellationPreview,
-    EventMirror,
+    KnownEvent,
     Page,
     Paged,
     Queries,
@@ -31,11 +31,11 @@ from booking_core.ports.unit_of_work import (
     BookingRepository,
     Closure,
     EventRepository,
+    ExpiryResult,
     IdempotencyKeys,
     Inbox,
     LockedBooking,
     LockedSeats,
-    Sweep,
 )
 
 __all__ = [
@@ -52,14 +52,15 @@ __all__ = [
     "DomainEvent",
     "EventBus",
     "EventCancelled",
-    "EventMirror",
     "EventRepository",
     "EventSelection",
+    "ExpiryResult",
     "Finding",
     "Grade",
     "HasBreaker",
     "IdempotencyKeys",
     "Inbox",
+    "KnownEvent",
     "LendsConnections",
     "LockedBooking",
     "LockedSeats",
@@ -69,14 +70,13 @@ __all__ = [
     "Page",
     "Paged",
     "Queries",
-    "ReservationScene",
+    "ReservationFacts",
     "SeatOnMap",
     "SeatRequest",
     "Snapshot",
     "Statistics",
     "Store",
     "Subscription",
-    "Sweep",
     "UnitOfWork",
     "Workload",
 ]

@@ -55,7 +55,7 @@ class Snapshot:
 
 
 @frozen(kw_only=True)
-class EventMirror:
+class KnownEvent:
     """An event as our database knows it, and how fresh that is.
 
     `age_seconds` is None for events that do not age (loaded from a file). `complete`: all its seats are known.
@@ -138,18 +138,18 @@ class Queries(Protocol):
         """Everything that happened to it, in order; empty if there is no such booking."""
         ...
 
-    def have_answers(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
+    def stored_responses(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
         """For each key, in their order, whether an answer is kept under it, to whatever request (fingerprint).
 
         May say so, too, of an answer that has outlived its time.
         """
         ...
 
-    def event(self, event_id: UUID) -> EventMirror | None:
+    def event(self, event_id: UUID) -> KnownEvent | None:
         """One known event."""
         ...
 
-    def events(self, page: Page) -> Paged[EventMirror]:
+    def events(self, page: Page) -> Paged[KnownEvent]:
         """Known events, by start and then id."""
         ...
 

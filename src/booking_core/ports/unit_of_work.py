@@ -9,7 +9,7 @@ from attrs import frozen
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.events import EventCancelled
-from booking_core.domain.reservation import IdempotencyKey, ReservationScene, SeatRequest
+from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
 from booking_core.domain.values import Seat, TicketedEvent
 
 
@@ -25,7 +25,7 @@ class LockedBooking:
 
 
 @frozen(kw_only=True)
-class LockedSeats(ReservationScene):
+class LockedSeats(ReservationFacts):
     """The facts of a reservation, and the overdue bookings that still hold wanted seats, locked.
 
     These are to be settled before the seats are claimed.
@@ -35,7 +35,7 @@ class LockedSeats(ReservationScene):
 
 
 @frozen(kw_only=True)
-class Sweep:
+class ExpiryResult:
     """What one pass of expiry ended."""
 
     expired: int
@@ -105,7 +105,7 @@ class BookingRepository(Protocol):
         """
         ...
 
-    def expire_overdue(self, limit: int) -> Sweep:
+    def expire_overdue(self, limit: int) -> ExpiryResult:
         """End up to `limit` overdue holds, in sets, with the same result as `Booking.expire` for each (US-04).
 
         Bookings that others have locked are left for the next pass; nobody waits. Zero means none is left or free.
@@ -123,7 +123,9 @@ class EventRepository(Protocol):
         """
         ...
 
-    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+    def put_if_unchanged(
+        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+    ) -> bool:
         """`put`, if the event still has the currency and the status of `before`; None: if it is still unknown.
 
         Else nothing is written, and False. Waits (bounded) for whoever is putting the event at the same moment.
@@ -158,7 +160,7 @@ class EventRepository(Protocol):
         """
         ...
 
-    def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
+    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
         """Wait (bounded) until nobody holds the next `limit` seats after that id; returns the last id, None at the end.
 
         Once a closure is committed and every seat was drained, each reservation in flight has ended or will see it.

@@ -11,9 +11,9 @@ from werkzeug.routing import MapAdapter
 from booking_api.auth.flask import install
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.finishing import Finisher
-from booking_api.gateway_responses import EarlyAnswers
-from booking_api.http.access_log import Accounting
-from booking_api.http.api_request import Exchange, current_exchange
+from booking_api.gateway_responses import GatewayResponses
+from booking_api.http.access_log import AccessLog
+from booking_api.http.api_request import ApiRequest, current_api_request
 from booking_api.http.cors import Cors
 from booking_api.http.errors import answer_errors, answer_http_error
 from booking_api.http.initial_series import routes_of
@@ -26,7 +26,7 @@ from booking_api.routes.events import add_event_routes
 from booking_api.routes.health import add_health_routes
 from booking_api.routes.tickets import add_ticket_routes
 from booking_api.service import Service
-from booking_telemetry.pool_metrics import Watched
+from booking_telemetry.pool_metrics import PoolMetrics
 from booking_telemetry.spans import tracer_provider
 
 
@@ -46,8 +46,8 @@ class BookingApi(Flask):
     `early` are the answers to requests that do not get as far as this.
     """
 
-    early: EarlyAnswers
-    request_class = Exchange
+    early: GatewayResponses
+    request_class = ApiRequest
     session_interface = _NoSessions()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
@@ -84,15 +84,15 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_description_routes(app)
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
-    accounting = Accounting(_metrics_of(service, app), service.pseudonym_key)
-    app.early = EarlyAnswers(cors, accounting, verifier, service.store)
+    accounting = AccessLog(_metrics_of(service, app), service.pseudonym_key)
+    app.early = GatewayResponses(cors, accounting, verifier, service.store)
     app.after_request(Finisher(cors, accounting).finish)
     trace_requests(app, tracer_provider())
     return app
 
 
 def _metrics_of(service: Service, app: Flask) -> HttpMetrics:
-    watched = Watched(service.store, service.mirror.catalog, service.registry)
+    watched = PoolMetrics(service.store, service.catalog_cache.catalog, service.registry)
     metrics = HttpMetrics(service.registry, watched.look_if_due)
     metrics.begin(routes_of(app))
     # Now already: where several processes serve, this one's connections count before its first request too.
@@ -105,4 +105,4 @@ def _answer_preflights(app: Flask, cors: Cors) -> None:
 
     @app.errorhandler(MethodNotAllowed)
     def preflight_or_refusal(error: MethodNotAllowed) -> Response:
-        return cors.preflight(current_exchange(), error.valid_methods or ()) or answer_http_error(error)
+        return cors.preflight(current_api_request(), error.valid_methods or ()) or answer_http_error(error)

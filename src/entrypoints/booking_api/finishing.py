@@ -5,8 +5,8 @@ from typing import Final
 
 from flask import Response
 
-from booking_api.http.access_log import Accounting, Answered
-from booking_api.http.api_request import current_exchange
+from booking_api.http.access_log import AccessLog, ResponseRecord
+from booking_api.http.api_request import current_api_request
 from booking_api.http.correlation import HEADER
 from booking_api.http.cors import Cors
 from booking_api.routes.bookings import CREATE
@@ -20,13 +20,13 @@ _KEPT: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cac
 class Finisher:
     """Called once for every answer."""
 
-    def __init__(self, cors: Cors, accounting: Accounting) -> None:
+    def __init__(self, cors: Cors, accounting: AccessLog) -> None:
         self._cors = cors
         self._accounting = accounting
 
     def finish(self, answer: Response) -> Response:
         """The same answer with its headers, counted and logged."""
-        exchange = current_exchange()
+        exchange = current_api_request()
         headers = answer.headers
         headers.add(HEADER, exchange.correlation_id)
         for name, text in _KEPT if exchange.may_be_kept else SAME_FOR_ALL:
@@ -34,7 +34,7 @@ class Finisher:
         self._cors.mark(exchange, answer)
         reservation = exchange.error_code or ("REPLAYED" if exchange.replayed else "CREATED")
         self._accounting.note(
-            Answered(
+            ResponseRecord(
                 method=exchange.method,
                 route=exchange.route,
                 status=answer.status_code,

@@ -10,7 +10,7 @@ from attrs import frozen
 from booking_api.auth.keys import KeysUnavailable
 from booking_api.auth.verifier import Identity, TokenRefused, TokenVerifier
 from booking_api.finishing import SAME_FOR_ALL
-from booking_api.http.access_log import Accounting, Answered
+from booking_api.http.access_log import AccessLog, ResponseRecord
 from booking_api.http.bodies import create_booking_from
 from booking_api.http.correlation import HEADER, correlation_in
 from booking_api.http.cors import Cors
@@ -22,7 +22,7 @@ from booking_api.routes.bookings import BOOKINGS, RESERVING
 from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store
 
-EarlyAnswer = tuple[int, list[tuple[str, str]], bytes]
+GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
 
 _BUSY: Final = failed(ServiceBusy.code, ServiceBusy.message)
 _LATE: Final = failed("VALIDATION_FAILED", "The body did not arrive in time")
@@ -30,7 +30,7 @@ _BROKEN: Final = failed("INTERNAL_ERROR", "Something went wrong; the correlation
 
 
 @frozen
-class EarlyRequest:
+class GatewayRequest:
     """A request as it arrived, at `arrived` on `time.perf_counter`. The names of `headers` are in lower case."""
 
     method: str
@@ -42,7 +42,7 @@ class EarlyRequest:
 class Told:
     """A reservation (its route's own method and path) some of whose seats are `taken`."""
 
-    request: EarlyRequest
+    request: GatewayRequest
     body: bytes
     taken: frozenset[UUID]
 
@@ -53,28 +53,28 @@ class _Wanted:
     key: IdempotencyKey | None
 
 
-class EarlyAnswers:
+class GatewayResponses:
     """Status, headers and body of each, as a route would give them, and counted like any other.
 
     None of them waits, unless it says so.
     """
 
-    def __init__(self, cors: Cors, accounting: Accounting, verifier: TokenVerifier, store: Store) -> None:
+    def __init__(self, cors: Cors, accounting: AccessLog, verifier: TokenVerifier, store: Store) -> None:
         self._cors, self._accounting, self._verifier, self._store = cors, accounting, verifier, store
 
-    def busy(self, request: EarlyRequest) -> EarlyAnswer:
+    def busy(self, request: GatewayRequest) -> GatewayResponse:
         """SERVICE_BUSY, with `Retry-After`. Not logged: there may be very many."""
         return self._answer("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(ServiceBusy.retry_after)))
 
-    def late_body(self, request: EarlyRequest) -> EarlyAnswer:
+    def late_body(self, request: GatewayRequest) -> GatewayResponse:
         """VALIDATION_FAILED: the body has not arrived. What comes of it later must not be taken for a request."""
         return self._answer("late_body", request, "VALIDATION_FAILED", _LATE, ("Connection", "close"))
 
-    def broken(self, request: EarlyRequest) -> EarlyAnswer:
+    def broken(self, request: GatewayRequest) -> GatewayResponse:
         """INTERNAL_ERROR: the application itself gave no answer."""
         return self._answer("broken", request, "INTERNAL_ERROR", _BROKEN)
 
-    def taken(self, request: EarlyRequest, body: bytes, taken: Collection[UUID]) -> EarlyAnswer | None:
+    def taken(self, request: GatewayRequest, body: bytes, taken: Collection[UUID]) -> GatewayResponse | None:
         """SEAT_ALREADY_RESERVED for a reservation (its route's own method and path), some of whose seats are `taken`.
 
         None if that takes a look (`taken_after_a_look`): the token was not verified before, it is not sure that the
@@ -88,7 +88,7 @@ class EarlyAnswers:
         """How it is with these seats now (see `Queries.seat_statuses`); waits for that. Raises ServiceBusy."""
         return self._store.queries.seat_statuses(event_id, seat_ids)
 
-    def taken_after_a_look(self, told: Sequence[Told]) -> list[EarlyAnswer | None]:
+    def taken_after_a_look(self, told: Sequence[Told]) -> list[GatewayResponse | None]:
         """As `taken` for several, whose tokens are verified and whose idempotency keys are looked up; waits for both.
 
         None for those whom the application should be asked for: the token or the request is not right, or an answer is
@@ -97,7 +97,7 @@ class EarlyAnswers:
         wanted = [self._wanted_by_anybody(each) for each in told]
         keys = [each.key for each in wanted if each is not None and each.key is not None]
         try:
-            kept = dict(zip(keys, self._store.queries.have_answers(keys) if keys else (), strict=True))
+            kept = dict(zip(keys, self._store.queries.stored_responses(keys) if keys else (), strict=True))
         except ServiceBusy:
             return [self.busy(each.request) for each in told]
         return [
@@ -114,7 +114,7 @@ class EarlyAnswers:
             return None
         return _wanted(told.request, told.body, identity)
 
-    def _refused(self, request: EarlyRequest, wanted: _Wanted, taken: Collection[UUID]) -> EarlyAnswer:
+    def _refused(self, request: GatewayRequest, wanted: _Wanted, taken: Collection[UUID]) -> GatewayResponse:
         refusal = SeatAlreadyReserved.of(set(taken).intersection(wanted.command.seat_ids))
         said = failed(refusal.code, str(refusal), refusal.details)
         return self._answer("taken", request, refusal.code, said, route=BOOKINGS, user_id=wanted.command.user_id)
@@ -122,15 +122,15 @@ class EarlyAnswers:
     def _answer(
         self,
         early: str,
-        request: EarlyRequest,
+        request: GatewayRequest,
         code: str,
         body: bytes,
         *more: tuple[str, str],
         route: str = "",
         user_id: str | None = None,
-    ) -> EarlyAnswer:
+    ) -> GatewayResponse:
         status, headers = STATUS[code], request.headers
-        answered = Answered(
+        answered = ResponseRecord(
             method=request.method,
             route=route,
             status=status,
@@ -153,7 +153,7 @@ class EarlyAnswers:
         return status, said, body
 
 
-def _wanted(request: EarlyRequest, body: bytes, identity: Identity) -> _Wanted | None:
+def _wanted(request: GatewayRequest, body: bytes, identity: Identity) -> _Wanted | None:
     headers = request.headers
     try:
         read = create_booking_from(headers.get("content-type"), body)

@@ -7,7 +7,7 @@ from functools import partial
 from attrs import field, frozen
 from prometheus_client import CollectorRegistry
 
-from booking_core import CatalogMirror, Terms
+from booking_core import CatalogCache, Terms
 from booking_core.ports import Store
 
 
@@ -25,7 +25,7 @@ class Service:
     """
 
     store: Store
-    mirror: CatalogMirror
+    catalog_cache: CatalogCache
     terms: Terms = field(factory=Terms)
     cors_origins: tuple[str, ...] = ()
     metrics: Callable[[], bytes] | None = None

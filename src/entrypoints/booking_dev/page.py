@@ -29,7 +29,7 @@ _PRELOADS: Final = "<!-- PRELOADS -->"
 
 def add_page(app: Flask) -> None:
     """`/`, and what it is made of under `/dev/seat-map/`. Files are read when asked for: a change shows on reload."""
-    assets = {each.name: each for each in files("booking_service").joinpath("seat_map").iterdir() if _type(each)}
+    assets = {each.name: each for each in files("booking_dev").joinpath("seat_map").iterdir() if _type(each)}
 
     def page() -> Response:
         return _answer(assets[PAGE], _with_preloads(assets[PAGE].read_text("utf-8"), sorted(assets)))

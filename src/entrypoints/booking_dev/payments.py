@@ -20,7 +20,7 @@ from booking_core.domain.errors import BookingNotFound
 from booking_core.domain.events import VERSION, RefundRequested, rfc3339
 from booking_core.ports.event_bus import EventBus, Message, Subscription
 from booking_core.ports.store import Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 
 _GROUP: Final = "dev-payment-service"
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -83,7 +83,7 @@ class RefundSimulator:
         self._subscription: Subscription | None = None
         self._owed: deque[tuple[float, Message]] = deque()
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Answer what is due, then look for more for a moment; always True."""
         if self._subscription is None:
             self._subscription = self._bus.subscribe(self._events_topic, _GROUP)

@@ -8,7 +8,7 @@ import msgspec
 from attrs import frozen
 from flask import Flask, Response
 
-from booking_api.http.api_request import Exchange, current_exchange
+from booking_api.http.api_request import ApiRequest, current_api_request
 from booking_api.http.bodies import all_faults
 from booking_api.http.envelope import success
 from booking_api.http.limits import body_of
@@ -62,7 +62,7 @@ class _DevRoutes:
 
     def pay(self) -> Response:
         """202: what was said of the payment is on its way. BookingNotFound."""
-        exchange = current_exchange()
+        exchange = current_api_request()
         body = _read(exchange, PaymentBody)
         exchange.booking_id = body.booking_id
         payment = SimulatedPayment(
@@ -78,7 +78,7 @@ class _DevRoutes:
 
     def sign(self) -> Response:
         """200 with a token, good for a day."""
-        body = _read(current_exchange(), TokenBody)
+        body = _read(current_api_request(), TokenBody)
         try:
             token = self.tokens.sign(body.user, ADMIN_PERMISSIONS if body.admin else ())
         except ValueError:
@@ -103,7 +103,7 @@ class _DevRoutes:
         )
 
 
-def _read(exchange: Exchange, kind: type[T]) -> T:
+def _read(exchange: ApiRequest, kind: type[T]) -> T:
     """The body, whatever type it says it has: this is typed by hand. Raises InvalidRequest."""
     raw = body_of(exchange)
     try:

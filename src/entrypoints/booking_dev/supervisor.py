@@ -29,8 +29,8 @@ from booking_service.composition import Composition
 from booking_service.settings import Settings
 from booking_service.settings_table import Need
 from booking_telemetry import logs
-from booking_workers.event_cancellation import Closer
-from booking_workers.expiry import Sweeper
+from booking_workers.event_cancellation import CancellationJob
+from booking_workers.expiry import ExpiryJob
 from booking_workers.jobs import Job, run_together
 from booking_workers.stopping import StopSignals
 
@@ -104,7 +104,7 @@ def _run(
         stack.enter_context(_working(_jobs(parts)))
         for_others = stack.enter_context(environment_file(data_dir, _found_by_others(options, postgres.url)))
         stack.enter_context(serving(app, listener, threads=_THREADS))
-        if signals.go_on():
+        if signals.should_continue():
             ready = Ready(
                 url=listener.url,
                 event_id=HALL_ID,
@@ -115,7 +115,7 @@ def _run(
             )
             announce(walk(ready))
         # Not one long wait: a signal that arrives just before it begins is seen by Python only when it ends.
-        while signals.go_on():
+        while signals.should_continue():
             time.sleep(_LOOKS_EVERY_SECONDS)
 
 
@@ -156,8 +156,8 @@ def _jobs(parts: Composition) -> Sequence[Job]:
     return [
         worker_jobs.relay(parts),
         worker_jobs.consumer(parts),
-        Sweeper(parts.store, every_seconds=_SWEEP_EVERY_SECONDS),
-        Closer(parts.store),
+        ExpiryJob(parts.store, every_seconds=_SWEEP_EVERY_SECONDS),
+        CancellationJob(parts.store),
         worker_jobs.pruner(parts),
         RefundSimulator(parts.event_bus, events_topic=settings.events_topic, payments_topic=settings.payments_topic),
     ]

@@ -107,12 +107,12 @@ def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent:
     _end_with(parent)
     try:
         from booking_api.app import create_app
-        from booking_server.gateway import Front
+        from booking_server.gateway import Gateway
 
         parts = compose(settings)
         service = parts.service(metrics=_metrics_of_all(), pseudonym_key=pseudonym_key)
         # A thread for each connection: with more of them, those that run only hand the interpreter to each other.
-        front = Front(create_app(service, parts.verifier), threads=settings.db_connections)
+        front = Gateway(create_app(service, parts.verifier), threads=settings.db_connections)
     except Exception as error:
         _log.error("serve.worker_cannot_start", error=f"{type(error).__name__}: {error}")
         sys.exit(1)

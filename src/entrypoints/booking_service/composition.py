@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
-from booking_core.application.catalog_cache import CatalogMirror
+from booking_core.application.catalog_cache import CatalogCache
 from booking_core.domain.values import Terms
 from booking_core.ports.catalog import Catalog
 from booking_core.ports.event_bus import EventBus
@@ -85,10 +85,10 @@ class Composition:
         return catalog
 
     @property
-    def mirror(self) -> CatalogMirror:
+    def catalog_cache(self) -> CatalogCache:
         """The database's copy of the Catalog; refreshed by one thread, behind the customers' backs."""
-        mirror: CatalogMirror = self._once("mirror", self._mirror)
-        return mirror
+        catalog_cache: CatalogCache = self._once("mirror", self._catalog_cache)
+        return catalog_cache
 
     @property
     def terms(self) -> Terms:
@@ -108,7 +108,7 @@ class Composition:
         key: dict[str, Any] = {} if pseudonym_key is None else {"pseudonym_key": pseudonym_key}
         return Service(
             store=self.store,
-            mirror=self.mirror,
+            catalog_cache=self.catalog_cache,
             terms=self.terms,
             cors_origins=self.settings.cors_origins or (),
             metrics=metrics,
@@ -147,11 +147,11 @@ class Composition:
         self._closing.callback(part.close)
         return part
 
-    def _mirror(self) -> CatalogMirror:
+    def _catalog_cache(self) -> CatalogCache:
         store, catalog = self.store, self.catalog
         later = Background("catalog-refresh")
         self._closing.callback(later.close)
-        return CatalogMirror(store=store, catalog=catalog, later=later)
+        return CatalogCache(store=store, catalog=catalog, later=later)
 
     def _verifier(self) -> "TokenVerifier":
         from booking_api.auth.jwks import RemoteKeys

@@ -4,9 +4,9 @@ from booking_service.composition import Composition
 from booking_workers.backlogs import BacklogWatch, BusWatch, RefundWatch
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
-from booking_workers.event_cancellation import Closer
-from booking_workers.expiry import Sweeper
-from booking_workers.jobs import Job, Timed
+from booking_workers.event_cancellation import CancellationJob
+from booking_workers.expiry import ExpiryJob
+from booking_workers.jobs import InstrumentedJob, Job
 from booking_workers.relay import Relay
 from booking_workers.replay_dead_letters import replay_group
 from booking_workers.retention import Pruner
@@ -51,10 +51,17 @@ def bus_watch(parts: Composition) -> BusWatch:
     )
 
 
-def all_jobs(parts: Composition) -> list[Timed]:
+def all_jobs(parts: Composition) -> list[InstrumentedJob]:
     """Everything that `worker` does; where somebody can ask for its figures, it also looks for them."""
     store = parts.store
-    jobs: list[Job] = [relay(parts), consumer(parts), Sweeper(store), Closer(store), pruner(parts), RefundWatch(store)]
+    jobs: list[Job] = [
+        relay(parts),
+        consumer(parts),
+        ExpiryJob(store),
+        CancellationJob(store),
+        pruner(parts),
+        RefundWatch(store),
+    ]
     if parts.settings.worker_port is not None:
         jobs += [BacklogWatch(store), bus_watch(parts)]
-    return [Timed(job) for job in jobs]
+    return [InstrumentedJob(job) for job in jobs]

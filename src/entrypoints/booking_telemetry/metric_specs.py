@@ -27,7 +27,7 @@ def _no_labels() -> Mapping[str, str]:
 
 
 @frozen
-class Figure:
+class MetricSpec:
     """`name` is whole, with its unit and `_total`; `labels` says of each what it tells; `of`: whose figure it is."""
 
     name: str
@@ -75,85 +75,91 @@ _TASK: Final = {"task": "relay, consumer, expire, closure, prune, refunds, backl
 _BOTH: Final = ("serve", "worker")
 _WORKER: Final = ("worker",)
 
-REQUESTS: Final = Figure(
+REQUESTS: Final = MetricSpec(
     "booking_http_requests_total", _C, "Requests answered",
     {"method": _METHOD, "route": _ROUTE, "status": "of HTTP", "code": "of the error; empty for a success"},
 )  # fmt: skip
-REQUEST_SECONDS: Final = Figure(
+REQUEST_SECONDS: Final = MetricSpec(
     "booking_http_request_duration_seconds", _H, "From a request's arrival with all of its body to its answer",
     {"method": _METHOD, "route": _ROUTE}, buckets=_SECONDS,
 )  # fmt: skip
-RESERVATIONS: Final = Figure(
+RESERVATIONS: Final = MetricSpec(
     "booking_reservations_total", _C, "Reservations asked for, except those turned away for want of time",
     {"outcome": "CREATED, REPLAYED (by idempotency key), or the code of the refusal"},
 )  # fmt: skip
-EARLY: Final = Figure(
+EARLY: Final = MetricSpec(
     "booking_front_answers_total", _C, "Requests answered before they reached the application",
     {"answer": "busy (turned away), taken (its seats were just found taken), late_body, broken"},
 )  # fmt: skip
-FRONT_WAITS: Final = Figure(
+FRONT_WAITS: Final = MetricSpec(
     "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",
     buckets=_WAITS,
 )  # fmt: skip
-CONNECTIONS: Final = Figure(
+CONNECTIONS: Final = MetricSpec(
     "booking_db_connections", _G, "Database connections that may be open at most, over all processes", of=_BOTH
 )
-CONNECTION_SECONDS: Final = Figure(
+CONNECTION_SECONDS: Final = MetricSpec(
     "booking_db_connection_use_seconds_total", _C, "Time in which connections were in use, all added up", of=_BOTH
 )
-CONNECTION_WAITS: Final = Figure(
+CONNECTION_WAITS: Final = MetricSpec(
     "booking_db_connection_waits_total", _C, "Waits of more than 1 ms for a connection to be free or opened", of=_BOTH
 )
-CONNECTION_WAIT_SECONDS: Final = Figure("booking_db_connection_wait_seconds_total", _C, "Time of these waits", of=_BOTH)
-CONNECTIONS_REFUSED: Final = Figure(
+CONNECTION_WAIT_SECONDS: Final = MetricSpec(
+    "booking_db_connection_wait_seconds_total", _C, "Time of these waits", of=_BOTH
+)
+CONNECTIONS_REFUSED: Final = MetricSpec(
     "booking_db_connections_refused_total", _C, "Waits that ended without a connection", of=_BOTH
 )
-BREAKER: Final = Figure(
+BREAKER: Final = MetricSpec(
     "booking_catalog_breaker_open", _G, "Processes whose circuit breaker keeps the Catalog cut off, half-open included"
 )
 
-PASSES: Final = Figure(
+PASSES: Final = MetricSpec(
     "booking_task_passes_total", _C, "Passes of each task", {**_TASK, "outcome": "done, failed"}, of=_WORKER
 )
-PASS_SECONDS: Final = Figure(
+PASS_SECONDS: Final = MetricSpec(
     "booking_task_pass_seconds_total", _C, "Time of these passes; the consumer's waiting for messages included",
     _TASK, of=_WORKER,
 )  # fmt: skip
-LAST_DONE: Final = Figure(
+LAST_DONE: Final = MetricSpec(
     "booking_task_last_done_timestamp_seconds", _G, "When a pass last ended well; none before the first", _TASK,
     of=_WORKER,
 )  # fmt: skip
-PUBLISHED: Final = Figure(
+PUBLISHED: Final = MetricSpec(
     "booking_events_published_total", _C, "Events published; what two workers sent both is counted twice", of=_WORKER
 )
-CONSUMED: Final = Figure(
+CONSUMED: Final = MetricSpec(
     "booking_messages_consumed_total", _C, "Messages of the Payment Service, by what became of them",
     {"outcome": "applied, unchanged, skipped (none of our business), dead"}, of=_WORKER,
 )  # fmt: skip
-EXPIRED: Final = Figure("booking_bookings_expired_total", _C, "Overdue holds ended by the sweep", of=_WORKER)
-RELEASED: Final = Figure("booking_seats_released_total", _C, "Seats of these holds", of=_WORKER)
+EXPIRED: Final = MetricSpec("booking_bookings_expired_total", _C, "Overdue holds ended by the sweep", of=_WORKER)
+RELEASED: Final = MetricSpec("booking_seats_released_total", _C, "Seats of these holds", of=_WORKER)
 
-HOLDS: Final = Figure("booking_holds", _G, "Bookings on hold, whose deadline is ahead", of=_WORKER)
-OVERDUE: Final = Figure("booking_holds_overdue", _G, "Holds past their deadline that no sweep has ended", of=_WORKER)
-OVERDUE_AGE: Final = Figure(
+HOLDS: Final = MetricSpec("booking_holds", _G, "Bookings on hold, whose deadline is ahead", of=_WORKER)
+OVERDUE: Final = MetricSpec(
+    "booking_holds_overdue", _G, "Holds past their deadline that no sweep has ended", of=_WORKER
+)
+OVERDUE_AGE: Final = MetricSpec(
     "booking_holds_overdue_oldest_seconds", _G, "How long the first of them is overdue", of=_WORKER
 )
-OUTBOX: Final = Figure("booking_outbox_events", _G, "Stored events that wait to be published", of=_WORKER)
-OUTBOX_AGE: Final = Figure("booking_outbox_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
-REFUNDS: Final = Figure(
+OUTBOX: Final = MetricSpec("booking_outbox_events", _G, "Stored events that wait to be published", of=_WORKER)
+OUTBOX_AGE: Final = MetricSpec("booking_outbox_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+REFUNDS: Final = MetricSpec(
     "booking_refunds_unanswered", _G, "Refunds asked for more than an hour ago, and not answered", of=_WORKER
 )
-REFUNDS_AGE: Final = Figure(
+REFUNDS_AGE: Final = MetricSpec(
     "booking_refunds_unanswered_oldest_seconds", _G, "Age of the oldest without an answer, however young", of=_WORKER
 )
-CLOSURES: Final = Figure(
+CLOSURES: Final = MetricSpec(
     "booking_closures_open", _G, "Cancelled events whose bookings may not all have ended", of=_WORKER
 )
-CLOSURES_AGE: Final = Figure("booking_closures_open_oldest_seconds", _G, "How long the oldest is open", of=_WORKER)
-LETTERS: Final = Figure("booking_dead_letters", _G, "Dead letters that no replay has taken", of=_WORKER)
-LETTERS_AGE: Final = Figure("booking_dead_letters_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
-LAG: Final = Figure("booking_consumer_lag_messages", _G, "Messages of the Payment Service that wait for us", of=_WORKER)
-LAG_AGE: Final = Figure("booking_consumer_lag_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+CLOSURES_AGE: Final = MetricSpec("booking_closures_open_oldest_seconds", _G, "How long the oldest is open", of=_WORKER)
+LETTERS: Final = MetricSpec("booking_dead_letters", _G, "Dead letters that no replay has taken", of=_WORKER)
+LETTERS_AGE: Final = MetricSpec("booking_dead_letters_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+LAG: Final = MetricSpec(
+    "booking_consumer_lag_messages", _G, "Messages of the Payment Service that wait for us", of=_WORKER
+)
+LAG_AGE: Final = MetricSpec("booking_consumer_lag_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
 
-FIGURES: Final = tuple(each for each in list(globals().values()) if isinstance(each, Figure))
+FIGURES: Final = tuple(each for each in list(globals().values()) if isinstance(each, MetricSpec))
 """All of them, in the order above."""

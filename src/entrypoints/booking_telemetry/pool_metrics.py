@@ -38,7 +38,7 @@ def _breaker_of(catalog: object) -> HasBreaker | None:
     return catalog if isinstance(catalog, HasBreaker) else None
 
 
-class Watched(Collector):
+class PoolMetrics(Collector):
     """Carries over what store and catalog say into figures in `registry`. Safe to use from many threads.
 
     A part that says nothing of itself has no figures.

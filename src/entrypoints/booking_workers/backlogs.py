@@ -9,7 +9,7 @@ from attrs import frozen
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.reads import Backlogs
 from booking_core.ports.store import Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 
 STORE_EVERY_SECONDS: Final = 15.0
 BUS_EVERY_SECONDS: Final = 30.0
@@ -25,7 +25,7 @@ class BacklogWatch:
         self.seen: Backlogs | None = None
         self._store = store
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One look. Raises ServiceBusy."""
         self.seen = self._store.queries.backlogs()
         return False
@@ -66,10 +66,10 @@ class BusWatch:
         self._store, self._bus = store, bus
         self._payments_of, self._letters_of = payments, letters
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One look at each. Raises BusUnavailable, and ServiceBusy: the database's clock tells how old they are."""
         self.payments = self._waiting(*self._payments_of)
-        if go_on():
+        if should_continue():
             self.letters = self._waiting(*self._letters_of)
         return False
 
@@ -101,7 +101,7 @@ class RefundWatch:
         self.unanswered = 0
         self._store = store
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One look; a warning if there are any. Raises ServiceBusy."""
         statistics = self._store.queries.statistics()
         self.unanswered = statistics.unanswered_refunds

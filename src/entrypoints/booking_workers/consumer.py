@@ -11,7 +11,7 @@ from booking_core.domain.values import Terms
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
 from booking_workers.dead_letters import DeadLetters
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 from booking_workers.message_handler import Handler, Outcome, Verdict, reason_of
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Consumer:
         self._subscription: Subscription | None = None
         self._tries: Counter[tuple[str, int, int]] = Counter()
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One batch, or half a second without one; always True. Raises ServiceBusy and BusUnavailable."""
         if self._subscription is None:
             self._subscription = self._bus.subscribe(self._topic, self._group)

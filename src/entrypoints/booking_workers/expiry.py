@@ -6,12 +6,12 @@ import structlog
 
 from booking_core.application import expire
 from booking_core.ports.store import Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 
 _log = structlog.get_logger(__name__)
 
 
-class Sweeper:
+class ExpiryJob:
     """Ends overdue holds, all that are free in one pass. `expired` and `seats_released` count since the start.
 
     From the beginning of one pass to that of the next are `every_seconds`, or as long as the pass takes.
@@ -24,10 +24,10 @@ class Sweeper:
         self.expired = self.seats_released = 0
         self._store, self._every_seconds = store, every_seconds
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One pass; never more at once, for what is locked now is the next pass's. Raises ServiceBusy."""
         began = monotonic()
-        swept = expire(store=self._store, go_on=go_on)
+        swept = expire(store=self._store, should_continue=should_continue)
         self.expired += swept.expired
         self.seats_released += swept.seats_released
         if swept.expired:

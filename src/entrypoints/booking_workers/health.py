@@ -39,9 +39,9 @@ class PortTaken(Exception):
 
 @define(eq=False)
 class WorkerHealth:
-    """The three answers. `go_on` is False once the worker was told to stop: then its jobs may end."""
+    """The three answers. `should_continue` is False once the worker was told to stop: then its jobs may end."""
 
-    go_on: Callable[[], bool]
+    should_continue: Callable[[], bool]
     readiness: Readiness
     figures: Callable[[], bytes]
     _threads: Sequence[threading.Thread] = field(factory=tuple, init=False)
@@ -63,9 +63,9 @@ class WorkerHealth:
         return _refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here")
 
     def _alive(self) -> Reply:
-        # Looked at before `go_on`: so a job that ended because of the stop is never taken for a dead one.
+        # Looked at before `should_continue`: so a job that ended because of the stop is never taken for a dead one.
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
-        if dead and self.go_on():
+        if dead and self.should_continue():
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "INTERNAL_ERROR", f"Ended unasked: {', '.join(dead)}")
         return _json(HTTPStatus.OK, {"success": True, "data": {"status": "ALIVE"}})
 
@@ -80,9 +80,11 @@ class WorkerHealth:
 
 
 @contextmanager
-def answering(port: int, jobs: Sequence[Job], store: Store, go_on: Callable[[], bool]) -> Iterator[WorkerHealth]:
+def answering(
+    port: int, jobs: Sequence[Job], store: Store, should_continue: Callable[[], bool]
+) -> Iterator[WorkerHealth]:
     """Answer on that port until the end of the block. Raises PortTaken."""
-    health = WorkerHealth(go_on, Readiness(store), figures_of(jobs, store))
+    health = WorkerHealth(should_continue, Readiness(store), figures_of(jobs, store))
     try:
         server = _Server((_EVERYWHERE, port), _handler(health))
     except OSError as error:

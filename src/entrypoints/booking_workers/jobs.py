@@ -19,7 +19,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 _BUG_PAUSE_SECONDS: Final = 5.0
 _STILL_DOWN_EVERY_SECONDS: Final = 60.0
 
-GoOn = Callable[[], bool]
+ShouldContinue = Callable[[], bool]
 
 
 def always() -> bool:
@@ -38,11 +38,11 @@ class Job(Protocol):
     @property
     def idle_seconds(self) -> float: ...
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One pass; True if there may be more to do at once.
 
-        `go_on` is asked between two units of work: after a False the pass ends early, with nothing half done. Raises
-        Failure when something it needs is busy or down: nothing is lost, and the next pass does it.
+        `should_continue` is asked between two units of work: after a False the pass ends early, with nothing half done.
+        Raises Failure when something it needs is busy or down: nothing is lost, and the next pass does it.
         """
         ...
 
@@ -136,7 +136,7 @@ class _Trouble:
         self._passes = 0
 
 
-class Timed:
+class InstrumentedJob:
     """The job itself to whoever runs it, and its figures to whoever watches. Used by one thread, read by any.
 
     `done` and `failed` count passes; `seconds` is the time of all of them; `last_done` is when (in seconds since 1970)
@@ -156,11 +156,11 @@ class Timed:
     def idle_seconds(self) -> float:
         return self.job.idle_seconds
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """A pass of the job. Raises what it raises."""
         began = time.monotonic()
         try:
-            more = self.job.run_once(go_on)
+            more = self.job.run_once(should_continue)
         except BaseException:
             self.failed += 1
             raise

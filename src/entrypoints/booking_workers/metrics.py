@@ -12,8 +12,8 @@ from booking_telemetry import metric_specs
 from booking_telemetry.pool_metrics import families_of, lender_in
 from booking_workers.backlogs import BacklogWatch, BusWatch
 from booking_workers.consumer import Consumer
-from booking_workers.expiry import Sweeper
-from booking_workers.jobs import Job, Timed
+from booking_workers.expiry import ExpiryJob
+from booking_workers.jobs import InstrumentedJob, Job
 from booking_workers.relay import Relay
 
 # Shown from the start, at 0: a rate needs a first value to grow from.
@@ -24,8 +24,8 @@ def figures_of(jobs: Sequence[Job], store: Store | None = None) -> Callable[[], 
     """A function that writes the figures as they are when it is called, asking nobody. From any thread.
 
     A job that is not there has no figures, and neither has what was not looked at yet. Those of passes are there for
-    jobs that are `Timed`; those of connections for a store that lends them. Beside them are the usual ones of the
-    process, of Python and of its garbage collection.
+    jobs that are `InstrumentedJob`; those of connections for a store that lends them. Beside them are the usual ones of
+    the process, of Python and of its garbage collection.
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -39,8 +39,8 @@ class _Figures(Collector):
     """Reads the jobs' own counts, so that they need not know who watches them."""
 
     def __init__(self, jobs: Sequence[Job], store: Store | None) -> None:
-        self._timed = [job for job in jobs if isinstance(job, Timed)]
-        self._jobs = [job.job if isinstance(job, Timed) else job for job in jobs]
+        self._timed = [job for job in jobs if isinstance(job, InstrumentedJob)]
+        self._jobs = [job.job if isinstance(job, InstrumentedJob) else job for job in jobs]
         self._lender = lender_in(store)
 
     def collect(self) -> Iterable[Metric]:
@@ -53,7 +53,7 @@ class _Figures(Collector):
                 yield metric_specs.PUBLISHED.family(((), job.published))
             elif isinstance(job, Consumer):
                 yield metric_specs.CONSUMED.family(*(((outcome,), job.counts[outcome]) for outcome in _OUTCOMES))
-            elif isinstance(job, Sweeper):
+            elif isinstance(job, ExpiryJob):
                 yield metric_specs.EXPIRED.family(((), job.expired))
                 yield metric_specs.RELEASED.family(((), job.seats_released))
             elif isinstance(job, BacklogWatch) and job.seen is not None:
@@ -62,7 +62,7 @@ class _Figures(Collector):
                 yield from _of_bus(job)
 
 
-def _of_passes(timed: Sequence[Timed]) -> Iterable[Metric]:
+def _of_passes(timed: Sequence[InstrumentedJob]) -> Iterable[Metric]:
     yield metric_specs.PASSES.family(
         *(((each.name, "done"), each.done) for each in timed), *(((each.name, "failed"), each.failed) for each in timed)
     )

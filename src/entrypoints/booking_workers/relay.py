@@ -10,7 +10,7 @@ import structlog
 from booking_core.domain.events import VERSION
 from booking_core.ports.event_bus import EventBus, Message
 from booking_core.ports.store import OutboxRecord, Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Relay:
         self._store, self._bus, self._topic = store, bus, topic
         self._publishing = publishing
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """One batch; True if there may be more for us. Raises BusUnavailable and ServiceBusy: nothing is lost."""
         self.idle_seconds = self._usual_idle_seconds
         records = self._store.outbox.unpublished(BATCH)

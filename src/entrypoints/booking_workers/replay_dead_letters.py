@@ -11,7 +11,7 @@ from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavail
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
 from booking_workers.dead_letters import DeadLetters
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 from booking_workers.message_handler import Handler, Outcome, Verdict, reason_of, understood
 
 _log = structlog.get_logger(__name__)
@@ -69,8 +69,11 @@ class LetterReplay:
         """The replay that changes things."""
         return cls(bus, topic=topic, group=group, handle=handler.handle, dead_letters=DeadLetters(bus, topic))
 
-    def run(self, progress: Callable[[int, int], None] = lambda done, of: None, go_on: GoOn = always) -> bool:
-        """Handle all that waits now; False if `go_on` ended it early. `progress` is told how many of how many.
+    def run(
+        self, progress: Callable[[int, int], None] = lambda done, of: None, should_continue: ShouldContinue = always
+    ) -> bool:
+        """Handle all that waits now; False if `should_continue` ended it early. `progress` is given how many of how
+        many.
 
         Raises ServiceBusy and BusUnavailable (run it again: it goes on where it was), and ReplayStalled.
         """
@@ -82,13 +85,13 @@ class LetterReplay:
             return True
         subscription = self._bus.subscribe(self._topic, self._group)
         try:
-            return self._empty(subscription, lambda: progress(self.counts.total(), total), go_on)
+            return self._empty(subscription, lambda: progress(self.counts.total(), total), should_continue)
         finally:
             subscription.close()
 
-    def _empty(self, subscription: Subscription, progress: Callable[[], None], go_on: GoOn) -> bool:
+    def _empty(self, subscription: Subscription, progress: Callable[[], None], should_continue: ShouldContinue) -> bool:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
-        while go_on():
+        while should_continue():
             deliveries = subscription.poll(POLL_SECONDS)
             fresh = [delivery for delivery in deliveries if self._is_fresh(delivery)]
             if fresh:

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.store import EventSelection, OutboxRecord, Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 from booking_workers.relay import message_of
 
 _log = structlog.get_logger(__name__)
@@ -22,18 +22,18 @@ def replay_events(
     store: Store,
     publish_to: tuple[EventBus, str] | None,
     progress: Callable[[int], None] = lambda _: None,
-    go_on: GoOn = always,
+    should_continue: ShouldContinue = always,
 ) -> int:
     """Publish the selected events again to a topic of the bus; how many. Without `publish_to` they are only counted.
 
     Only events that were published before are replayed, and only those recorded before the replay began: what waits is
     the relay's, and saying it out of turn could break the order of its booking. Nothing is marked, so a replay can be
-    run again; `go_on` is asked between two pages. Raises BusUnavailable and ServiceBusy: then a part is published.
+    run again; `should_continue` is asked between two pages. Raises BusUnavailable and ServiceBusy: a part is published.
     """
     if selection.until is None:
         selection = evolve(selection, until=store.queries.now())
     published, last = 0, None
-    while go_on() and (page := store.outbox.stored(selection, last, PAGE)):
+    while should_continue() and (page := store.outbox.stored(selection, last, PAGE)):
         _publish(page, publish_to)
         published, last = published + len(page), page[-1]
         progress(published)

@@ -5,7 +5,7 @@ from typing import Final
 import structlog
 
 from booking_core.ports.store import Store
-from booking_workers.jobs import GoOn, always
+from booking_workers.jobs import ShouldContinue, always
 
 _log = structlog.get_logger(__name__)
 
@@ -25,11 +25,11 @@ class Pruner:
         self._store = store
         self._idempotency_hours, self._retention_days = idempotency_hours, retention_days
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """At most 20 chunks of 1000 rows of each kind, the rest the next time. Raises ServiceBusy."""
         rows = events = 0
         for _ in range(_CHUNKS):
-            if not go_on():
+            if not should_continue():
                 break
             removed = self._store.prune(
                 idempotency_hours=self._idempotency_hours, retention_days=self._retention_days, limit=_ROWS

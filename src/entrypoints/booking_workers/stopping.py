@@ -24,7 +24,7 @@ class StopSignals:
         self._arrived: SimpleQueue[None] = SimpleQueue()
         self._previous: dict[int, Any] = {}
 
-    def go_on(self) -> bool:
+    def should_continue(self) -> bool:
         """False from the first signal on."""
         return not self.requested
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from tests.integration.dev.running import Dev
 
-SEAT_MAP = Path(str(files("booking_service").joinpath("seat_map")))
+SEAT_MAP = Path(str(files("booking_dev").joinpath("seat_map")))
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 

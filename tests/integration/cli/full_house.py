@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from attrs import define, field
 
-from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.contracts.store.payments import paying
 from booking_core.domain.booking import Booking
 from tests.integration.postgres.stage import Stage, open_store
@@ -44,30 +44,30 @@ class FullHouse:
         store.migrate()
         store.close()
         with Stage.at(url, seats=live + 2 * _ENDED) as stage:
-            house, scenery = cls(stage.scenery.event.event_id), stage.scenery
+            house, fixture = cls(stage.fixture.event.event_id), stage.fixture
             for place in range(live):
-                house._fill_live(scenery, scenery.reserve(place, user=f"user-{place}"), place % 4)
+                house._fill_live(fixture, fixture.reserve(place, user=f"user-{place}"), place % 4)
             for place in range(live, live + _ENDED):
-                given_back = scenery.reserve(place, user=f"user-{place}")
-                house.others[scenery.cancel(given_back).booking_id] = "USER_CANCELLED"
-                overdue = scenery.reserve(place + _ENDED, user=f"user-{place}", window=0.001)
+                given_back = fixture.reserve(place, user=f"user-{place}")
+                house.others[fixture.cancel(given_back).booking_id] = "USER_CANCELLED"
+                overdue = fixture.reserve(place + _ENDED, user=f"user-{place}", window=0.001)
                 house.others[overdue.booking_id] = "EXPIRED"
             return house
 
-    def _fill_live(self, scenery: Scenery, booking: Booking, state: int) -> None:
+    def _fill_live(self, fixture: StoreFixture, booking: Booking, state: int) -> None:
         self.live.add(booking.booking_id)
         if state == _PENDING:
             # Money that did not fit is asked back already, and must not be once more.
-            scenery.change(booking.booking_id, paying("pay-0", "1.00"))
+            fixture.change(booking.booking_id, paying("pay-0", "1.00"))
             self.refunds.add((booking.booking_id, "pay-0", "AMOUNT_MISMATCH"))
         if state == _PROCESSING:
-            scenery.start_payment(booking)
+            fixture.start_payment(booking)
         if state in (_CONFIRMED, _PAID_TWICE):
-            scenery.pay(booking)
+            fixture.pay(booking)
             self.refunds.add((booking.booking_id, "pay-1", "EVENT_CANCELLED"))
             self.taken += booking.total.amount
         if state == _PAID_TWICE:
-            scenery.pay(booking, "pay-2")
+            fixture.pay(booking, "pay-2")
             self.refunds.add((booking.booking_id, "pay-2", "DUPLICATE_PAYMENT"))
 
     def check_cancelled(self, door: psycopg.Connection[Any]) -> None:

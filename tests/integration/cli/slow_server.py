@@ -15,30 +15,30 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from prometheus_client import CollectorRegistry
 
-from booking_api.gateway_responses import EarlyAnswers
-from booking_api.http.access_log import Accounting
+from booking_api.gateway_responses import GatewayResponses
+from booking_api.http.access_log import AccessLog
 from booking_api.http.cors import Cors
 from booking_api.http.metrics import HttpMetrics
 from booking_server import graceful_server
-from booking_server.gateway import Front
+from booking_server.gateway import Gateway
 from booking_server.graceful_server import GracefulServer
 from booking_telemetry import logs
 
 
-def load(directory: Path) -> Front:
+def load(directory: Path) -> Gateway:
     if (directory / "broken").exists():
         sys.exit(3)
     (directory / "loading").touch()
     while (directory / "slow").exists():
         time.sleep(0.01)
 
-    return Front(Slow(directory), threads=4)
+    return Gateway(Slow(directory), threads=4)
 
 
 class Slow:
     def __init__(self, directory: Path) -> None:
         nobody: Any = None  # asks with a token
-        self.early = EarlyAnswers(Cors(()), Accounting(HttpMetrics(CollectorRegistry()), b"key"), nobody, nobody)
+        self.early = GatewayResponses(Cors(()), AccessLog(HttpMetrics(CollectorRegistry()), b"key"), nobody, nobody)
         self._directory = directory
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:

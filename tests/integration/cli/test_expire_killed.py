@@ -50,7 +50,7 @@ def overdue(postgres_url: str) -> Iterator[Holds]:
         store.close()
         with Stage.at(url, seats=HOLDS, connections=4) as stage, ThreadPoolExecutor(4) as threads:
             places = range(HOLDS)
-            made = threads.map(lambda place: stage.scenery.reserve(place, user=f"user-{place}", window=0.001), places)
+            made = threads.map(lambda place: stage.fixture.reserve(place, user=f"user-{place}", window=0.001), places)
             bookings = {each.booking_id for each in made}
         yield Holds(database_name(url), bookings)
 

@@ -21,7 +21,7 @@ from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports.store import Store
 from booking_memory.adapter import create_store
 from booking_service.catalog_file import LoadedEvent, load_event
-from booking_workers.expiry import Sweeper
+from booking_workers.expiry import ExpiryJob
 from booking_workers.health import answering
 from booking_workers.jobs import Job, always, run_together
 from tests.integration.cli.program import booking, free_port, running_booking, wait_until
@@ -125,12 +125,12 @@ def test_a_taken_port_is_one_line(database: str) -> None:
     assert refused.stderr == f"error: BOOKING_WORKER_PORT: cannot listen on 0.0.0.0:{port}: Address already in use\n"
 
 
-class Mortal(Sweeper):
+class Mortal(ExpiryJob):
     """Ends its thread, as no job should."""
 
     name = "mortal"
 
-    def run_once(self, go_on: object = always) -> bool:
+    def run_once(self, should_continue: object = always) -> bool:
         raise SystemExit
 
 
@@ -157,7 +157,7 @@ def health_while_running(jobs: list[Job], store: Store, *, goes_on: bool) -> tup
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # that is the point
 def test_a_job_that_has_died_is_no_health_unless_the_worker_stops() -> None:
     store = create_store({})
-    jobs: list[Job] = [Mortal(store), Sweeper(store)]
+    jobs: list[Job] = [Mortal(store), ExpiryJob(store)]
 
     status, body = health_while_running(jobs, store, goes_on=True)
 

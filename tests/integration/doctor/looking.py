@@ -5,10 +5,10 @@ from typing import Any
 from booking_core.ports import Finding, Grade
 from booking_service.composition import Composition
 from booking_service.doctor.examination import examine
-from booking_service.doctor.parts import Part
+from booking_service.doctor.parts import Component
 
 
-def look(part: Part, environ: dict[str, str], **how: Any) -> dict[str, Finding]:
+def look(part: Component, environ: dict[str, str], **how: Any) -> dict[str, Finding]:
     """What the doctor finds out of that part, by check; the settings are in order."""
     settings, *findings = examine(environ, Composition, only=[part], **how)
     assert settings.grade is Grade.OK, settings

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from booking_core import Booking, EarlierAnswer, Page, Refusal, Reserve, SeatMap, Status
+from booking_core import Booking, ReplayedResponse, Page, Refusal, Reserve, SeatMap, Status
 from booking_core import expire, get_booking, list_bookings, list_seats, reserve, start_payment
 from booking_core.ports import Delivery, EventBus, Message, OutboxRecord, Paged, Store, Sweep
 from booking_memory.store import MemoryStore

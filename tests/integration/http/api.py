@@ -18,7 +18,7 @@ from booking_api.auth.verifier import TokenVerifier
 from booking_api.service import Service
 from booking_core import (
     Booking,
-    CatalogMirror,
+    CatalogCache,
     ConfirmPayment,
     Money,
     Reserve,
@@ -74,7 +74,7 @@ class Api:
     def __attrs_post_init__(self) -> None:
         service = Service(
             store=self.store,
-            mirror=CatalogMirror(store=self.store, catalog=self.catalog),
+            catalog_cache=CatalogCache(store=self.store, catalog=self.catalog),
             terms=self.terms,
             cors_origins=self.cors_origins,
             metrics=self.metrics,

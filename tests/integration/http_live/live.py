@@ -129,10 +129,10 @@ class Live:
 
     def order(self, *places: int) -> dict[str, Any]:
         """The body that asks for the seats at these places."""
-        return {"eventId": str(self.stage.scenery.event.event_id), "seatIds": self.seats(*places)}
+        return {"eventId": str(self.stage.fixture.event.event_id), "seatIds": self.seats(*places)}
 
     def seats(self, *places: int) -> list[str]:
-        return [str(seat_id) for seat_id in self.stage.scenery.ids(*places)]
+        return [str(seat_id) for seat_id in self.stage.fixture.ids(*places)]
 
     def stop(self) -> None:
         """End it as an operator does."""

@@ -99,7 +99,7 @@ def test_a_stop_under_load_leaves_nobody_without_an_answer(own_live: Live) -> No
 def load(live: Live, customers: int) -> Iterator["Load"]:
     """So many reserve one seat after the other until the block ends."""
     running = Load(live)
-    with at_work(running.go_on, running.over, customers):
+    with at_work(running.should_continue, running.over, customers):
         yield running
 
 
@@ -115,7 +115,7 @@ class Load:
     kept: set[UUID] = field(factory=set)
     _places: Iterator[int] = field(factory=count)
 
-    def go_on(self) -> None:
+    def should_continue(self) -> None:
         customer: Customer | None = None
         while not self.over.wait(0.02):
             try:

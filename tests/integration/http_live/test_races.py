@@ -53,7 +53,7 @@ def counted_connections(live: Live) -> Iterator[list[int]]:
 def bookings_of(live: Live) -> int:
     """How many there are of the event in hand."""
     query = "SELECT count(*) FROM booking.bookings WHERE event_id = %s"
-    return int(live.stage.ask(query, [live.stage.scenery.event.event_id]))
+    return int(live.stage.ask(query, [live.stage.fixture.event.event_id]))
 
 
 def give_back(customer: Customer, made: Answer) -> None:

@@ -35,7 +35,7 @@ class Load:
     read: int = 0
     failed: list[str] = field(factory=list)
 
-    def go_on(self, token: str) -> None:
+    def should_continue(self, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}", "Connection": "close"}
         while not self.over.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.live.port, timeout=30)
@@ -59,7 +59,7 @@ def load(live: Live, callers: int) -> Iterator[Load]:
     ann = live.customer("ann")
     made = ann.call("POST", BOOKINGS, live.order(0)).data
     running = Load(live, f"{BOOKINGS}/{made['bookingId']}")
-    with at_work(partial(running.go_on, ann.token), running.over, callers):
+    with at_work(partial(running.should_continue, ann.token), running.over, callers):
         yield running
 
 
@@ -110,7 +110,7 @@ class Reservations:
     others: list[Answer] = field(factory=list)
     _places: Iterator[int] = field(factory=count)
 
-    def go_on(self) -> None:
+    def should_continue(self) -> None:
         customer = Customer("", self.live.port)
         while not self.over.is_set():
             place = next(self._places)
@@ -133,7 +133,7 @@ class Reservations:
 def test_of_those_on_kept_connections_nobody_is_lost_who_was_heard(own_live: Live) -> None:
     own_live.stage.set_up(seats=8000)
     running = Reservations(own_live)
-    with at_work(running.go_on, running.over, _CALLERS):
+    with at_work(running.should_continue, running.over, _CALLERS):
         for _ in range(2):
             replace_all(own_live, lambda: len(running.made))
 

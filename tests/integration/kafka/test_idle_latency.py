@@ -28,12 +28,12 @@ def reader(service: Service) -> Iterator[KafkaConsumer]:
 
 @pytest.mark.parametrize("bookings", [pytest.param(8, id="short"), pytest.param(50, id="long", marks=pytest.mark.soak)])
 def test_an_idle_worker_publishes_at_once(service: Service, reader: KafkaConsumer, bookings: int) -> None:
-    scenery = service.stage.set_up(seats=bookings + 1)
+    fixture = service.stage.set_up(seats=bookings + 1)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
 
     def seconds_until_it_is_there(place: int) -> float:
-        key = str(scenery.reserve(place, user=f"user-{place}").booking_id).encode()
+        key = str(fixture.reserve(place, user=f"user-{place}").booking_id).encode()
         committed, give_up_at = time.perf_counter(), time.monotonic() + 60
         while time.monotonic() < give_up_at:
             found = reader.poll(timeout_ms=500)

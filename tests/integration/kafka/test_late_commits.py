@@ -62,9 +62,9 @@ class Writer:
 
 @contextmanager
 def writing(stage: Stage, place: int) -> Iterator[Writer]:
-    [seat_id] = stage.scenery.ids(place)
+    [seat_id] = stage.fixture.ids(place)
     process = subprocess.Popen(
-        [sys.executable, str(_WRITER), stage.url, str(stage.scenery.event.event_id), str(seat_id), f"writer-{place}"],
+        [sys.executable, str(_WRITER), stage.url, str(stage.fixture.event.event_id), str(seat_id), f"writer-{place}"],
         env=environment(stage.url),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -84,10 +84,10 @@ def all_is_published(stage: Stage) -> bool:
 
 def live_on(stage: Stage, place: int) -> None:
     """Somebody else's booking, which is over before the frozen ones go on."""
-    booking = stage.scenery.reserve(place, user=f"somebody-{place}")
-    stage.scenery.pay(booking)
-    stage.scenery.pay(booking, "pay-2")
-    stage.scenery.cancel(booking)
+    booking = stage.fixture.reserve(place, user=f"somebody-{place}")
+    stage.fixture.pay(booking)
+    stage.fixture.pay(booking, "pay-2")
+    stage.fixture.cancel(booking)
 
 
 def test_processes_frozen_before_their_commits_are_not_skipped(service: Service) -> None:

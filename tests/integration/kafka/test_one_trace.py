@@ -66,8 +66,8 @@ def test_a_trace_goes_through_request_outbox_broker_and_payment(
         worker = running.enter_context(running_booking(stage.url, "worker", **service.settings(), **told))
         wait_for_line(worker, "worker.started")
         body = {
-            "eventId": str(stage.scenery.event.event_id),
-            "seatIds": [str(each) for each in stage.scenery.ids(0)],
+            "eventId": str(stage.fixture.event.event_id),
+            "seatIds": [str(each) for each in stage.fixture.ids(0)],
         }
         customer = live.customer("ann")
         booking = customer.call("POST", BOOKINGS, body, traceparent=CALLER, X_Correlation_Id="of-the-caller").data

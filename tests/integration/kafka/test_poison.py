@@ -74,7 +74,7 @@ def headers(letter: ConsumerRecord) -> dict[str, str]:
 
 
 def test_what_is_valid_is_applied_and_the_rest_is_kept(service: Service) -> None:
-    booking = service.stage.scenery.reserve(0)
+    booking = service.stage.fixture.reserve(0)
     poisoned = poisons(booking.booking_id)
     none_of_ours = word(envelope("invoice.sent", booking.booking_id) | {"version": "9"}, booking.booking_id)
     words = [each.word for each in poisoned] + [none_of_ours, said("payment.success", booking.booking_id)]

@@ -35,7 +35,7 @@ def a_busy_day(stage: Stage) -> Sequence[Word]:
     stage.set_up(seats=40)
     words: list[Word] = []
     for place in range(40):
-        booking = stage.scenery.reserve(place, user=f"user-{place}").booking_id
+        booking = stage.fixture.reserve(place, user=f"user-{place}").booking_id
         paid = said("payment.success", booking)
         stories = (
             [paid],

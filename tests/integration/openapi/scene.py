@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import frozen
 
-from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.domain.booking import Booking
 from tests.integration.postgres.stage import Stage
 
@@ -54,7 +54,7 @@ def set_scene(stage: Stage) -> Scene:
     )
 
 
-def _confirmed(event: Scenery, place: int, user: str) -> Booking:
+def _confirmed(event: StoreFixture, place: int, user: str) -> Booking:
     booking = event.reserve(place, user=user)
     event.pay(booking, payment_id=f"pay-{place}")
     return event.stored(booking)

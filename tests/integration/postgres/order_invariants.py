@@ -36,7 +36,7 @@ class Watch:
 
     def look(self) -> None:
         """Fail if anything is not as it must be."""
-        stored = [self.play.scenery.stored(booking) for booking in self.play.bookings]
+        stored = [self.play.fixture.stored(booking) for booking in self.play.bookings]
         records = list(self.play.harness.events())
         for booking in stored:
             said = [record for record in records if record.key == booking.booking_id]
@@ -45,7 +45,7 @@ class Watch:
             self._events_have_no_gaps(booking, said)
             self._no_money_is_lost(booking, said)
         self._a_seat_has_one_live_booking(stored)
-        of_event = [record for record in records if record.key == self.play.scenery.event.event_id]
+        of_event = [record for record in records if record.key == self.play.fixture.event.event_id]
         assert [record.sequence for record in of_event] in ([], [1]), "event.cancelled is said once"
 
     def _terminal_stays_terminal(self, stored: Booking) -> None:
@@ -109,7 +109,7 @@ class Watch:
         status = SeatStatus.AVAILABLE
         if live and not live[0].is_overdue(now):
             status = SeatStatus.SOLD if live[0].status is Status.CONFIRMED else SeatStatus.HELD
-        assert [self.play.scenery.seat_status(place) for place in range(SEATS)] == [status] * SEATS
+        assert [self.play.fixture.seat_status(place) for place in range(SEATS)] == [status] * SEATS
 
 
 def _deadline(booking: Booking) -> Any:

@@ -15,7 +15,7 @@ from attrs import asdict, define, field
 
 from booking_core.application import answer_refund, cancel_event, confirm_payment, expire, fail_payment, start_payment
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CORRELATION, Scenery
+from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import (
@@ -83,15 +83,15 @@ class Play:
 
     harness: StoreHarness
     days: float
-    scenery: Scenery = field(init=False)
+    fixture: StoreFixture = field(init=False)
     bookings: list[Booking] = field(factory=list, init=False)
     paid: dict[tuple[UUID, str], tuple[Decimal, str]] = field(factory=dict, init=False)
     told: list[Callable[[], bool]] = field(factory=list, init=False)
     outcomes: list[str] = field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.scenery = Scenery.of(self.harness, seats=SEATS, days=self.days)
-        self.bookings.append(self.scenery.reserve(*range(SEATS)))
+        self.fixture = StoreFixture.of(self.harness, seats=SEATS, days=self.days)
+        self.bookings.append(self.fixture.reserve(*range(SEATS)))
 
     @property
     def first(self) -> Booking:
@@ -131,11 +131,11 @@ class Play:
             case Happening.SWEEP:
                 return expire(store=self.harness.store)
             case Happening.CUSTOMER_CANCELS:
-                return self.scenery.cancel(self.first).status
+                return self.fixture.cancel(self.first).status
             case Happening.EVENT_CANCELLED:
                 return self._cancel_event()
             case Happening.RIVAL:
-                self.bookings.append(self.scenery.reserve(*range(SEATS), user=f"rival-{len(self.bookings)}"))
+                self.bookings.append(self.fixture.reserve(*range(SEATS), user=f"rival-{len(self.bookings)}"))
                 return self._pay(self.bookings[-1], "pay-1")
 
     def _pay(self, booking: Booking, payment_id: str, amount: Decimal | None = None, currency: str = "USD") -> bool:
@@ -163,7 +163,7 @@ class Play:
 
     def _cancel_event(self) -> object:
         command = CancelEvent(
-            event_id=self.scenery.event.event_id, reason="rain", administrator="admin", correlation_id=CORRELATION
+            event_id=self.fixture.event.event_id, reason="rain", administrator="admin", correlation_id=CORRELATION
         )
         done = cancel_event(command, store=self.harness.store)
         return done.bookings, done.seats, done.refunds
@@ -175,15 +175,15 @@ class Play:
         statistics = self.harness.store.queries.statistics()
         return {
             "outcomes": self.outcomes,
-            "seats": [self.scenery.seat_status(place) for place in range(SEATS)],
-            "event": [self._payload(each) for each in self._records(self.scenery.event.event_id)],
+            "seats": [self.fixture.seat_status(place) for place in range(SEATS)],
+            "event": [self._payload(each) for each in self._records(self.fixture.event.event_id)],
             "by status": {status: number for status, number in statistics.by_status.items() if number},
             "overdue": statistics.overdue,
             "bookings": [self._story_of(booking) for booking in self.bookings],
         }
 
     def _story_of(self, made: Booking) -> dict[str, Any]:
-        stored = self.scenery.stored(made)
+        stored = self.fixture.stored(made)
         history = self.harness.store.queries.history(made.booking_id)
         return {
             "status": (stored.status, stored.cancellation_reason, stored.confirmed_by),
@@ -201,7 +201,7 @@ class Play:
         return [record for record in self.harness.events() if record.key == key]
 
     def _payload(self, record: Any) -> dict[str, Any]:
-        places = {str(seat.seat_id): place for place, seat in enumerate(self.scenery.seats)}
+        places = {str(seat.seat_id): place for place, seat in enumerate(self.fixture.seats)}
         told = {name: value for name, value in payload_of(record).items() if name not in _BY_CHANCE}
         return {
             name: [places[each] for each in value] if isinstance(value, list) else value for name, value in told.items()

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from attrs import define
 
-from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.domain.booking import Booking
 from booking_postgres.adapter import create
 from booking_postgres.store import PostgresStore
@@ -56,7 +56,7 @@ class Stage:
 
     url: str
     store: PostgresStore
-    scenery: Scenery
+    fixture: StoreFixture
     door: psycopg.Connection[Any]
 
     @classmethod
@@ -72,10 +72,10 @@ class Stage:
             finally:
                 store.close()
 
-    def set_up(self, *, seats: int = 12, days: float = 30) -> Scenery:
+    def set_up(self, *, seats: int = 12, days: float = 30) -> StoreFixture:
         """Another event, which is the one from now on."""
-        self.scenery = Scenery.of(self, seats=seats, days=days)  # type: ignore[arg-type]  # it needs no more than `store`
-        return self.scenery
+        self.fixture = StoreFixture.of(self, seats=seats, days=days)  # type: ignore[arg-type]  # it needs no more than `store`
+        return self.fixture
 
     def ask(self, query: str, values: Any = None) -> Any:
         """The first value of the first row."""
@@ -100,7 +100,7 @@ class Stage:
     def locked_seats(self, *places: int) -> Iterator[psycopg.Connection[Any]]:
         """The rows of these seats are locked by another session until the block ends or it commits."""
         with self.outsider() as outsider:
-            for seat_id in self.scenery.ids(*places):
+            for seat_id in self.fixture.ids(*places):
                 outsider.execute("SELECT 1 FROM booking.seats WHERE seat_id = %s FOR UPDATE", [seat_id])
             yield outsider
 

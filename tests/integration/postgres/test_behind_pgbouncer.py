@@ -28,7 +28,7 @@ def behind(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
     stage.store.close()  # its connections go past the proxy
     with bouncer.bouncer_before(stage.url, pool_size=SERVER_CONNECTIONS) as url:
         stage.store = open_store(url + request.param)
-        stage.scenery = stage.scenery.as_seen_from(stage.store)
+        stage.fixture = stage.fixture.as_seen_from(stage.store)
         yield stage
         stage.store.close()
 
@@ -36,13 +36,13 @@ def behind(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
 def a_customers_visit(stage: Stage, number: int) -> None:
     """Every hot use case, written and read, often enough for statements to be prepared."""
     for turn in range(6):
-        booking = stage.scenery.reserve(number, user=f"user-{number}")
+        booking = stage.fixture.reserve(number, user=f"user-{number}")
         assert get_booking(booking.user_id, booking.booking_id, store=stage.store).status is Status.PENDING
-        stage.scenery.start_payment(booking, f"pay-{turn}")
-        stage.scenery.pay(booking, f"pay-{turn}")
+        stage.fixture.start_payment(booking, f"pay-{turn}")
+        stage.fixture.pay(booking, f"pay-{turn}")
         assert list_bookings(booking.user_id, Status.CONFIRMED, Page(), store=stage.store).total == 1
         assert len(list_seats(booking.event_id, store=stage.store).seats) == 12
-        stage.scenery.cancel(booking)
+        stage.fixture.cancel(booking)
         stage.store.outbox.unpublished(10)
         stage.store.queries.history(booking.booking_id)
 
@@ -57,7 +57,7 @@ def test_every_use_case_works_for_many_at_once(behind: Stage) -> None:
 
 def test_those_who_only_read_get_what_they_asked_for(behind: Stage) -> None:
     """Nothing of theirs is ever run again, and the statement of another client would answer without an error."""
-    event_id, seats = behind.scenery.event.event_id, {seat.seat_id for seat in behind.scenery.seats}
+    event_id, seats = behind.fixture.event.event_id, {seat.seat_id for seat in behind.fixture.seats}
 
     def reader(number: int) -> None:
         for turn in range(20):
@@ -76,7 +76,7 @@ def test_those_who_only_read_get_what_they_asked_for(behind: Stage) -> None:
 
 def test_one_seat_has_one_winner_and_nobody_else_gets_more_than_a_refusal(behind: Stage) -> None:
     for place in range(6):
-        outcomes = at_once([partial(behind.scenery.reserve, place, user=f"user-{place}-{n}") for n in range(30)])
+        outcomes = at_once([partial(behind.fixture.reserve, place, user=f"user-{place}-{n}") for n in range(30)])
 
         kinds = [type(outcome) for outcome in outcomes]
         assert (kinds.count(Booking), kinds.count(SeatAlreadyReserved)) == (1, 29)
@@ -84,21 +84,21 @@ def test_one_seat_has_one_winner_and_nobody_else_gets_more_than_a_refusal(behind
 
 
 def test_the_limit_of_a_customer_holds(behind: Stage) -> None:
-    kinds = [type(each) for each in at_once([partial(behind.scenery.reserve, place) for place in range(12)])]
+    kinds = [type(each) for each in at_once([partial(behind.fixture.reserve, place) for place in range(12)])]
 
     assert (kinds.count(Booking), kinds.count(PendingLimitReached)) == (3, 9)
 
 
 def test_locks_end_with_their_transaction(behind: Stage) -> None:
     with behind.store.unit_of_work() as uow:
-        uow.bookings.lock_seats(behind.scenery.request(0))
+        uow.bookings.lock_seats(behind.fixture.request(0))
 
-    assert behind.scenery.reserve(0, user="grace").status is Status.PENDING
+    assert behind.fixture.reserve(0, user="grace").status is Status.PENDING
 
 
 def test_the_bounds_end_with_their_transaction(behind: Stage) -> None:
     for place in range(3):
-        behind.scenery.reserve(place)
+        behind.fixture.reserve(place)
     expire(store=behind.store)
 
     with behind.store.engine.connect() as connection:

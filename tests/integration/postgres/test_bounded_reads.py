@@ -25,12 +25,12 @@ READS: Final[dict[str, tuple[str, Read, int]]] = {
     "one": ("bookings", lambda stage: stage.store.queries.booking(stage.booking_id), 0),
     "list": ("bookings", lambda stage: stage.store.queries.bookings_of("ada", None, Page()), 0),
     "history": ("history", lambda stage: stage.store.queries.history(stage.booking_id), 0),
-    "event": ("events", lambda stage: stage.store.queries.event(stage.scenery.event.event_id), 0),
+    "event": ("events", lambda stage: stage.store.queries.event(stage.fixture.event.event_id), 0),
     "events": ("events", lambda stage: stage.store.queries.events(Page()), 0),
-    "closure": ("events", lambda stage: stage.store.queries.closure(stage.scenery.event.event_id), 0),
+    "closure": ("events", lambda stage: stage.store.queries.closure(stage.fixture.event.event_id), 0),
     "closures": ("events", lambda stage: stage.store.queries.open_closures(), 0),
-    "seats": ("seats", lambda stage: stage.store.queries.seats(stage.scenery.event.event_id), 0),
-    "seats, known": ("claims", lambda stage: stage.store.queries.seats(stage.scenery.event.event_id), 1),
+    "seats": ("seats", lambda stage: stage.store.queries.seats(stage.fixture.event.event_id), 0),
+    "seats, known": ("claims", lambda stage: stage.store.queries.seats(stage.fixture.event.event_id), 1),
 }
 
 
@@ -45,7 +45,7 @@ class Booked(Stage):
 def stage(database_url: str) -> Iterator[Booked]:
     """Over one connection, so that every read has the same."""
     with Booked.at(database_url, connections=1) as stage:
-        stage.booking_id = stage.scenery.reserve(0, user="ada").booking_id
+        stage.booking_id = stage.fixture.reserve(0, user="ada").booking_id
         yield stage
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from booking_core.application import EarlierAnswer, Once, reserve_once
+from booking_core.application import IdempotentCall, ReplayedResponse, reserve_once
 from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import (
@@ -36,51 +36,51 @@ def takes(at_least: float, at_most: float) -> Iterator[None]:
     assert at_least <= time.monotonic() - start < at_most
 
 
-def key(stage: Stage, name: str = "k", user: str = "ada") -> Once:
-    return Once(
+def key(stage: Stage, name: str = "k", user: str = "ada") -> IdempotentCall:
+    return IdempotentCall(
         key=IdempotencyKey(user_id=user, operation="POST /bookings", key=name, fingerprint="f"),
         render=lambda booking: str(booking.booking_id),
     )
 
 
-def reserve_with_key(stage: Stage, place: int, once: Once) -> Booking | EarlierAnswer:
-    return reserve_once(stage.scenery.command(place), once=once, store=stage.store)
+def reserve_with_key(stage: Stage, place: int, once: IdempotentCall) -> Booking | ReplayedResponse:
+    return reserve_once(stage.fixture.command(place), once=once, store=stage.store)
 
 
 def test_a_locked_seat_is_given_up_after_a_quarter_of_a_second(stage: Stage) -> None:
     with stage.locked_seats(0), takes(SEAT_WAIT * 0.9, SEAT_WAIT + SLACK), pytest.raises(ServiceBusy) as refusal:
-        stage.scenery.reserve(0)
+        stage.fixture.reserve(0)
 
     assert not isinstance(refusal.value, TransactionConflict)
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
 
 
 def test_a_locked_booking_is_given_up_after_a_second(stage: Stage) -> None:
-    booking = stage.scenery.reserve(0)
-    for attempt in (stage.scenery.pay, stage.scenery.cancel, stage.scenery.start_payment):
+    booking = stage.fixture.reserve(0)
+    for attempt in (stage.fixture.pay, stage.fixture.cancel, stage.fixture.start_payment):
         with stage.locked_booking(booking), takes(LOCK_WAIT * 0.9, LOCK_WAIT + SLACK), pytest.raises(ServiceBusy):
             attempt(booking)
     assert stage.triggers(booking.booking_id) == ["RESERVE"]
 
 
 def test_a_taken_seat_is_refused_at_once_while_its_row_is_locked(stage: Stage) -> None:
-    stage.scenery.pay(stage.scenery.reserve(0, user="grace"))
+    stage.fixture.pay(stage.fixture.reserve(0, user="grace"))
     with stage.locked_seats(0, 1), takes(0, LOCK_WAIT * 0.8), pytest.raises(SeatAlreadyReserved) as refusal:
-        stage.scenery.reserve(0, 1)
+        stage.fixture.reserve(0, 1)
 
-    assert refusal.value.details == {"unavailableSeatIds": [str(stage.scenery.ids(0)[0])]}
+    assert refusal.value.details == {"unavailableSeatIds": [str(stage.fixture.ids(0)[0])]}
 
 
 def test_a_taken_seat_is_refused_at_once_while_the_customer_reserves_elsewhere(stage: Stage) -> None:
-    stage.scenery.reserve(0, user="grace")
+    stage.fixture.reserve(0, user="grace")
     with stage.outsider() as outsider:
         outsider.execute("INSERT INTO booking.customers VALUES ('ada')")
         with takes(0, LOCK_WAIT * 0.8), pytest.raises(SeatAlreadyReserved):
-            stage.scenery.reserve(0)
+            stage.fixture.reserve(0)
 
 
 def test_the_sweep_waits_for_nobody(stage: Stage) -> None:
-    held, other = stage.scenery.reserve(0, user="ada"), stage.scenery.reserve(1, user="grace")
+    held, other = stage.fixture.reserve(0, user="ada"), stage.fixture.reserve(1, user="grace")
     stage.age(601)
     with stage.locked_booking(held), takes(0, LOCK_WAIT * 0.8), stage.store.unit_of_work() as uow:
         assert uow.bookings.expire_overdue(10).expired == 1
@@ -111,10 +111,10 @@ class TestIdempotencyKeys:
             booking, answer = first.result(), second.result()
 
         assert isinstance(booking, Booking)
-        assert answer == EarlierAnswer(text=str(booking.booking_id))
+        assert answer == ReplayedResponse(text=str(booking.booking_id))
 
     def test_a_refused_first_request_leaves_the_key_to_the_second(self, stage: Stage) -> None:
-        stage.scenery.reserve(0, user="grace")
+        stage.fixture.reserve(0, user="grace")
         for _ in range(2):
             with pytest.raises(SeatAlreadyReserved):
                 reserve_with_key(stage, 0, key(stage))
@@ -127,21 +127,21 @@ class TestIdempotencyKeys:
         stage.set_up(seats=rounds)
         for place in range(rounds):
             once = key(stage, name=str(uuid4()))
-            jobs: list[Callable[[], Booking | EarlierAnswer]] = [partial(reserve_with_key, stage, place, once)] * 50
+            jobs: list[Callable[[], Booking | ReplayedResponse]] = [partial(reserve_with_key, stage, place, once)] * 50
 
             outcomes = at_once(jobs)
 
             (made,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
             for other in (outcome for outcome in outcomes if outcome is not made):
-                assert isinstance(other, IdempotencyInProgress) or other == EarlierAnswer(text=str(made.booking_id))
-            stage.scenery.cancel(made)
+                assert isinstance(other, IdempotencyInProgress) or other == ReplayedResponse(text=str(made.booking_id))
+            stage.fixture.cancel(made)
         assert stage.ask("SELECT count(*) FROM booking.bookings") == rounds
         stage.check_books()
 
     def test_a_key_that_outlived_its_time_is_taken_over_by_one(self, stage: Stage) -> None:
         reserve_with_key(stage, 0, key(stage))
         stage.age(25 * 3600)
-        jobs: list[Callable[[], Booking | EarlierAnswer]] = [
+        jobs: list[Callable[[], Booking | ReplayedResponse]] = [
             partial(reserve_with_key, stage, place, key(stage)) for place in range(1, 9)
         ]
 
@@ -150,4 +150,4 @@ class TestIdempotencyKeys:
         (made,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         allowed = (IdempotencyInProgress, PendingLimitReached, TransactionConflict)
         for other in (outcome for outcome in outcomes if outcome is not made):
-            assert isinstance(other, allowed) or other == EarlierAnswer(text=str(made.booking_id)), other
+            assert isinstance(other, allowed) or other == ReplayedResponse(text=str(made.booking_id)), other

@@ -12,8 +12,8 @@ from tests.integration.postgres.stage import Stage
 @pytest.fixture
 def pending(stage: Stage) -> Booking:
     """Seat 0 is held; seat 1 is paid for by somebody else."""
-    stage.scenery.pay(stage.scenery.reserve(1, user="grace"))
-    return stage.scenery.reserve(0)
+    stage.fixture.pay(stage.fixture.reserve(1, user="grace"))
+    return stage.fixture.reserve(0)
 
 
 def refuses(stage: Stage, kind: type[Exception], statement: str, *values: Any) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("patient")
 
 def command(stage: Stage) -> CancelEvent:
     return CancelEvent(
-        event_id=stage.scenery.event.event_id, reason="rain", administrator="admin", correlation_id="correlation"
+        event_id=stage.fixture.event.event_id, reason="rain", administrator="admin", correlation_id="correlation"
     )
 
 
@@ -30,7 +30,7 @@ def cancelling(stage: Stage) -> Iterator[Future[CancelledEvent]]:
     """Somebody cancels the event; the block begins when the closure is committed and the rest waits for a lock."""
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(cancel_event, command(stage), store=stage.store)
-        until(lambda: stage.store.queries.closure(stage.scenery.event.event_id) is not None, "the event is closed")
+        until(lambda: stage.store.queries.closure(stage.fixture.event.event_id) is not None, "the event is closed")
         stage.await_blocked(1)
         assert not running.done()
         yield running
@@ -45,12 +45,12 @@ def affected(stage: Stage) -> list[int]:
 
 @pytest.mark.parametrize("commits", [True, False], ids=["and commits", "and gives up"])
 def test_a_reservation_that_saw_the_event_open_and_is_paused(stage: Stage, commits: bool) -> None:
-    early = stage.scenery.reserve(0, user="early")
+    early = stage.fixture.reserve(0, user="early")
     with stage.store.unit_of_work() as paused:
-        assert not paused.bookings.lock_seats(stage.scenery.request(5)).closed
-        booking = stage.scenery.new_booking(5)
+        assert not paused.bookings.lock_seats(stage.fixture.request(5)).closed
+        booking = stage.fixture.new_booking(5)
         with cancelling(stage) as running:
-            assert stage.scenery.stored(early).status is Status.PENDING, "nothing ends before all have been waited for"
+            assert stage.fixture.stored(early).status is Status.PENDING, "nothing ends before all have been waited for"
             if commits:
                 paused.bookings.add(booking)
                 paused.commit()
@@ -61,15 +61,15 @@ def test_a_reservation_that_saw_the_event_open_and_is_paused(stage: Stage, commi
     assert done.bookings == (2 if commits else 1)
     assert affected(stage) == [done.bookings]
     if commits:
-        after = stage.scenery.stored(booking)
+        after = stage.fixture.stored(booking)
         assert (after.status, after.cancellation_reason) == (Status.CANCELLED, CancellationReason.EVENT_CANCELLED)
-    assert stage.scenery.seat_status(5) is SeatStatus.AVAILABLE
+    assert stage.fixture.seat_status(5) is SeatStatus.AVAILABLE
     stage.check_books()
 
 
 def test_a_reservation_that_is_paused_before_its_seats_is_refused(stage: Stage) -> None:
     with ThreadPoolExecutor(1) as thread, stage.locked_seats(3) as outsider:
-        reserving = thread.submit(stage.scenery.reserve, 3)
+        reserving = thread.submit(stage.fixture.reserve, 3)
         stage.await_blocked(1)
         close_event(command(stage), store=stage.store)
         outsider.commit()
@@ -81,7 +81,7 @@ def test_a_reservation_that_is_paused_before_its_seats_is_refused(stage: Stage) 
 
 
 def test_a_payment_that_is_paused_is_asked_back(stage: Stage) -> None:
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     with stage.store.unit_of_work() as paused:
         locked = paused.bookings.lock(booking.booking_id)
         assert locked is not None

@@ -56,8 +56,8 @@ def impatient_stage(url: str) -> Iterator[Stage]:
     with Stage.at(url, connections=2) as stage:
         stage.store.close()
         stage.store = PostgresStore(create_pool(url, 2, patience=PATIENCE))
-        stage.scenery = stage.scenery.as_seen_from(stage.store)
-        stage.scenery.cancel(stage.scenery.reserve(11, user="warm"))
+        stage.fixture = stage.fixture.as_seen_from(stage.store)
+        stage.fixture.cancel(stage.fixture.reserve(11, user="warm"))
         yield stage
         stage.store.close()
 
@@ -86,52 +86,52 @@ def takes_at_most(seconds: float) -> Iterator[None]:
 
 def test_a_request_that_begins_is_busy_after_one_wait(server: EmbeddedPostgres, stage: Stage) -> None:
     with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(ServiceBusy) as busy:
-        stage.scenery.reserve(0)
+        stage.fixture.reserve(0)
 
     assert not isinstance(busy.value, TransactionConflict)
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
     assert stage.sessions() <= 2
 
 
 def test_a_commit_without_answer_is_of_unknown_outcome(server: EmbeddedPostgres, stage: Stage) -> None:
     with stage.store.unit_of_work() as uow:
-        uow.bookings.lock_seats(stage.scenery.request(0))
-        uow.bookings.add(stage.scenery.new_booking(0))
+        uow.bookings.lock_seats(stage.fixture.request(0))
+        uow.bookings.add(stage.fixture.new_booking(0))
         with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(CommitOutcomeUnknown):
             uow.commit()
 
-    stage.scenery.reserve(1)
+    stage.fixture.reserve(1)
     stage.check_books()
 
 
 def test_locked_rows_are_let_go_when_the_answer_does_not_come(server: EmbeddedPostgres, stage: Stage) -> None:
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     with stage.store.unit_of_work() as uow:
         uow.bookings.lock(booking.booking_id)
         with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(ServiceBusy):
             uow.bookings.lock(booking.booking_id)
 
-    assert stage.scenery.cancel(booking).status is Status.CANCELLED
+    assert stage.fixture.cancel(booking).status is Status.CANCELLED
 
 
 def test_a_unit_of_work_that_is_left_does_not_wait_for_its_rollback(server: EmbeddedPostgres, stage: Stage) -> None:
     with ExitStack() as after:
         with stage.store.unit_of_work() as uow:
-            uow.bookings.lock_seats(stage.scenery.request(0))
+            uow.bookings.lock_seats(stage.fixture.request(0))
             after.enter_context(frozen(server, stage))
             start = time.monotonic()
         left_after = time.monotonic() - start
 
     assert left_after < PATIENCE + SLACK
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
 
 
 @pytest.mark.parametrize(
     "read",
     [
         lambda stage: stage.store.queries.now(),
-        lambda stage: stage.store.queries.seats(stage.scenery.event.event_id),
-        lambda stage: stage.store.queries.event(stage.scenery.event.event_id),
+        lambda stage: stage.store.queries.seats(stage.fixture.event.event_id),
+        lambda stage: stage.store.queries.event(stage.fixture.event.event_id),
         lambda stage: stage.store.queries.bookings_of("ada", None, Page()),
         lambda stage: stage.store.outbox.unpublished(10),
     ],
@@ -154,10 +154,10 @@ def test_whoever_asks_for_trouble_is_told_soon(server: EmbeddedPostgres, stage: 
 def test_a_new_connection_is_not_awaited_for_ever(server: EmbeddedPostgres, stage: Stage) -> None:
     stage.store.close()
     with frozen(server, stage), takes_at_most(CONNECT_TIMEOUT + SLACK), pytest.raises(ServiceBusy):
-        stage.scenery.reserve(0)
+        stage.fixture.reserve(0)
     gc.collect()  # what the error's traceback holds: the socket, whose login would keep the server from dropping tables
 
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
 
 
 def test_a_callers_own_connection_waits_as_long_as_the_caller_wants(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from booking_core.application import get_booking
-from booking_core.contracts.store.fixture import Scenery, refused
+from booking_core.contracts.store.fixture import StoreFixture, refused
 from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict, WrongIsolationLevel
 from booking_core.domain.lifecycle import Status
 from tests.integration.postgres.stage import Stage, until
@@ -32,9 +32,9 @@ def orders(stage: Stage) -> list[str]:
     return [row[0] for row in stage.door.execute("SELECT note FROM orders ORDER BY note")]
 
 
-def joined(stage: Stage, connection: Connection) -> Scenery:
+def joined(stage: Stage, connection: Connection) -> StoreFixture:
     """The scenery, through the store in the caller's transaction."""
-    return stage.scenery.as_seen_from(stage.store.on(connection))
+    return stage.fixture.as_seen_from(stage.store.on(connection))
 
 
 def bookings(stage: Stage) -> Any:
@@ -98,7 +98,7 @@ class TestTogether:
                 savepoint.rollback()
 
         assert orders(stage) == ["kept"]
-        assert stage.ask("SELECT array_agg(seat_id) FROM booking.claims") == list(stage.scenery.ids(0))
+        assert stage.ask("SELECT array_agg(seat_id) FROM booking.claims") == list(stage.fixture.ids(0))
         stage.check_books()
 
 
@@ -106,7 +106,7 @@ class TestRefusals:
     def test_a_refusal_leaves_the_transaction_usable_with_none_of_our_writes(
         self, stage: Stage, engine: Engine
     ) -> None:
-        stage.scenery.reserve(0, user="grace")
+        stage.fixture.reserve(0, user="grace")
         with engine.begin() as connection:
             order(connection, "1")
             refused(SeatAlreadyReserved, lambda: joined(stage, connection).reserve(0, 1))
@@ -120,8 +120,8 @@ class TestRefusals:
     def test_an_error_of_the_callers_own_takes_our_writes_back(self, stage: Stage, engine: Engine) -> None:
         def work(connection: Connection) -> None:
             with stage.store.on(connection).unit_of_work() as uow:
-                uow.bookings.add(stage.scenery.new_booking(0))
-                uow.bookings.lock(stage.scenery.event.event_id)  # what is pending is written before this
+                uow.bookings.add(stage.fixture.new_booking(0))
+                uow.bookings.lock(stage.fixture.event.event_id)  # what is pending is written before this
                 raise KeyError
 
         with engine.begin() as connection:
@@ -153,7 +153,7 @@ class TestRefusals:
         """A deadlock with a transaction of the caller's own: no second try behind the caller's back."""
         stage.door.execute(f"ALTER DATABASE {stage.door.info.dbname} SET deadlock_timeout = '50ms'")
         seat = "SELECT 1 FROM booking.seats WHERE seat_id = %s FOR UPDATE"
-        low, high = ([each] for each in stage.scenery.ids(0, 1))
+        low, high = ([each] for each in stage.fixture.ids(0, 1))
         with stage.outsider() as outsider, engine.begin() as connection, ThreadPoolExecutor(1) as thread:
             outsider.execute("SET deadlock_timeout = '1h'")  # so that it is ours that is given up
             outsider.execute(seat, high)
@@ -213,14 +213,14 @@ class TestWhatCannotBe:
     def test_a_connection_lost_in_the_middle_is_busy(self, stage: Stage, engine: Engine) -> None:
         def work(connection: Connection) -> None:
             with stage.store.on(connection).unit_of_work() as uow:
-                uow.bookings.lock_seats(stage.scenery.request(0))
+                uow.bookings.lock_seats(stage.fixture.request(0))
                 self._kill(stage, connection)
                 uow.commit()
 
         with engine.connect() as connection:
             refused(ServiceBusy, lambda: work(connection))
             connection.invalidate()
-        assert stage.scenery.reserve(0).status is Status.PENDING
+        assert stage.fixture.reserve(0).status is Status.PENDING
 
     def _kill(self, stage: Stage, connection: Connection) -> None:
         pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]

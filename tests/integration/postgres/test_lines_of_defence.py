@@ -15,7 +15,7 @@ import pytest
 from booking_core.contracts.store.fixture import refused
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
-from booking_core.domain.reservation import ReservationScene
+from booking_core.domain.reservation import ReservationFacts
 from booking_core.ports import UnitOfWork
 from booking_postgres.driver import transaction
 from tests.integration.postgres.stage import Stage
@@ -42,21 +42,21 @@ HOLDER_LOCK: Final = ("ORDER BY h.booking_id FOR UPDATE", "ORDER BY h.booking_id
 
 
 @contextmanager
-def in_hand(stage: Stage, place: int, user: str) -> Iterator[tuple[UnitOfWork, ReservationScene]]:
+def in_hand(stage: Stage, place: int, user: str) -> Iterator[tuple[UnitOfWork, ReservationFacts]]:
     """A reservation between its two round trips: it has locked and loaded, and decides when the test says so."""
     with stage.store.unit_of_work() as uow:
-        yield uow, uow.bookings.lock_seats(stage.scenery.request(place, user=user))
+        yield uow, uow.bookings.lock_seats(stage.fixture.request(place, user=user))
 
 
 def write(stage: Stage, uow: UnitOfWork, place: int, user: str) -> None:
-    uow.bookings.add(stage.scenery.new_booking(place, user=user))
+    uow.bookings.add(stage.fixture.new_booking(place, user=user))
     uow.commit()
 
 
 class TestTheSeatLock:
     def test_makes_the_second_wait_and_then_see_the_claim(self, stage: Stage) -> None:
         with ThreadPoolExecutor(1) as thread, in_hand(stage, 0, "ada") as (uow, _):
-            second = thread.submit(stage.scenery.reserve, 0, user="grace")
+            second = thread.submit(stage.fixture.reserve, 0, user="grace")
             stage.await_waiting()
             write(stage, uow, 0, "ada")
 
@@ -86,9 +86,9 @@ class TestTheSeatLock:
 class TestTheUserLock:
     def test_makes_the_second_wait_and_then_count_the_first(self, stage: Stage) -> None:
         for place in (0, 1):
-            stage.scenery.reserve(place)
+            stage.fixture.reserve(place)
         with ThreadPoolExecutor(1) as thread, in_hand(stage, 2, "ada") as (uow, _):
-            second = thread.submit(stage.scenery.reserve, 3, user="ada")
+            second = thread.submit(stage.fixture.reserve, 3, user="ada")
             stage.await_waiting()
             write(stage, uow, 2, "ada")
 
@@ -96,7 +96,7 @@ class TestTheUserLock:
 
     def test_makes_the_very_first_two_requests_of_a_customer_wait_for_each_other(self, stage: Stage) -> None:
         with ThreadPoolExecutor(1) as thread, in_hand(stage, 0, "newcomer") as (uow, _):
-            second = thread.submit(stage.scenery.reserve, 1, user="newcomer")
+            second = thread.submit(stage.fixture.reserve, 1, user="newcomer")
             stage.await_waiting()
             write(stage, uow, 0, "newcomer")
 
@@ -105,7 +105,7 @@ class TestTheUserLock:
     def test_without_it_a_customer_gets_a_fourth_hold(self, stage: Stage) -> None:
         stage.rewrite_function(USER_LOCK)
         for place in (0, 1):
-            stage.scenery.reserve(place)
+            stage.fixture.reserve(place)
         with in_hand(stage, 2, "ada") as (first, one), in_hand(stage, 3, "ada") as (second, other):
             assert (one.pending, other.pending) == (2, 2)
             write(stage, first, 2, "ada")
@@ -118,7 +118,7 @@ class TestTheLockOfAnOverdueHolder:
     def test_makes_the_next_customer_see_that_a_payment_was_in_time(self, stage: Stage) -> None:
         held = self._overdue(stage)
         with ThreadPoolExecutor(1) as thread, stage.locked_booking(held) as outsider:
-            second = thread.submit(stage.scenery.reserve, 0, user="grace")
+            second = thread.submit(stage.fixture.reserve, 0, user="grace")
             stage.await_waiting()
             self._move_deadline(outsider)
             outsider.commit()
@@ -136,7 +136,7 @@ class TestTheLockOfAnOverdueHolder:
             assert scene.taken == frozenset()
 
     def _overdue(self, stage: Stage) -> Booking:
-        held = stage.scenery.reserve(0)
+        held = stage.fixture.reserve(0)
         stage.age(601)
         return held
 
@@ -185,7 +185,7 @@ class TestTheOrderOfLocks:
         return self._both(stage, [stage.locked_seats(0), stage.locked_seats(1)])
 
     def _both_want_the_seats_of_two_overdue_bookings(self, stage: Stage) -> list[object]:
-        late = [stage.scenery.reserve(place, user=f"late-{place}") for place in (0, 1)]
+        late = [stage.fixture.reserve(place, user=f"late-{place}") for place in (0, 1)]
         stage.age(601)
         late.sort(key=lambda booking: booking.booking_id)
         return self._both(stage, [stage.locked_booking(booking) for booking in late])
@@ -195,7 +195,7 @@ class TestTheOrderOfLocks:
             outsiders = [held.enter_context(lock) for lock in locks]
             jobs: list[Future[Booking]] = []
             for number, user in enumerate(("ada", "grace"), start=1):
-                jobs.append(threads.submit(stage.scenery.reserve, 0, 1, user=user))
+                jobs.append(threads.submit(stage.fixture.reserve, 0, 1, user=user))
                 stage.await_waiting(number)
             first, second = outsiders
             first.rollback()

@@ -35,9 +35,9 @@ def through_proxy(stage: Stage) -> Iterator[CuttingProxy]:
     with proxy_before(stage.url) as (proxy, url):
         stage.store.close()
         stage.store = open_store(url)
-        stage.scenery = stage.scenery.as_seen_from(stage.store)
+        stage.fixture = stage.fixture.as_seen_from(stage.store)
         try:
-            stage.scenery.cancel(stage.scenery.reserve(11, user="warm"))
+            stage.fixture.cancel(stage.fixture.reserve(11, user="warm"))
             yield proxy
         finally:
             stage.store.close()
@@ -47,7 +47,7 @@ class TestTheReplyToCommitIsLost:
     def test_the_booking_is_found_by_its_id(self, stage: Stage) -> None:
         with through_proxy(stage) as proxy:
             proxy.cut = Cut.BEFORE_REPLY
-            booking = stage.scenery.reserve(0)
+            booking = stage.fixture.reserve(0)
 
             assert proxy.cuts == 1
             assert get_booking("ada", booking.booking_id, store=stage.store).status is Status.PENDING
@@ -59,48 +59,48 @@ class TestTheReplyToCommitIsLost:
         with through_proxy(stage) as proxy:
             proxy.cut = Cut.BEFORE_COMMIT
             with pytest.raises(ServiceBusy):
-                stage.scenery.reserve(0)
+                stage.fixture.reserve(0)
 
             assert stage.ask("SELECT count(*) FROM booking.bookings WHERE user_id = 'ada'") == 0
-            assert stage.scenery.reserve(0).status is Status.PENDING
+            assert stage.fixture.reserve(0).status is Status.PENDING
         stage.check_books()
 
     def test_it_is_busy_if_nobody_can_be_asked(self, stage: Stage) -> None:
         with through_proxy(stage) as proxy:
             proxy.cut, proxy.closed = Cut.BEFORE_REPLY, True
             with pytest.raises(ServiceBusy):
-                stage.scenery.reserve(0)
+                stage.fixture.reserve(0)
 
             proxy.closed = False
-            assert stage.scenery.reserve(1).status is Status.PENDING
+            assert stage.fixture.reserve(1).status is Status.PENDING
         assert stage.ask("SELECT count(*) FROM booking.bookings WHERE user_id = 'ada'") == 2
         stage.check_books()
 
     @pytest.mark.parametrize("cut", list(Cut))
     def test_a_payment_is_applied_once(self, stage: Stage, cut: Cut) -> None:
         with through_proxy(stage) as proxy:
-            booking = stage.scenery.reserve(0)
+            booking = stage.fixture.reserve(0)
             proxy.cut = cut
-            stage.scenery.pay(booking)
+            stage.fixture.pay(booking)
 
-            assert stage.scenery.stored(booking).status is Status.CONFIRMED
+            assert stage.fixture.stored(booking).status is Status.CONFIRMED
         assert stage.event_types(booking.booking_id) == ["booking.created", "booking.confirmed"]
         stage.check_books()
 
     @pytest.mark.parametrize("cut", list(Cut))
     def test_a_cancellation_is_done_once(self, stage: Stage, cut: Cut) -> None:
         with through_proxy(stage) as proxy:
-            booking = stage.scenery.reserve(0)
+            booking = stage.fixture.reserve(0)
             proxy.cut = cut
 
-            assert stage.scenery.cancel(booking).status is Status.CANCELLED
+            assert stage.fixture.cancel(booking).status is Status.CANCELLED
         assert stage.event_types(booking.booking_id) == ["booking.created", "booking.cancelled"]
         stage.check_books()
 
     def test_a_unit_of_work_says_that_it_does_not_know(self, stage: Stage) -> None:
         with through_proxy(stage) as proxy, stage.store.unit_of_work() as uow:
-            uow.bookings.lock_seats(stage.scenery.request(0))
-            uow.bookings.add(stage.scenery.new_booking(0))
+            uow.bookings.lock_seats(stage.fixture.request(0))
+            uow.bookings.add(stage.fixture.new_booking(0))
             proxy.cut = Cut.BEFORE_REPLY
             with pytest.raises(CommitOutcomeUnknown):
                 uow.commit()
@@ -109,16 +109,16 @@ class TestTheReplyToCommitIsLost:
 class TestTheSessionIsKilled:
     def test_between_two_requests_nobody_notices(self, stage: Stage) -> None:
         for place in range(3):
-            at_once([partial(stage.store.queries.seats, stage.scenery.event.event_id)] * 6)
+            at_once([partial(stage.store.queries.seats, stage.fixture.event.event_id)] * 6)
             assert kill_all(stage) > 1
-            assert stage.scenery.reserve(place, user=f"user-{place}").status is Status.PENDING
+            assert stage.fixture.reserve(place, user=f"user-{place}").status is Status.PENDING
             assert kill_all(stage) > 0
-            assert len(stage.store.queries.seats(stage.scenery.event.event_id)) == 12
+            assert len(stage.store.queries.seats(stage.fixture.event.event_id)) == 12
         stage.check_books()
 
     def test_while_it_waits_for_a_lock_the_request_is_run_again(self, stage: Stage) -> None:
         with ThreadPoolExecutor(1) as thread, stage.locked_seats(0) as outsider:
-            waiting = thread.submit(stage.scenery.reserve, 0)
+            waiting = thread.submit(stage.fixture.reserve, 0)
             stage.await_waiting()
             kill_all(stage)
             outsider.rollback()
@@ -128,19 +128,19 @@ class TestTheSessionIsKilled:
 
     def test_after_its_locks_it_is_busy_and_nothing_is_written(self, stage: Stage) -> None:
         with stage.store.unit_of_work() as uow:
-            uow.bookings.lock_seats(stage.scenery.request(0))
+            uow.bookings.lock_seats(stage.fixture.request(0))
             kill_all(stage)
-            uow.bookings.add(stage.scenery.new_booking(0))
+            uow.bookings.add(stage.fixture.new_booking(0))
             with pytest.raises(ServiceBusy) as busy:
                 uow.commit()
 
         assert not isinstance(busy.value, TransactionConflict)
         assert stage.ask("SELECT count(*) FROM booking.bookings") == 0
-        assert stage.scenery.reserve(0).status is Status.PENDING
+        assert stage.fixture.reserve(0).status is Status.PENDING
 
     @pytest.mark.parametrize("step", ["lock", "save", "inbox", "sweep", "event"])
     def test_in_the_middle_of_a_unit_of_work_it_is_busy(self, stage: Stage, step: str) -> None:
-        booking, other = stage.scenery.reserve(0), stage.scenery.reserve(1)
+        booking, other = stage.fixture.reserve(0), stage.fixture.reserve(1)
         with stage.store.unit_of_work() as uow:
             uow.bookings.lock(booking.booking_id)
             kill_all(stage)
@@ -149,11 +149,11 @@ class TestTheSessionIsKilled:
                 "save": lambda: uow.bookings.save(other),
                 "inbox": lambda: uow.inbox.remember([(booking.booking_id, booking.booking_id)]),
                 "sweep": lambda: uow.bookings.expire_overdue(1),
-                "event": lambda: uow.events.put_seats(stage.scenery.event.event_id, stage.scenery.seats),
+                "event": lambda: uow.events.put_seats(stage.fixture.event.event_id, stage.fixture.seats),
             }
             with pytest.raises(ServiceBusy):
                 steps[step]()
-        assert stage.scenery.cancel(booking).status is Status.CANCELLED
+        assert stage.fixture.cancel(booking).status is Status.CANCELLED
 
     @pytest.mark.parametrize("seconds", [1.5, pytest.param(20, marks=pytest.mark.soak)])
     def test_again_and_again_under_load_the_books_stay_right(self, stage: Stage, seconds: float) -> None:
@@ -167,9 +167,9 @@ class TestTheSessionIsKilled:
                 with suppress(ServiceBusy):
                     if stage.store.queries.now() > end:
                         break
-                    booking = stage.scenery.reserve(place, user=f"user-{place}")
-                    stage.scenery.pay(booking)
-                    stage.scenery.cancel(booking)
+                    booking = stage.fixture.reserve(place, user=f"user-{place}")
+                    stage.fixture.pay(booking)
+                    stage.fixture.cancel(booking)
                     done += 1
             return done
 
@@ -190,18 +190,18 @@ class TestTheSessionIsKilled:
 def test_a_restart_of_the_database_needs_none_of_ours(stage: Stage, postgres_url: str) -> None:
     """As a restart does it: every session ends, and for a while nobody is let in."""
     name = stage.door.info.dbname
-    at_once([partial(stage.store.queries.seats, stage.scenery.event.event_id)] * 6)
+    at_once([partial(stage.store.queries.seats, stage.fixture.event.event_id)] * 6)
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
         for _ in range(3):
             with pytest.raises(ServiceBusy):
-                stage.scenery.reserve(0)
+                stage.fixture.reserve(0)
             with pytest.raises(ServiceBusy):
                 stage.store.queries.now()
             assert stage.store.trouble() is not None
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
-    made = stage.scenery.reserve(0)
+    made = stage.fixture.reserve(0)
     assert isinstance(made, Booking)
     assert stage.store.trouble() is None

@@ -40,7 +40,7 @@ class Theatre:
         """Play it in PostgreSQL; after each step the invariants hold, and at the end the tables agree."""
         self.door.execute(self._clearing)
         play = watched(self.harness, order, days, unwatched)
-        Stage("", self.harness.store, play.scenery, self.door).check_books()  # type: ignore[arg-type]
+        Stage("", self.harness.store, play.fixture, self.door).check_books()  # type: ignore[arg-type]
         return play
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from booking_core.application import confirm_payment, expire, start_payment
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import facts
+from booking_core.contracts.store.fixture import content_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import ConfirmPayment, StartPayment
 from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
@@ -52,7 +52,7 @@ def refunds(stage: Stage, booking_id: UUID) -> list[tuple[str, Decimal]]:
 
 def is_late_and_asked_back(stage: Stage, booking: Booking) -> Booking:
     """It expired at its deadline, its payment was taken, and all of it asked back once."""
-    after = stage.scenery.stored(booking)
+    after = stage.fixture.stored(booking)
     assert (after.status, after.cancellation_reason) == (Status.CANCELLED, CancellationReason.EXPIRED)
     assert after.ticket_reference is None
     assert [each.refund_reason for each in after.payments.values()] == [RefundReason.LATE_PAYMENT]
@@ -63,10 +63,10 @@ def is_late_and_asked_back(stage: Stage, booking: Booking) -> Booking:
 
 @pytest.mark.parametrize("processing", [False, True], ids=["PENDING", "PROCESSING"])
 def test_it_arrives_in_time_and_gets_the_lock_too_late(stage: Stage, processing: bool) -> None:
-    booking = stage.scenery.reserve(0, 1, window=TERMS.payment_window.total_seconds())
+    booking = stage.fixture.reserve(0, 1, window=TERMS.payment_window.total_seconds())
     if processing:
         assert start_payment(StartPayment(**message(booking)), store=stage.store, terms=TERMS)
-    deadline = stage.scenery.stored(booking).deadline
+    deadline = stage.fixture.stored(booking).deadline
     assert deadline is not None
     assert (deadline > booking.expires_at) is processing
     command = success(booking)
@@ -87,14 +87,14 @@ def test_it_arrives_in_time_and_gets_the_lock_too_late(stage: Stage, processing:
 
 
 def test_it_arrives_in_time_and_gets_the_lock_in_time(stage: Stage) -> None:
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     with ThreadPoolExecutor(1) as thread, stage.locked_booking(booking) as outsider:
-        paying = thread.submit(stage.scenery.pay, booking)
+        paying = thread.submit(stage.fixture.pay, booking)
         stage.await_waiting()
         outsider.commit()
         assert paying.result() is True
 
-    assert stage.scenery.stored(booking).status is Status.CONFIRMED
+    assert stage.fixture.stored(booking).status is Status.CONFIRMED
     assert refunds(stage, booking.booking_id) == []
 
 
@@ -107,16 +107,16 @@ def test_sweep_and_payment_race_for_the_deadline(stage: Stage, rounds: int) -> N
     stage.set_up(seats=1)
     outcomes: Counter[str] = Counter()
     for number in range(rounds):
-        booking = stage.scenery.reserve(0, user=f"ada-{number}", window=0.03)
+        booking = stage.fixture.reserve(0, user=f"ada-{number}", window=0.03)
         # A payment needs some milliseconds from its arrival until it reads the clock under its lock.
         pay_at, *sweep_at = (chance.uniform(*span) for span in ((-0.01, 0.004), (-0.004, 0.006), (-0.004, 0.006)))
-        jobs: list[Callable[[], object]] = [partial(at, booking, pay_at, partial(stage.scenery.pay, booking))]
+        jobs: list[Callable[[], object]] = [partial(at, booking, pay_at, partial(stage.fixture.pay, booking))]
         jobs += [partial(at, booking, moment, partial(expire, store=stage.store)) for moment in sweep_at]
 
         paid, *swept = at_once(jobs)
 
         assert paid is True, "the payment was taken, in time or late"
-        after = stage.scenery.stored(booking)
+        after = stage.fixture.stored(booking)
         outcomes[after.status.value] += 1
         ended = sum(each.expired for each in swept)  # type: ignore[attr-defined]
         if after.status is Status.CONFIRMED:
@@ -124,7 +124,7 @@ def test_sweep_and_payment_race_for_the_deadline(stage: Stage, rounds: int) -> N
             assert stage.event_types(booking.booking_id) == ["booking.created", "booking.confirmed"]
             assert after.confirmed_at is not None
             assert after.confirmed_at < booking.expires_at
-            stage.scenery.cancel(after)
+            stage.fixture.cancel(after)
         else:
             assert ended <= 1
             is_late_and_asked_back(stage, booking)
@@ -149,23 +149,23 @@ def test_the_new_owner_of_the_seat_never_notices_a_late_payment(
     stage: Stage, same_event_id: bool, new_owner_pays: bool
 ) -> None:
     """No worker runs: the hold is over by itself, and the next customer's reservation settles it."""
-    late = stage.scenery.reserve(0, user="late", window=0.2)
+    late = stage.fixture.reserve(0, user="late", window=0.2)
     stage.sleep_until(late.expires_at)
-    owner = stage.scenery.reserve(0, user="owner")
+    owner = stage.fixture.reserve(0, user="owner")
     assert stage.event_types(late.booking_id) == EXPIRED[:-1]
     if new_owner_pays:
-        assert stage.scenery.pay(owner, "pay-of-the-owner")
-    before, said = stage.scenery.stored(owner), stage.event_types(owner.booking_id)
+        assert stage.fixture.pay(owner, "pay-of-the-owner")
+    before, said = stage.fixture.stored(owner), stage.event_types(owner.booking_id)
     command = success(late)
 
     told = [confirm_payment(command if same_event_id else success(late), store=stage.store) for _ in range(6)]
 
     assert told == [True, *[False] * 5]
     is_late_and_asked_back(stage, late)
-    assert facts(stage.scenery.stored(owner)) == facts(before)
+    assert content_of(stage.fixture.stored(owner)) == content_of(before)
     assert stage.event_types(owner.booking_id) == said
-    assert stage.scenery.seat_status(0) is (SeatStatus.SOLD if new_owner_pays else SeatStatus.HELD)
+    assert stage.fixture.seat_status(0) is (SeatStatus.SOLD if new_owner_pays else SeatStatus.HELD)
     if not new_owner_pays:
-        assert stage.scenery.pay(owner)
-    assert stage.scenery.stored(owner).status is Status.CONFIRMED
+        assert stage.fixture.pay(owner)
+    assert stage.fixture.stored(owner).status is Status.CONFIRMED
     stage.check_books()

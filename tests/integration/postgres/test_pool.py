@@ -30,11 +30,11 @@ def test_40_threads_share_the_connections(stage: Stage) -> None:
 
     def customer(number: int) -> None:
         for place in range(number * 5, number * 5 + 5):
-            booking = stage.scenery.reserve(place, user=f"user-{place}")
-            stage.scenery.pay(booking)
+            booking = stage.fixture.reserve(place, user=f"user-{place}")
+            stage.fixture.pay(booking)
             get_booking(booking.user_id, booking.booking_id, store=stage.store)
             list_seats(booking.event_id, store=stage.store)
-            stage.scenery.cancel(booking)
+            stage.fixture.cancel(booking)
 
     with ThreadPoolExecutor(1) as watcher:
         watching = watcher.submit(watch)
@@ -48,7 +48,7 @@ def test_40_threads_share_the_connections(stage: Stage) -> None:
 
 
 def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
-    held = stage.scenery.reserve(0, user="grace")
+    held = stage.fixture.reserve(0, user="grace")
 
     def broken_statement() -> None:
         with stage.store.unit_of_work() as uow:
@@ -68,14 +68,14 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
 
     def left_without_commit() -> None:
         with stage.store.unit_of_work() as uow:
-            uow.bookings.lock_seats(stage.scenery.request(1))
+            uow.bookings.lock_seats(stage.fixture.request(1))
 
     def waited_in_vain() -> None:
         with stage.outsider() as outsider:
             outsider.execute("SELECT 1 FROM booking.customers WHERE user_id = 'grace' FOR UPDATE")
-            stage.scenery.reserve(3, user="grace")
+            stage.fixture.reserve(3, user="grace")
 
-    refused = partial(stage.scenery.reserve, 0)
+    refused = partial(stage.fixture.reserve, 0)
     trouble: list[Callable[[], Any]] = [broken_statement, fault_of_the_caller, killed, left_without_commit, refused]
     for job in [*trouble * CONNECTIONS, waited_in_vain]:
         with suppress(Exception):
@@ -86,7 +86,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
 
     def use_one(number: int) -> None:
         with stage.store.unit_of_work() as uow:
-            uow.bookings.lock_seats(stage.scenery.request(number, user=f"user-{number}"))
+            uow.bookings.lock_seats(stage.fixture.request(number, user=f"user-{number}"))
             together.wait()
 
     assert at_once([partial(use_one, number) for number in range(CONNECTIONS)]) == [None] * CONNECTIONS
@@ -109,26 +109,26 @@ def test_who_gets_no_connection_in_time_is_told_so(stage: Stage, monkeypatch: py
             threads.submit(keep)
         together.wait()
         try:
-            for attempt in (partial(stage.scenery.reserve, 0), stage.store.queries.now):
+            for attempt in (partial(stage.fixture.reserve, 0), stage.store.queries.now):
                 with pytest.raises(ServiceBusy):
                     attempt()
         finally:
             done.set()
-    assert stage.scenery.reserve(0).user_id == "ada"
+    assert stage.fixture.reserve(0).user_id == "ada"
 
 
 def test_one_connection_is_enough_for_every_use_case(database_url: str) -> None:
     """The commands have one (design, section 3): nothing may need a second while it has the first."""
     with Stage.at(database_url, connections=1) as stage:
         stage.store.engine.pool._timeout = 0.2  # type: ignore[attr-defined]
-        scenery = stage.scenery
-        booking = scenery.reserve(0)
-        scenery.start_payment(booking)
-        scenery.pay(booking)
-        scenery.cancel(booking)
-        late = scenery.reserve(0, 1)
+        fixture = stage.fixture
+        booking = fixture.reserve(0)
+        fixture.start_payment(booking)
+        fixture.pay(booking)
+        fixture.cancel(booking)
+        late = fixture.reserve(0, 1)
         stage.age(601)
-        scenery.reserve(0)
+        fixture.reserve(0)
         assert expire(store=stage.store).expired == 0
         assert list_bookings("ada", None, Page(), store=stage.store).total == 3
         assert stage.store.queries.booking(late.booking_id) is not None
@@ -138,7 +138,7 @@ def test_one_connection_is_enough_for_every_use_case(database_url: str) -> None:
         stage.store.prune(idempotency_hours=0, retention_days=0, limit=10)
         stage.store.queries.statistics()
         command = CancelEvent(
-            event_id=scenery.event.event_id, reason="rain", administrator="admin", correlation_id=str(uuid4())
+            event_id=fixture.event.event_id, reason="rain", administrator="admin", correlation_id=str(uuid4())
         )
         assert cancel_event(command, store=stage.store).bookings == 1
         assert stage.sessions() == 1

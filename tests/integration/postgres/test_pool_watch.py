@@ -74,11 +74,11 @@ def test_a_connection_that_is_thrown_away_was_used_until_then(stage: Stage) -> N
     before = store.connection_use()
 
     with store.unit_of_work() as uow:
-        uow.bookings.lock_live(stage.scenery.event.event_id, 1)
+        uow.bookings.lock_live(stage.fixture.event.event_id, 1)
         stage.door.execute(_END)
         time.sleep(0.05)
         with pytest.raises(ServiceBusy):
-            uow.bookings.lock_live(stage.scenery.event.event_id, 1)
+            uow.bookings.lock_live(stage.fixture.event.event_id, 1)
 
     assert since(before, store.connection_use())[0] >= 0.05
 
@@ -86,11 +86,11 @@ def test_a_connection_that_is_thrown_away_was_used_until_then(stage: Stage) -> N
 def test_a_trace_ends_with_the_transaction_it_was_said_in(stage: Stage) -> None:
     """Also on the very connection that it was said on, where the setting then reads as an empty text."""
     store = open_store(stage.url, connections=1)
-    scenery = evolve(stage.scenery, store=store)
+    fixture = evolve(stage.fixture, store=store)
     try:
         with traced_as(TRACE):
-            scenery.reserve(0)
-        scenery.reserve(1)
+            fixture.reserve(0)
+        fixture.reserve(1)
     finally:
         store.close()
 
@@ -100,6 +100,6 @@ def test_a_trace_ends_with_the_transaction_it_was_said_in(stage: Stage) -> None:
 
 def test_in_a_callers_transaction_a_trace_is_kept_too(stage: Stage) -> None:
     with stage.store.engine.connect() as connection, connection.begin(), traced_as(TRACE):
-        evolve(stage.scenery, store=stage.store.on(connection)).reserve(0)
+        evolve(stage.fixture, store=stage.store.on(connection)).reserve(0)
 
     assert stage.ask("SELECT traceparent FROM booking.outbox") == TRACE

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from attrs import define, evolve
 
-from booking_core import CatalogMirror
+from booking_core import CatalogCache
 from booking_core.application import catalog_cache as mirror_module
 from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.errors import ServiceBusy
@@ -53,10 +53,10 @@ class Turncoat:
 @pytest.mark.parametrize("rounds", [6, pytest.param(100, marks=pytest.mark.soak)])
 def test_refreshes_of_several_processes(stage: Stage, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirror_module, "_ROWS_PER_TRANSACTION", 3)
-    event = evolve(stage.scenery.event, event_id=uuid4())
+    event = evolve(stage.fixture.event, event_id=uuid4())
     catalog = Turncoat(event, [uuid4() for _ in range(12)], every=3)
     stores = [open_store(stage.url, 1) for _ in range(PROCESSES)]
-    mirrors = [CatalogMirror(store=store, catalog=catalog) for store in stores]
+    mirrors = [CatalogCache(store=store, catalog=catalog) for store in stores]
     over = threading.Event()
 
     def watch() -> list[object]:
@@ -65,11 +65,11 @@ def test_refreshes_of_several_processes(stage: Stage, rounds: int, monkeypatch: 
             seen += stage.door.execute(_MIXED, [event.event_id]).fetchall()
         return seen
 
-    def refresh_again_and_again(mirror: CatalogMirror) -> int:
+    def refresh_again_and_again(catalog_cache: CatalogCache) -> int:
         done = 0
         for _ in range(rounds):
             try:
-                done += mirror.refresh(event.event_id) > 0
+                done += catalog_cache.refresh(event.event_id) > 0
             except ServiceBusy:
                 continue  # the others have changed the currency again and again
         return done
@@ -77,7 +77,7 @@ def test_refreshes_of_several_processes(stage: Stage, rounds: int, monkeypatch: 
     with ThreadPoolExecutor(1) as watcher:
         watching = watcher.submit(watch)
         try:
-            done = at_once([partial(refresh_again_and_again, mirror) for mirror in mirrors])
+            done = at_once([partial(refresh_again_and_again, catalog_cache) for catalog_cache in mirrors])
         finally:
             over.set()
         assert watching.result() == []

@@ -42,22 +42,22 @@ def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def look(stage: Stage) -> list[SeatOnMap]:
     """The map as the store shows it; one that remembers nothing must show the same."""
-    event_id = stage.scenery.event.event_id
+    event_id = stage.fixture.event.event_id
     shown = list(stage.store.queries.seats(event_id))
     assert shown == list(SeatMaps(Reader(engine=stage.store.engine)).of(event_id))
     return shown
 
 
 def status_of(stage: Stage, place: int) -> SeatStatus | None:
-    [seat_id] = stage.scenery.ids(place)
+    [seat_id] = stage.fixture.ids(place)
     return next((entry.status for entry in look(stage) if entry.seat.seat_id == seat_id), None)
 
 
 def test_seats_are_sent_once(stage: Stage, rows_read: list[int]) -> None:
-    event_id, seats = stage.scenery.event.event_id, stage.store.queries.seats
-    stage.scenery.reserve(0, 1)
+    event_id, seats = stage.fixture.event.event_id, stage.store.queries.seats
+    stage.fixture.reserve(0, 1)
     first, second, third = seats(event_id), seats(event_id), seats(event_id)
-    stage.scenery.reserve(2)
+    stage.fixture.reserve(2)
     fourth = seats(event_id)
 
     assert rows_read == [12, 1, 1, 1]
@@ -68,20 +68,20 @@ def test_seats_are_sent_once(stage: Stage, rows_read: list[int]) -> None:
 
 
 def test_what_happens_to_a_seat_is_seen_at_once(stage: Stage) -> None:
-    scenery = stage.scenery
+    fixture = stage.fixture
     assert status_of(stage, 0) is AVAILABLE
-    booking = scenery.reserve(0)
+    booking = fixture.reserve(0)
     assert status_of(stage, 0) is HELD
-    scenery.start_payment(booking)
+    fixture.start_payment(booking)
     assert status_of(stage, 0) is HELD
-    scenery.pay(booking)
+    fixture.pay(booking)
     assert status_of(stage, 0) is SOLD
-    scenery.cancel(booking)
+    fixture.cancel(booking)
     assert status_of(stage, 0) is AVAILABLE
-    scenery.reserve(0)
+    fixture.reserve(0)
     stage.age(601)
     assert status_of(stage, 0) is AVAILABLE
-    scenery.reserve(0)
+    fixture.reserve(0)
     assert status_of(stage, 0) is HELD
     assert {status_of(stage, place) for place in range(1, 12)} == {AVAILABLE}
 
@@ -97,7 +97,7 @@ def test_what_happens_to_a_seat_is_seen_at_once(stage: Stage) -> None:
     ],
 )
 def test_a_change_of_a_seat_by_anybody_is_seen_at_once(stage: Stage, change: str) -> None:
-    [seat_id] = stage.scenery.ids(3)
+    [seat_id] = stage.fixture.ids(3)
     before = look(stage), look(stage)
 
     stage.door.execute(f"UPDATE booking.seats {change} WHERE seat_id = '{seat_id}'".encode())
@@ -105,13 +105,13 @@ def test_a_change_of_a_seat_by_anybody_is_seen_at_once(stage: Stage, change: str
 
     assert before[0] == before[1]
     assert after != before[0]
-    stage.door.execute("DELETE FROM booking.seats WHERE seat_id = %s", [stage.scenery.ids(4)[0]])
+    stage.door.execute("DELETE FROM booking.seats WHERE seat_id = %s", [stage.fixture.ids(4)[0]])
     assert len(look(stage)) == len(after) - 1
 
 
 def test_two_seats_that_change_places_are_seen(stage: Stage) -> None:
     before = [(each.seat.seat_id, each.seat.number) for each in look(stage)]
-    pair = list(stage.scenery.ids(3, 4))
+    pair = list(stage.fixture.ids(3, 4))
 
     stage.door.execute(
         "UPDATE booking.seats s SET number = o.number FROM booking.seats o"
@@ -125,11 +125,11 @@ def test_two_seats_that_change_places_are_seen(stage: Stage) -> None:
 
 
 def test_a_withdrawn_seat_is_shown_while_it_has_a_live_claim(stage: Stage) -> None:
-    scenery = stage.scenery
-    held, sold = scenery.reserve(1), scenery.reserve(2)
-    scenery.pay(sold)
+    fixture = stage.fixture
+    held, sold = fixture.reserve(1), fixture.reserve(2)
+    fixture.pay(sold)
     with stage.store.unit_of_work() as uow:
-        uow.events.withdraw_seats(scenery.event.event_id, scenery.ids(5, 6))
+        uow.events.withdraw_seats(fixture.event.event_id, fixture.ids(5, 6))
         uow.commit()
 
     assert [status_of(stage, place) for place in (0, 1, 2, 5)] == [None, HELD, SOLD, AVAILABLE]
@@ -140,11 +140,11 @@ def test_a_withdrawn_seat_is_shown_while_it_has_a_live_claim(stage: Stage) -> No
         uow.bookings.expire_overdue(10)
         uow.commit()
     assert [status_of(stage, place) for place in (0, 1, 2, 5)] == [None, None, SOLD, AVAILABLE]
-    assert scenery.stored(held).cancelled_at is not None
+    assert fixture.stored(held).cancelled_at is not None
 
 
 def test_what_a_transaction_sees_of_its_own_is_not_told_to_others(stage: Stage) -> None:
-    event_id = stage.scenery.event.event_id
+    event_id = stage.fixture.event.event_id
     before = look(stage)
     with stage.store.engine.connect() as connection:
         joined = stage.store.on(connection)
@@ -159,13 +159,13 @@ def test_what_a_transaction_sees_of_its_own_is_not_told_to_others(stage: Stage) 
 
 
 def test_an_event_without_seats_and_one_that_gets_some(stage: Stage) -> None:
-    event = evolve(stage.scenery.event, event_id=uuid4())
+    event = evolve(stage.fixture.event, event_id=uuid4())
     with stage.store.unit_of_work() as uow:
         uow.events.put(event, ages=False, complete=True)
         uow.commit()
     assert list(stage.store.queries.seats(event.event_id)) == []
 
-    seats = [evolve(seat, seat_id=uuid4()) for seat in stage.scenery.seats]
+    seats = [evolve(seat, seat_id=uuid4()) for seat in stage.fixture.seats]
     with stage.store.unit_of_work() as uow:
         uow.events.put_seats(event.event_id, seats)
         uow.commit()
@@ -198,7 +198,7 @@ def test_no_more_seats_are_remembered_than_may_be(stage: Stage, rows_read: list[
 def test_many_look_while_many_things_happen(stage: Stage) -> None:
     """Every look shows what a look that remembers nothing shows; then eight at once show the same."""
     rnd = random.Random(7)
-    scenery = stage.scenery
+    fixture = stage.fixture
     live: list[Booking] = []
 
     def let_time_pass() -> None:
@@ -208,8 +208,8 @@ def test_many_look_while_many_things_happen(stage: Stage) -> None:
     steps: list[Callable[[], object]] = [
         lambda: stage.door.execute("UPDATE booking.seats SET withdrawn = NOT withdrawn WHERE number = %s", [number]),
         lambda: stage.door.execute("UPDATE booking.seats SET price = price + 1 WHERE number = %s", [number]),
-        lambda: scenery.pay(rnd.choice(live)) if live else None,
-        lambda: scenery.cancel(live.pop()) if live else None,
+        lambda: fixture.pay(rnd.choice(live)) if live else None,
+        lambda: fixture.cancel(live.pop()) if live else None,
         let_time_pass,
     ]
     seen = set()
@@ -217,14 +217,14 @@ def test_many_look_while_many_things_happen(stage: Stage) -> None:
         number = rnd.randint(1, 12)
         gone = {row[0] for row in stage.door.execute("SELECT seat_id FROM booking.seats WHERE withdrawn")}
         open_to_all = {each.seat.seat_id for each in look(stage) if each.status is AVAILABLE} - gone
-        free = [place for place in range(12) if scenery.seats[place].seat_id in open_to_all]
+        free = [place for place in range(12) if fixture.seats[place].seat_id in open_to_all]
         if turn % 2 and free:
-            live.append(scenery.reserve(rnd.choice(free), user=f"user-{turn}"))
+            live.append(fixture.reserve(rnd.choice(free), user=f"user-{turn}"))
         else:
             rnd.choice(steps)()
         seen |= {each.status for each in look(stage)}
 
     assert seen == {AVAILABLE, HELD, SOLD}
     with ThreadPoolExecutor(8) as pool:
-        maps = list(pool.map(lambda _: list(stage.store.queries.seats(scenery.event.event_id)), range(32)))
+        maps = list(pool.map(lambda _: list(stage.store.queries.seats(fixture.event.event_id)), range(32)))
     assert all(each == look(stage) for each in maps)

@@ -26,7 +26,7 @@ _SESSIONS: Final = (
 def test_the_bounds_hold_until_the_transaction_ends(stage: Stage) -> None:
     shows = [Statement(f"SHOW {name}_timeout", {}) for name in ("lock", "statement", "idle_in_transaction_session")]
     first: list[tuple[Callable[..., object], str]] = [
-        (lambda uow: uow.bookings.lock_seats(stage.scenery.request(0)), "250ms"),
+        (lambda uow: uow.bookings.lock_seats(stage.fixture.request(0)), "250ms"),
         (lambda uow: uow.bookings.expire_overdue(1), "1s"),
     ]
     for step, longest_wait in first:
@@ -43,18 +43,18 @@ def test_a_process_that_is_stopped_does_not_keep_its_seats(
 ) -> None:
     monkeypatch.setattr(transaction, "_BOUNDS_OF_RESERVING", ("1000ms", "10s", "100ms"))
     with stage.store.unit_of_work() as uow:
-        uow.bookings.lock_seats(stage.scenery.request(0, user="stopped"))
+        uow.bookings.lock_seats(stage.fixture.request(0, user="stopped"))
         until(lambda: stage.ask(_IDLE) == 0, "the server has ended the transaction")
-        uow.bookings.add(stage.scenery.new_booking(0, user="stopped"))
+        uow.bookings.add(stage.fixture.new_booking(0, user="stopped"))
         refused(ServiceBusy, uow.commit)
 
     monkeypatch.undo()
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
 
 
 def test_reads_survive_a_migration_that_changes_a_type(stage: Stage) -> None:
     """A statement that was prepared before fails once; then it is not prepared any more."""
-    event_id = stage.scenery.event.event_id
+    event_id = stage.fixture.event.event_id
     for _ in range(8):
         list_seats(event_id, store=stage.store)
     stage.door.execute("ALTER TABLE booking.seats ALTER COLUMN number TYPE bigint")
@@ -74,17 +74,17 @@ def test_a_server_that_steps_down_is_busy_and_is_left_for_the_next(stage: Stage)
     stage.door.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     stage.store.close()
     with pytest.raises(ServiceBusy):
-        stage.scenery.reserve(0)
+        stage.fixture.reserve(0)
 
     # The next server takes over under the same address; the sessions to the old one are still open.
     stage.door.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    assert stage.scenery.reserve(0).status is Status.PENDING
+    assert stage.fixture.reserve(0).status is Status.PENDING
 
 
 def test_the_sweep_reads_no_whole_table(stage: Stage) -> None:
     """While the tables are small every plan is quick, and one that reads all of them is the cheapest."""
     for place in range(3):
-        stage.scenery.reserve(place, user=f"customer {place}")
+        stage.fixture.reserve(place, user=f"customer {place}")
     stage.age(601)
     stage.door.execute("ANALYZE")
     before = _rows_read_from_end_to_end(stage)

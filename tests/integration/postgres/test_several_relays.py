@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.ports import Delivery, Message
 from booking_memory.bus import MemoryEventBus
 from booking_workers.jobs import keep_running
@@ -50,25 +50,25 @@ def firsts(deliveries: Sequence[Delivery]) -> dict[bytes | None, list[int]]:
     return found
 
 
-def live(scenery: Scenery, place: int) -> None:
+def live(fixture: StoreFixture, place: int) -> None:
     """A booking with four events."""
-    booking = scenery.reserve(place, user=f"user-{place}")
-    scenery.pay(booking)
-    scenery.pay(booking, "pay-2")
-    scenery.cancel(booking)
+    booking = fixture.reserve(place, user=f"user-{place}")
+    fixture.pay(booking)
+    fixture.pay(booking, "pay-2")
+    fixture.cancel(booking)
 
 
 def test_a_relay_that_is_paused_between_reading_and_publishing_only_repeats(stage: Stage) -> None:
-    scenery = stage.scenery
-    booking = scenery.reserve(0)
+    fixture = stage.fixture
+    booking = fixture.reserve(0)
     bus = HeldBus()
     paused, other = Relay(stage.store, bus, TOPIC), Relay(stage.store, bus, TOPIC)
 
     def meanwhile() -> None:
         bus.hold = lambda: None
-        scenery.pay(booking)
+        fixture.pay(booking)
         other.run_once()
-        scenery.cancel(booking)
+        fixture.cancel(booking)
         other.run_once()
 
     bus.hold = meanwhile
@@ -93,7 +93,7 @@ def test_a_crowd_of_relays_and_writers(stage: Stage, monkeypatch: pytest.MonkeyP
     for thread in threads:
         thread.start()
     try:
-        assert at_once([partial(live, stage.scenery, place) for place in range(8)]) == [None] * 8
+        assert at_once([partial(live, stage.fixture, place) for place in range(8)]) == [None] * 8
         until(lambda: not stage.store.outbox.unpublished(1), "everything is published")
     finally:
         stop.set()

@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from booking_core.application import Once, cancel_event, get_ticket, list_seats, reserve_once, verify_ticket
+from booking_core.application import IdempotentCall, cancel_event, get_ticket, list_seats, reserve_once, verify_ticket
 from booking_core.contracts.store.fixture import refused
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import SeatAlreadyReserved
@@ -94,28 +94,28 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def hot_use_cases(stage: Stage) -> None:
-    scenery = stage.scenery
-    once = Once(
+    fixture = stage.fixture
+    once = IdempotentCall(
         key=IdempotencyKey(user_id="ada", operation="POST /bookings", key="k", fingerprint="f"),
         render=lambda booking: "{}",
     )
     for _ in range(2):
-        reserve_once(scenery.command(0, 1), once=once, store=stage.store)
-    booking = scenery.reserve(2)
-    refused(SeatAlreadyReserved, lambda: scenery.reserve(2, user="grace"))
-    scenery.start_payment(booking)
-    scenery.pay(booking)
-    scenery.pay(booking, "pay-2")
+        reserve_once(fixture.command(0, 1), once=once, store=stage.store)
+    booking = fixture.reserve(2)
+    refused(SeatAlreadyReserved, lambda: fixture.reserve(2, user="grace"))
+    fixture.start_payment(booking)
+    fixture.pay(booking)
+    fixture.pay(booking, "pay-2")
     ticket = get_ticket("ada", booking.booking_id, store=stage.store)
     assert verify_ticket(ticket, store=stage.store).booking_id == booking.booking_id
     stage.store.queries.history(booking.booking_id)
     list_seats(booking.event_id, store=stage.store)
-    scenery.cancel(booking)
-    scenery.reserve(3, user="late", window=0.001)
-    scenery.reserve(3, user="grace")  # settles the one before
+    fixture.cancel(booking)
+    fixture.reserve(3, user="late", window=0.001)
+    fixture.reserve(3, user="grace")  # settles the one before
     with stage.store.unit_of_work() as uow:
-        uow.events.put_seats(booking.event_id, scenery.seats)
-        uow.events.withdraw_seats(booking.event_id, scenery.ids(*range(11)))
+        uow.events.put_seats(booking.event_id, fixture.seats)
+        uow.events.withdraw_seats(booking.event_id, fixture.ids(*range(11)))
         uow.commit()
     command = CancelEvent(event_id=booking.event_id, reason="rain", administrator="admin", correlation_id="c")
     cancel_event(command, store=stage.store)

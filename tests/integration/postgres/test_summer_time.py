@@ -75,7 +75,7 @@ def read_in_every_way(booking: Booking, store: Store) -> list[Booking]:
 
 @pytest.mark.parametrize("made", CHANGES, ids=str)
 def test_the_window_is_ten_minutes(stage: Stage, berliner: Engine, made: datetime) -> None:
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     move(stage, booking, made)
 
     with berliner.connect() as connection:
@@ -92,12 +92,12 @@ def test_the_window_is_ten_minutes(stage: Stage, berliner: Engine, made: datetim
 
 @pytest.mark.parametrize("made", PAST, ids=str)
 def test_the_sweep_ends_a_hold_at_its_deadline(stage: Stage, made: datetime) -> None:
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     move(stage, booking, made)
 
     assert expire(store=stage.store).expired == 1
 
-    ended = stage.scenery.stored(booking)
+    ended = stage.fixture.stored(booking)
     assert (ended.status, ended.cancellation_reason) == (Status.CANCELLED, CancellationReason.EXPIRED)
     assert ended.cancelled_at == made + WINDOW
     assert stage.ask("SELECT ended_at FROM booking.claims") == made + WINDOW
@@ -112,9 +112,9 @@ def test_br_04_counts_24_hours_and_not_the_same_time_of_the_day_before(
     stage: Stage, berliner: Engine, change: datetime, before: timedelta
 ) -> None:
     starts_at = (change + timedelta(hours=12)).astimezone(BERLIN)
-    booking = stage.scenery.reserve(0)
+    booking = stage.fixture.reserve(0)
     with stage.store.unit_of_work() as uow:
-        uow.events.put(evolve(stage.scenery.event, starts_at=starts_at), ages=False, complete=True)
+        uow.events.put(evolve(stage.fixture.event, starts_at=starts_at), ages=False, complete=True)
         uow.commit()
     assert stage.ask("SELECT starts_at FROM booking.events") == change + timedelta(hours=12)
     move(stage, booking, change + timedelta(hours=12) - before)
@@ -134,8 +134,8 @@ def test_the_hour_that_comes_twice_is_written_as_the_one_it_is(stage: Stage) -> 
     for fold, instant in ((0, "00:30"), (1, "01:30")):
         starts_at = datetime(2037, 10, 25, 2, 30, tzinfo=BERLIN, fold=fold)
         with stage.store.unit_of_work() as uow:
-            uow.events.put(evolve(stage.scenery.event, starts_at=starts_at), ages=False, complete=True)
+            uow.events.put(evolve(stage.fixture.event, starts_at=starts_at), ages=False, complete=True)
             uow.commit()
-        known = stage.store.queries.event(stage.scenery.event.event_id)
+        known = stage.store.queries.event(stage.fixture.event.event_id)
         assert known is not None
         assert known.event.starts_at.astimezone(UTC) == datetime.fromisoformat(f"2037-10-25T{instant}:00+00:00")

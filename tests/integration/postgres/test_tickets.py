@@ -29,8 +29,8 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 def test_by_the_index_of_tickets_alone(stage: Stage, mode: str) -> None:
-    booking = stage.scenery.reserve(0)
-    stage.scenery.pay(booking)
+    booking = stage.fixture.reserve(0)
+    stage.fixture.pay(booking)
     reference = stage.ask("SELECT ticket_reference FROM booking.bookings")
     stage.door.execute(_CROWD)
     stage.door.execute("ANALYZE booking.bookings")

@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 from booking_api.app import BookingApi, create_app
 from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.gateway_responses import EarlyAnswer, EarlyRequest, Told
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse, Told
 from booking_api.http.gateway_environ import TAKEN
 from booking_api.service import Service
-from booking_core import CatalogMirror, IdempotencyKey, ServiceBusy
+from booking_core import CatalogCache, IdempotencyKey, ServiceBusy
 from booking_dev.tokens import DevTokens
 from booking_memory.store import MemoryStore
 
@@ -45,12 +45,12 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def app(registry: CollectorRegistry, issuer: DevTokens, store: MemoryStore) -> BookingApi:
-    mirror = CatalogMirror(store=store, catalog=None, later=lambda work: None)
-    service = Service(store=store, mirror=mirror, registry=registry, cors_origins=(ORIGIN,))
+    catalog_cache = CatalogCache(store=store, catalog=None, later=lambda work: None)
+    service = Service(store=store, catalog_cache=catalog_cache, registry=registry, cors_origins=(ORIGIN,))
     return create_app(service, TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(issuer.jwks())))
 
 
-def same(early: EarlyAnswer | None, routed: TestResponse) -> bool:
+def same(early: GatewayResponse | None, routed: TestResponse) -> bool:
     assert early is not None
     status, headers, body = early
     assert (status, body) == (routed.status_code, routed.data)
@@ -67,7 +67,7 @@ def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.Mon
     monkeypatch.setitem(app.view_functions, "healthz", busy)
     routed = app.test_client().get("/healthz", headers=HEADERS)
 
-    assert same(app.early.busy(EarlyRequest("GET", HEADERS, perf_counter())), routed)
+    assert same(app.early.busy(GatewayRequest("GET", HEADERS, perf_counter())), routed)
 
 
 def order(*seats: UUID, **more: object) -> bytes:
@@ -76,7 +76,7 @@ def order(*seats: UUID, **more: object) -> bytes:
 
 def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorRegistry, issuer: DevTokens) -> None:
     headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
-    request, body = EarlyRequest("POST", headers, perf_counter()), order(SEAT, OTHER)
+    request, body = GatewayRequest("POST", headers, perf_counter()), order(SEAT, OTHER)
 
     with capture_logs() as lines:
         routed = app.test_client().post(
@@ -107,10 +107,10 @@ def test_what_may_be_wrong_is_left_to_the_application(
     app: BookingApi, issuer: DevTokens, content_type: str, body: bytes
 ) -> None:
     headers = {"authorization": f"Bearer {issuer.sign('ann')}", "content-type": content_type}
-    request = EarlyRequest("POST", headers, perf_counter())
+    request = GatewayRequest("POST", headers, perf_counter())
     app.test_client().get("/api/v1/events", headers=headers)
     assert app.early.taken(
-        EarlyRequest("POST", headers | {"content-type": "application/json"}, 0.0), order(SEAT), {SEAT}
+        GatewayRequest("POST", headers | {"content-type": "application/json"}, 0.0), order(SEAT), {SEAT}
     )
 
     assert app.early.taken(request, body, {SEAT}) is None
@@ -119,7 +119,7 @@ def test_what_may_be_wrong_is_left_to_the_application(
 def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: DevTokens) -> None:
     headers = {"authorization": f"Bearer {issuer.sign('bob')}"}
 
-    assert app.early.taken(EarlyRequest("POST", headers, perf_counter()), order(SEAT), {SEAT}) is None
+    assert app.early.taken(GatewayRequest("POST", headers, perf_counter()), order(SEAT), {SEAT}) is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: D
 def test_each_is_counted_and_has_the_envelope(
     app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str
 ) -> None:
-    answer: EarlyAnswer = getattr(app.early, name)(EarlyRequest("BREW", HEADERS, perf_counter()))
+    answer: GatewayResponse = getattr(app.early, name)(GatewayRequest("BREW", HEADERS, perf_counter()))
 
     assert answer[0] == status
     assert json.loads(answer[2])["error"]["code"] == code
@@ -139,7 +139,7 @@ def test_each_is_counted_and_has_the_envelope(
 
 
 def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
-    assert ("Connection", "close") in app.early.late_body(EarlyRequest("POST", {}, perf_counter()))[1]
+    assert ("Connection", "close") in app.early.late_body(GatewayRequest("POST", {}, perf_counter()))[1]
 
 
 class TestAfterALook:
@@ -153,7 +153,7 @@ class TestAfterALook:
         return headers
 
     def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Told:
-        request = EarlyRequest("POST", headers | {"idempotency-key": key}, perf_counter())
+        request = GatewayRequest("POST", headers | {"idempotency-key": key}, perf_counter())
         return Told(request, body or order(SEAT, OTHER), frozenset({OTHER}))
 
     def keep(self, store: MemoryStore, user: str, key: str) -> None:
@@ -206,14 +206,14 @@ class TestAfterALook:
         def busy(*_: object) -> NoReturn:
             raise ServiceBusy()
 
-        monkeypatch.setattr("booking_memory.reads.MemoryQueries.have_answers", busy)
+        monkeypatch.setattr("booking_memory.reads.MemoryQueries.stored_responses", busy)
         answers = app.early.taken_after_a_look([self.told(headers), self.told(headers, "x" * 256)])
 
         assert [answer and answer[0] for answer in answers] == [503, 503]
 
     def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
         headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
-        told = Told(EarlyRequest("POST", headers, perf_counter()), order(SEAT), frozenset({SEAT}))
+        told = Told(GatewayRequest("POST", headers, perf_counter()), order(SEAT), frozenset({SEAT}))
         assert app.early.taken(told.request, told.body, told.taken) is None
 
         [answer] = app.early.taken_after_a_look([told])

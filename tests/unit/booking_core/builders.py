@@ -24,7 +24,7 @@ SEAT_IDS = (UUID("00000000-0000-4000-8000-00000000000a"), UUID("00000000-0000-40
 CUSTOMER = Cause(actor=ActorKind.CUSTOMER, actor_id=USER, correlation_id="corr-reserve")
 AGAIN = Cause(actor=ActorKind.CUSTOMER, actor_id=USER, correlation_id="corr-cancel")
 PAYMENT = Cause(actor=ActorKind.PAYMENT_EVENT, actor_id="message-1", correlation_id="corr-payment")
-SWEEPER = Cause(actor=ActorKind.SWEEPER, actor_id="sweep-1", correlation_id="corr-sweep")
+EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="sweep-1", correlation_id="corr-sweep")
 ADMIN = Cause(actor=ActorKind.ADMINISTRATOR, actor_id="auth0|root", correlation_id="corr-admin")
 
 
@@ -95,5 +95,5 @@ def cancelled(reason: CancellationReason) -> Booking:
     elif reason is CancellationReason.EVENT_CANCELLED:
         booking.cancel_for_event(at(8), ADMIN)
     else:
-        booking.expire(at(10), SWEEPER)
+        booking.expire(at(10), EXPIRY_JOB)
     return loaded(booking)

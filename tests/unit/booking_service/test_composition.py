@@ -20,7 +20,7 @@ FULL = Settings(
 )
 
 
-class Part:
+class Component:
     def __init__(self, name: str, closed: list[str]) -> None:
         self.name, self._closed = name, closed
 
@@ -32,9 +32,9 @@ class Part:
 
 def recording(closed: list[str], built: list[str]) -> Any:
     def find(group: str, name: str) -> Factory:
-        def make(settings: Mapping[str, str]) -> Part:
+        def make(settings: Mapping[str, str]) -> Component:
             built.append(f"{group} {name}")
-            return Part(group, closed)
+            return Component(group, closed)
 
         return make
 
@@ -70,7 +70,7 @@ def test_nothing_is_built_before_it_is_asked_for_and_everything_once() -> None:
     parts = Composition(FULL, find=recording([], built))
     assert built == []
 
-    seen = [parts.mirror, parts.store, parts.mirror.store, parts.store]
+    seen = [parts.catalog_cache, parts.store, parts.catalog_cache.store, parts.store]
 
     assert seen[1] is seen[2] is seen[3]
     assert built == ["booking.store postgres", "booking.catalog rest"]
@@ -80,13 +80,13 @@ def test_without_a_url_there_is_no_catalog() -> None:
     parts = Composition(Settings(), find=recording([], []))
 
     assert parts.catalog is None
-    assert parts.mirror.catalog is None
+    assert parts.catalog_cache.catalog is None
 
 
 def test_users_are_closed_before_what_they_use_and_a_failure_stops_nobody() -> None:
     closed: list[str] = []
     parts = Composition(FULL, find=recording(closed, []))
-    _, _ = parts.mirror, parts.event_bus
+    _, _ = parts.catalog_cache, parts.event_bus
 
     with pytest.raises(OSError, match="gone"):
         parts.close()
@@ -100,7 +100,7 @@ def test_the_service_and_its_verifier_follow_the_settings() -> None:
 
     service = parts.service(pseudonym_key=b"k")
 
-    assert (service.store, service.mirror, service.pseudonym_key) == (parts.store, parts.mirror, b"k")
+    assert (service.store, service.catalog_cache, service.pseudonym_key) == (parts.store, parts.catalog_cache, b"k")
     assert (parts.verifier.issuer, parts.verifier.audience) == ("https://t/", "a")
 
 

@@ -16,8 +16,8 @@ from booking_core.ports.event_bus import Message
 from booking_service import worker_jobs
 from booking_service.settings import Settings
 from booking_workers.backlogs import RefundWatch
-from booking_workers.event_cancellation import Closer
-from booking_workers.expiry import Sweeper
+from booking_workers.event_cancellation import CancellationJob
+from booking_workers.expiry import ExpiryJob
 from booking_workers.relay import BATCH, Relay
 from booking_workers.retention import Pruner
 from tests.unit.booking_workers.world import EVENT_ID, FailingBus, World, payment
@@ -103,7 +103,7 @@ def test_a_sweep_ends_what_is_overdue_and_counts(world: World) -> None:
     world.later(5)
     world.reserve(3)
     world.later(5)
-    sweeper = Sweeper(world.store)
+    sweeper = ExpiryJob(world.store)
 
     sweeper.run_once()
     sweeper.run_once()
@@ -117,7 +117,7 @@ def test_a_sweep_ends_what_is_overdue_and_counts(world: World) -> None:
 def test_a_sweep_that_is_told_to_stop_begins_nothing(world: World) -> None:
     world.reserve(1)
     world.later(20)
-    sweeper = Sweeper(world.store)
+    sweeper = ExpiryJob(world.store)
 
     sweeper.run_once(lambda: False)
 
@@ -133,7 +133,7 @@ def test_open_closures_are_finished(world: World) -> None:
     booking = world.reserve(1)
     close(world)
 
-    Closer(world.store).run_once()
+    CancellationJob(world.store).run_once()
 
     assert show_booking(booking.booking_id, store=world.store)[0].cancellation_reason is (
         CancellationReason.EVENT_CANCELLED
@@ -144,7 +144,7 @@ def test_open_closures_are_finished(world: World) -> None:
 def test_a_closure_is_left_open_when_told_to_stop(world: World) -> None:
     close(world)
 
-    Closer(world.store).run_once(lambda: False)
+    CancellationJob(world.store).run_once(lambda: False)
 
     assert len(world.store.queries.open_closures()) == 1
 
@@ -162,7 +162,7 @@ def test_a_closure_that_is_held_up_is_reported_after_the_others(world: World, mo
     monkeypatch.setattr("booking_workers.event_cancellation.finish_closure", busy)
 
     with pytest.raises(ServiceBusy):
-        Closer(world.store).run_once()
+        CancellationJob(world.store).run_once()
     assert len(tried) == 2
 
 

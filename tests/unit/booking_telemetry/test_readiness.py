@@ -8,7 +8,7 @@ from booking_core.ports import Store
 from booking_telemetry.readiness import Readiness
 
 
-class Watched:
+class PoolMetrics:
     """A store that counts how often it is looked at; `gate` holds the look back while it is closed."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Watched:
 
 
 def test_a_look_counts_for_a_second() -> None:
-    store = Watched()
+    store = PoolMetrics()
     readiness = store.readiness()
 
     assert readiness.is_ready()
@@ -52,7 +52,7 @@ def test_a_look_counts_for_a_second() -> None:
 
 
 def test_a_look_is_as_old_as_its_beginning() -> None:
-    store = Watched()
+    store = PoolMetrics()
     store.seconds_per_look = 0.6
     readiness = store.readiness()
 
@@ -64,14 +64,14 @@ def test_a_look_is_as_old_as_its_beginning() -> None:
 
 
 def test_a_store_that_cannot_even_be_asked_is_not_ready() -> None:
-    store = Watched()
+    store = PoolMetrics()
     store.answer = RuntimeError("a bug")
 
     assert not store.readiness().is_ready()
 
 
 def test_who_comes_while_a_look_is_taken_gets_its_outcome() -> None:
-    store = Watched()
+    store = PoolMetrics()
     store.gate.clear()
     readiness = store.readiness()
     waiting = _CountingLock(readiness._turn)

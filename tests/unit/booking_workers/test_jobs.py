@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from booking_core.domain.errors import BusUnavailable
 from booking_telemetry import logs
-from booking_workers.jobs import GoOn, always, keep_running, run_together
+from booking_workers.jobs import ShouldContinue, always, keep_running, run_together
 from booking_workers.stopping import StopSignals
 
 
@@ -27,7 +27,7 @@ class Work:
         self.passes = self.closed = 0
         self._steps = steps
 
-    def run_once(self, go_on: GoOn = always) -> bool:
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
         self.passes += 1
         return self._steps[min(self.passes, len(self._steps)) - 1]()
 
@@ -118,10 +118,10 @@ def test_the_first_signal_is_a_request_and_the_second_an_order() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopSignals() as signals:
         event = signals.event()
-        assert signals.go_on()
+        assert signals.should_continue()
         signal.raise_signal(signal.SIGTERM)
         signals.wait()
-        assert not signals.go_on()
+        assert not signals.should_continue()
         assert event.wait(5)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGTERM) is before

@@ -14,8 +14,8 @@ from booking_service import worker_jobs
 from booking_service.settings import Settings
 from booking_telemetry import metric_specs
 from booking_workers.backlogs import BacklogWatch, BusWatch
-from booking_workers.expiry import Sweeper
-from booking_workers.jobs import Timed, always
+from booking_workers.expiry import ExpiryJob
+from booking_workers.jobs import InstrumentedJob, always
 from booking_workers.metrics import figures_of
 from tests.unit.booking_workers.world import FailingBus, World, payment
 
@@ -35,7 +35,7 @@ def seen(write: Callable[[], bytes]) -> Seen:
     }
 
 
-def plain(found: Seen, *names: metric_specs.Figure) -> list[float | None]:
+def plain(found: Seen, *names: metric_specs.MetricSpec) -> list[float | None]:
     return [found.get((figure.name, ())) for figure in names]
 
 
@@ -44,15 +44,15 @@ def bus_watch(world: World) -> BusWatch:
 
 
 def test_passes_are_counted_timed_and_dated(world: World) -> None:
-    class Clumsy(Sweeper):
-        def run_once(self, go_on: Any = always) -> bool:
+    class Clumsy(ExpiryJob):
+        def run_once(self, should_continue: Any = always) -> bool:
             time.sleep(0.01)
             if self.seats_released == 0:
                 self.seats_released = 1
                 raise BusUnavailable()
-            return super().run_once(go_on)
+            return super().run_once(should_continue)
 
-    timed = Timed(Clumsy(world.store))
+    timed = InstrumentedJob(Clumsy(world.store))
     write = figures_of([timed])
     with pytest.raises(BusUnavailable):
         timed.run_once()
@@ -70,10 +70,10 @@ def test_passes_are_counted_timed_and_dated(world: World) -> None:
 
 
 def test_a_timed_job_is_the_job_to_whoever_runs_it(world: World) -> None:
-    sweeper = Sweeper(world.store, every_seconds=7.0)
+    sweeper = ExpiryJob(world.store, every_seconds=7.0)
     closed: list[bool] = []
     sweeper.close = lambda: closed.append(True)  # type: ignore[method-assign]
-    timed = Timed(sweeper)
+    timed = InstrumentedJob(sweeper)
 
     timed.close()
 

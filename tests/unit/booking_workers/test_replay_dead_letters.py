@@ -214,7 +214,7 @@ def test_it_stops_between_two_batches(world: World) -> None:
     bury(world, unknown(7))
     replay = replay_of(world)
 
-    assert replay.run(go_on=lambda: False) is False
+    assert replay.run(should_continue=lambda: False) is False
     assert (replay.counts["failed"], waiting(world)) == (0, 1)
 
 

@@ -105,7 +105,7 @@ def test_it_stops_between_two_pages(world: World, monkeypatch: pytest.MonkeyPatc
     answers = iter([True, False])
 
     published = replay_events(
-        EventSelection(), store=world.store, publish_to=(world.bus, TOPIC), go_on=lambda: next(answers)
+        EventSelection(), store=world.store, publish_to=(world.bus, TOPIC), should_continue=lambda: next(answers)
     )
 
     assert published == 3

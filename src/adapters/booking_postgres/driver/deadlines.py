@@ -25,7 +25,7 @@ class NoAnswer(psycopg.OperationalError):
     """The server took our words and said nothing for the whole bounded wait. The connection is closed."""
 
 
-class PatientConnection(psycopg.Connection[Any]):
+class ConnectionWithDeadline(psycopg.Connection[Any]):
     """A connection that waits at most `patience` seconds for each answer, then closes itself and raises NoAnswer.
 
     None: for ever, as psycopg's own do. All of psycopg waits here: statements, COMMIT and ROLLBACK.
@@ -46,13 +46,13 @@ class PatientConnection(psycopg.Connection[Any]):
 
 def patience_of(connection: psycopg.Connection[Any]) -> float | None:
     """How long to wait for an answer on this connection, in seconds; None: for ever, as on a caller's own."""
-    return connection.patience if isinstance(connection, PatientConnection) else None
+    return connection.patience if isinstance(connection, ConnectionWithDeadline) else None
 
 
 @contextmanager
 def waiting_for(connection: psycopg.Connection[Any], seconds: float | None) -> Iterator[None]:
     """Within the block each answer may take so many seconds instead; nothing changes on a caller's connection."""
-    if not isinstance(connection, PatientConnection):
+    if not isinstance(connection, ConnectionWithDeadline):
         yield
         return
     before, connection.patience = connection.patience, seconds

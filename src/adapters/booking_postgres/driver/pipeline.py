@@ -19,7 +19,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
-from booking_postgres.driver.deadlines import NoAnswer, PatientConnection, patience_of
+from booking_postgres.driver.deadlines import ConnectionWithDeadline, NoAnswer, patience_of
 from booking_postgres.driver.prepared import Query, prepared_on, query_of
 
 Row = tuple[Any, ...]
@@ -113,7 +113,7 @@ def _codec_of(connection: Connection) -> Codec:
 
     A caller may teach a connection of its own other types at any time, so there it is made for each batch.
     """
-    if not isinstance(connection, PatientConnection):
+    if not isinstance(connection, ConnectionWithDeadline):
         return Transformer(connection)
     if connection.codec is None:
         connection.codec = Transformer(connection)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from booking_postgres.driver import prepared
-from booking_postgres.driver.deadlines import PATIENCE_SECONDS, PatientConnection
+from booking_postgres.driver.deadlines import PATIENCE_SECONDS, ConnectionWithDeadline
 from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed, run
 
 _POOL_WAIT_SECONDS: Final = 5.0
@@ -54,8 +54,10 @@ def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECOND
         },
     )
 
-    def connect(dialect: object, record: object, args: Sequence[Any], named: Mapping[str, Any]) -> PatientConnection:
-        connection = PatientConnection.connect(*args, **named)
+    def connect(
+        dialect: object, record: object, args: Sequence[Any], named: Mapping[str, Any]
+    ) -> ConnectionWithDeadline:
+        connection = ConnectionWithDeadline.connect(*args, **named)
         connection.patience = patience
         return connection
 

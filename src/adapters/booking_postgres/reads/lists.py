@@ -9,7 +9,7 @@ from typing import Final
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import SaleStatus, TicketedEvent
-from booking_core.ports.reads import EventMirror, Page, Paged
+from booking_core.ports.reads import KnownEvent, Page, Paged
 from booking_postgres.driver.pipeline import Row, Statement
 from booking_postgres.reads.connection import Reader
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
@@ -64,13 +64,13 @@ def bookings_of(reader: Reader, user_id: str, status: Status | None, page: Page)
     return Paged(items=[booking_of(row).as_of(now) for row in rows if row[0] is not None], total=rows[0][-1])
 
 
-def events(reader: Reader, page: Page) -> Paged[EventMirror]:
+def events(reader: Reader, page: Page) -> Paged[KnownEvent]:
     """See `booking_core.ports.Queries.events`."""
     rows = reader.rows(Statement(_EVENTS, {"limit": page.limit, "offset": page.offset}))
     return Paged(items=[mirror_of(row) for row in rows if row[0] is not None], total=rows[0][-1])
 
 
-def mirror_of(row: Row) -> EventMirror:
+def mirror_of(row: Row) -> KnownEvent:
     """The event of a row that starts with EVENT_COLUMNS."""
     event = TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
-    return EventMirror(event=event, closed=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)
+    return KnownEvent(event=event, closed=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)

@@ -16,7 +16,7 @@ from booking_core.domain.values import SeatStatus
 from booking_core.ports.reads import (
     Backlogs,
     CancellationPreview,
-    EventMirror,
+    KnownEvent,
     Page,
     Paged,
     SeatOnMap,
@@ -92,7 +92,7 @@ class PostgresQueries:
         values = {"slot": slot_of_booking(booking_id), "booking_id": booking_id}
         return [history_of(row) for row in self.reader.rows(Statement(_HISTORY, values))]
 
-    def have_answers(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
+    def stored_responses(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
         values = {
             "users": [key.user_id for key in keys],
             "operations": [key.operation for key in keys],
@@ -102,11 +102,11 @@ class PostgresQueries:
         answered = set(self.reader.rows(Statement(_ANSWERED, values))) if keys else set()
         return [(key.user_id, key.operation, key.key) in answered for key in keys]
 
-    def event(self, event_id: UUID) -> EventMirror | None:
+    def event(self, event_id: UUID) -> KnownEvent | None:
         rows = self.reader.rows(Statement(_EVENT, {"slot": slot_of_event(event_id), "event_id": event_id}))
         return mirror_of(rows[0]) if rows else None
 
-    def events(self, page: Page) -> Paged[EventMirror]:
+    def events(self, page: Page) -> Paged[KnownEvent]:
         return lists.events(self.reader, page)
 
     def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:

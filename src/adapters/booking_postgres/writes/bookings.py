@@ -13,7 +13,7 @@ from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.events import rfc3339
 from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.reservation import IdempotencyKey, SeatRequest
-from booking_core.ports import LockedBooking, LockedSeats, Sweep
+from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
 from booking_postgres.writes import reservation, statements
@@ -57,11 +57,11 @@ class PostgresBookings:
         if request.idempotency is not None and not found.key_is_ours:
             answer = answer_of(self.session, request.idempotency, found.earlier)
         if answer is not None or found.taken:
-            return found.scene(request, (), answer)
+            return found.reservation_facts(request, (), answer)
         if not found.is_settled:
             raise TransactionConflict()
         rows = self._load(slot_of_event(request.event_id), found.overdue)
-        return found.scene(request, tuple(self._locked_of(row).booking for row in rows), None)
+        return found.reservation_facts(request, tuple(self._locked_of(row).booking for row in rows), None)
 
     def lock(self, booking_id: UUID) -> LockedBooking | None:
         return self.lock_several([booking_id]).get(booking_id)
@@ -99,12 +99,12 @@ class PostgresBookings:
             self._saved.append(booking)
             self.session.pending += statements.of_changed_booking(booking)
 
-    def expire_overdue(self, limit: int) -> Sweep:
+    def expire_overdue(self, limit: int) -> ExpiryResult:
         # Not in a caller's transaction, whose later plans are the caller's.
         ways = [BY_KEYS] if self.session.bounds is not None else []
         [*_, [[now]]] = self.session.run([*ways, Statement(_NOW, {})])
         [[counts]] = self.session.run([sweep_statement(now, limit, rfc3339(now))])
-        return Sweep(expired=counts[0], seats_released=counts[1])
+        return ExpiryResult(expired=counts[0], seats_released=counts[1])
 
     def _count_affected(self) -> None:
         self.session.pending += statements.of_affected_events(self._saved)

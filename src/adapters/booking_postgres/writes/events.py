@@ -99,7 +99,9 @@ class PostgresEvents:
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
         self.session.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
 
-    def put_over(self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool) -> bool:
+    def put_if_unchanged(
+        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+    ) -> bool:
         values = self._values(event, ages=ages, complete=complete)
         if before is None:
             [put] = self.session.run([Statement(_PUT_NEW, values, "new event")])
@@ -153,7 +155,7 @@ class PostgresEvents:
         _, found = self.session.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
         return closure_of(found[0]) if found else None
 
-    def drain(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
+    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
         [rows] = self.session.run([Statement(_DRAIN, {**_key(event_id), "after": after, "limit": limit}, "drain")])
         return rows[-1][0] if rows else None
 

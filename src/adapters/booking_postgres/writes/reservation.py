@@ -51,31 +51,31 @@ class LockAndLoad:
 
     key_is_ours: bool
     earlier: Row | None
-    facts: Row
+    row: Row
 
     @property
     def known(self) -> frozenset[UUID]:
         """The ids of the wanted seats that exist."""
-        return frozenset(self.facts[9] or ())
+        return frozenset(self.row[9] or ())
 
     @property
     def taken(self) -> frozenset[UUID]:
         """Those with a live claim that is not overdue."""
-        return frozenset(self.facts[13] or ())
+        return frozenset(self.row[13] or ())
 
     @property
     def overdue(self) -> list[UUID]:
         """The bookings that hold wanted seats and are overdue, sorted."""
-        return self.facts[14] or []
+        return self.row[14] or []
 
     @property
     def is_settled(self) -> bool:
         """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
-        return bool(self.facts[15])
+        return bool(self.row[15])
 
-    def scene(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> LockedSeats:
+    def reservation_facts(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> LockedSeats:
         """The facts in the domain's words."""
-        now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.facts[:9]
+        now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.row[:9]
         event = None
         if name is not None:
             event = TicketedEvent(
@@ -96,15 +96,15 @@ class LockAndLoad:
             taken=self.taken,
             overdue=overdue,
             pending=pending,
-            earlier_answer=answer,
+            stored_response=answer,
         )
 
     def _seats(self) -> dict[UUID, Seat]:
-        if not self.facts[10]:
+        if not self.row[10]:
             return {}
         return {
             seat_id: Seat(seat_id=seat_id, row=row, number=number, price=price)
-            for seat_id, row, number, price in zip(*self.facts[9:13], strict=True)
+            for seat_id, row, number, price in zip(*self.row[9:13], strict=True)
         }
 
 
@@ -125,7 +125,7 @@ def loaded(results: Sequence[Rows]) -> LockAndLoad:
     """What `lock_and_load` brought back."""
     claimed, found = results[:2] if len(results) > 1 else ([], [])
     return LockAndLoad(
-        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, facts=results[-1][0]
+        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, row=results[-1][0]
     )
 
 

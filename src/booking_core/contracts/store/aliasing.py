@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import Scenery, facts
+from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.contracts.store.payments import paying
-from booking_core.contracts.store.reservations import scene_of
+from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import RefundReason, Status
 from booking_core.ports import Page
@@ -28,74 +28,74 @@ class AliasingContract:
     """No live objects, neither in nor out."""
 
     def test_from_a_lock(self, store_harness: StoreHarness) -> None:
-        scenery, before = self._paid(store_harness)
-        with scenery.store.unit_of_work() as uow:
+        fixture, before = self._paid(store_harness)
+        with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock(before.booking_id)
             assert locked is not None
             vandalise(locked.booking)
             uow.commit()
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_from_the_queries(self, store_harness: StoreHarness) -> None:
-        scenery, before = self._paid(store_harness)
-        snapshot = scenery.store.queries.booking(before.booking_id)
+        fixture, before = self._paid(store_harness)
+        snapshot = fixture.store.queries.booking(before.booking_id)
         assert snapshot is not None
         vandalise(snapshot.booking)
-        vandalise(scenery.store.queries.bookings_of("ada", None, Page()).items[0])
+        vandalise(fixture.store.queries.bookings_of("ada", None, Page()).items[0])
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_from_locking_the_bookings_of_an_event(self, store_harness: StoreHarness) -> None:
-        scenery, before = self._paid(store_harness)
-        with scenery.store.unit_of_work() as uow:
-            vandalise(uow.bookings.lock_live(scenery.event.event_id, 1)[0].booking)
+        fixture, before = self._paid(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            vandalise(uow.bookings.lock_live(fixture.event.event_id, 1)[0].booking)
             uow.commit()
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_from_a_scene(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        late = scenery.reserve(0, window=1)
-        scenery.change(late.booking_id, paying("pay-1", "1.00"))
+        fixture = StoreFixture.of(store_harness)
+        late = fixture.reserve(0, window=1)
+        fixture.change(late.booking_id, paying("pay-1", "1.00"))
         store_harness.advance(2)
-        before = scenery.stored(late)
-        vandalise(scene_of(scenery.store, scenery.request(0, user="grace")).overdue[0])
+        before = fixture.stored(late)
+        vandalise(facts_of(fixture.store, fixture.request(0, user="grace")).overdue[0])
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_what_was_saved_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        saved = scenery.change(scenery.reserve(0).booking_id, paying("pay-1"))
-        before = scenery.stored(saved)
-        assert facts(before) == facts(saved)
+        fixture = StoreFixture.of(store_harness)
+        saved = fixture.change(fixture.reserve(0).booking_id, paying("pay-1"))
+        before = fixture.stored(saved)
+        assert content_of(before) == content_of(saved)
         vandalise(saved)
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_what_was_added_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        added = scenery.reserve(0)
-        before = scenery.stored(added)
+        fixture = StoreFixture.of(store_harness)
+        added = fixture.reserve(0)
+        before = fixture.stored(added)
         added.status, added.seats, added.user_id = Status.CONFIRMED, (), "mallory"
         added.new_history.clear()
 
-        self._is_untouched(scenery, before)
+        self._is_untouched(fixture, before)
 
     def test_two_readers_share_nothing(self, store_harness: StoreHarness) -> None:
-        scenery, before = self._paid(store_harness)
-        first, second = scenery.stored(before), scenery.stored(before)
+        fixture, before = self._paid(store_harness)
+        first, second = fixture.stored(before), fixture.stored(before)
         vandalise(first)
 
-        assert facts(second) == facts(before)
+        assert content_of(second) == content_of(before)
 
-    def _paid(self, harness: StoreHarness) -> tuple[Scenery, Booking]:
-        scenery = Scenery.of(harness)
-        made = scenery.reserve(0, 1)
-        scenery.pay(made)
-        return scenery, scenery.stored(made)
+    def _paid(self, harness: StoreHarness) -> tuple[StoreFixture, Booking]:
+        fixture = StoreFixture.of(harness)
+        made = fixture.reserve(0, 1)
+        fixture.pay(made)
+        return fixture, fixture.stored(made)
 
-    def _is_untouched(self, scenery: Scenery, before: Booking) -> None:
-        after = scenery.stored(before)
-        assert facts(after) == facts(before)
-        assert len(scenery.store.queries.history(before.booking_id)) == after.revision
+    def _is_untouched(self, fixture: StoreFixture, before: Booking) -> None:
+        after = fixture.stored(before)
+        assert content_of(after) == content_of(before)
+        assert len(fixture.store.queries.history(before.booking_id)) == after.revision

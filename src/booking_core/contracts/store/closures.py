@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, Scenery, facts, refused
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
 from booking_core.contracts.store.payments import paying, starting
-from booking_core.contracts.store.reservations import scene_of
+from booking_core.contracts.store.reservations import facts_of
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.errors import BookingNotCancellable, ServiceBusy
 from booking_core.domain.events import EventCancelled
@@ -18,12 +18,12 @@ from booking_core.domain.lifecycle import CancellationReason, RefundReason
 from booking_core.ports import Closure, Store
 
 
-def closing(scenery: Scenery, reason: str = "rain") -> Closure:
+def closing(fixture: StoreFixture, reason: str = "rain") -> Closure:
     """What an administrator asks for; the moment in it is to be replaced."""
     return Closure(
-        event_id=scenery.event.event_id,
+        event_id=fixture.event.event_id,
         reason=reason,
-        cancelled_at=scenery.store.queries.now() - timedelta(days=9),
+        cancelled_at=fixture.store.queries.now() - timedelta(days=9),
         administrator="admin",
         correlation_id=CORRELATION,
         finished=False,
@@ -38,7 +38,7 @@ def close(store: Store, closure: Closure) -> Closure | None:
         return stands
 
 
-def finish(scenery: Scenery, closure: Closure, affected: int) -> bool:
+def finish(fixture: StoreFixture, closure: Closure, affected: int) -> bool:
     """Say `event.cancelled`, in a unit of work of its own."""
     said = EventCancelled(
         message_id=new_id(closure.cancelled_at),
@@ -50,214 +50,216 @@ def finish(scenery: Scenery, closure: Closure, affected: int) -> bool:
         cancelled_at=closure.cancelled_at,
         affected_bookings=affected,
     )
-    with scenery.store.unit_of_work() as uow:
+    with fixture.store.unit_of_work() as uow:
         is_first = uow.events.finish(said)
         uow.commit()
         return is_first
 
 
 class ClosuresContract:
-    """`EventRepository.close`, `drain`, `finish` and `BookingRepository.lock_live`."""
+    """`EventRepository.close`, `await_reservations_in_flight`, `finish` and `BookingRepository.lock_live`."""
 
     def test_a_locked_booking_knows_of_the_closure(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
 
-        before = self._is_closed(scenery, made.booking_id)
-        close(scenery.store, closing(scenery))
+        before = self._is_closed(fixture, made.booking_id)
+        close(fixture.store, closing(fixture))
 
-        assert (before, self._is_closed(scenery, made.booking_id)) == (False, True)
+        assert (before, self._is_closed(fixture, made.booking_id)) == (False, True)
 
     def test_a_customer_who_cancels_before_the_closure_gets_there_has_the_money_back(
         self, store_harness: StoreHarness
     ) -> None:
         """The event is cancelled: the 24 hours of BR-04 are set aside, whoever comes first."""
-        scenery = Scenery.of(store_harness, days=0.5)
-        paid, held = scenery.reserve(0), scenery.reserve(1)
-        scenery.change(paid.booking_id, paying("pay-1"))
-        close(scenery.store, closing(scenery))
+        fixture = StoreFixture.of(store_harness, days=0.5)
+        paid, held = fixture.reserve(0), fixture.reserve(1)
+        fixture.change(paid.booking_id, paying("pay-1"))
+        close(fixture.store, closing(fixture))
 
-        ended = [scenery.cancel(paid), scenery.cancel(held)]
+        ended = [fixture.cancel(paid), fixture.cancel(held)]
 
         assert {each.cancellation_reason for each in ended} == {CancellationReason.EVENT_CANCELLED}
         assert ended[0].payments["pay-1"].refund_reason is RefundReason.EVENT_CANCELLED
-        assert refused(BookingNotCancellable, lambda: scenery.cancel(paid)).code == "BOOKING_NOT_CANCELLABLE"
-        with scenery.store.unit_of_work() as uow:
-            assert uow.events.affected_bookings(scenery.event.event_id) == 2
+        assert refused(BookingNotCancellable, lambda: fixture.cancel(paid)).code == "BOOKING_NOT_CANCELLABLE"
+        with fixture.store.unit_of_work() as uow:
+            assert uow.events.affected_bookings(fixture.event.event_id) == 2
 
     def test_closing_says_when_by_the_stores_clock(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        before, asked = scenery.store.queries.now(), closing(scenery)
+        fixture = StoreFixture.of(store_harness)
+        before, asked = fixture.store.queries.now(), closing(fixture)
 
-        stands = close(scenery.store, asked)
+        stands = close(fixture.store, asked)
 
         assert stands is not None
-        assert before <= stands.cancelled_at <= scenery.store.queries.now()
+        assert before <= stands.cancelled_at <= fixture.store.queries.now()
         assert evolve(stands, cancelled_at=asked.cancelled_at) == asked
-        assert scenery.store.queries.closure(scenery.event.event_id) == stands
-        assert list(scenery.store.queries.open_closures()) == [stands]
+        assert fixture.store.queries.closure(fixture.event.event_id) == stands
+        assert list(fixture.store.queries.open_closures()) == [stands]
 
     def test_the_first_closure_stands(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        first = close(scenery.store, closing(scenery))
+        fixture = StoreFixture.of(store_harness)
+        first = close(fixture.store, closing(fixture))
 
-        assert close(scenery.store, evolve(closing(scenery, "storm"), administrator="another")) == first
-        assert scenery.store.queries.closure(scenery.event.event_id) == first
+        assert close(fixture.store, evolve(closing(fixture, "storm"), administrator="another")) == first
+        assert fixture.store.queries.closure(fixture.event.event_id) == first
 
     def test_an_unknown_event_is_not_closed(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        unknown = evolve(closing(scenery), event_id=uuid4())
+        fixture = StoreFixture.of(store_harness)
+        unknown = evolve(closing(fixture), event_id=uuid4())
 
-        assert close(scenery.store, unknown) is None
-        assert scenery.store.queries.closure(unknown.event_id) is None
-        assert list(scenery.store.queries.open_closures()) == []
+        assert close(fixture.store, unknown) is None
+        assert fixture.store.queries.closure(unknown.event_id) is None
+        assert list(fixture.store.queries.open_closures()) == []
 
     def test_a_closed_event_stays_closed(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        close(scenery.store, closing(scenery))
-        with scenery.store.unit_of_work() as uow:
-            uow.events.put(scenery.event, ages=True, complete=True)
+        fixture = StoreFixture.of(store_harness)
+        close(fixture.store, closing(fixture))
+        with fixture.store.unit_of_work() as uow:
+            uow.events.put(fixture.event, ages=True, complete=True)
             uow.commit()
 
-        mirror = scenery.store.queries.event(scenery.event.event_id)
-        assert mirror is not None
-        assert mirror.closed
-        assert scene_of(scenery.store, scenery.request(0)).closed
+        catalog_cache = fixture.store.queries.event(fixture.event.event_id)
+        assert catalog_cache is not None
+        assert catalog_cache.closed
+        assert facts_of(fixture.store, fixture.request(0)).closed
 
     def test_closing_does_not_wait_for_reservations_and_draining_does(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as in_flight:
-            assert not in_flight.bookings.lock_seats(scenery.request(2)).closed
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as in_flight:
+            assert not in_flight.bookings.lock_seats(fixture.request(2)).closed
 
-            close(scenery.store, closing(scenery))
-            refused(ServiceBusy, lambda: self._drain(scenery, 100))
+            close(fixture.store, closing(fixture))
+            refused(ServiceBusy, lambda: self._drain(fixture, 100))
 
-        assert self._drain(scenery, 100) == [scenery.seats[-1].seat_id]
+        assert self._drain(fixture, 100) == [fixture.seats[-1].seat_id]
 
     def test_draining_goes_through_all_seats_in_chunks(self, store_harness: StoreHarness) -> None:
-        scenery, _ = Scenery.of(store_harness, seats=7), Scenery.of(store_harness)
+        fixture, _ = StoreFixture.of(store_harness, seats=7), StoreFixture.of(store_harness)
 
-        lasts = self._drain(scenery, 3)
+        lasts = self._drain(fixture, 3)
 
-        assert lasts in ([*scenery.ids(2, 5, 6)], [*scenery.ids(2, 5)])
+        assert lasts in ([*fixture.ids(2, 5, 6)], [*fixture.ids(2, 5)])
 
     def test_draining_lets_the_seats_go(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as uow:
-            uow.events.drain(scenery.event.event_id, None, 100)
-        scene_of(scenery.store, scenery.request(0))
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            uow.events.await_reservations_in_flight(fixture.event.event_id, None, 100)
+        facts_of(fixture.store, fixture.request(0))
 
     def test_draining_an_event_without_seats(self, store_harness: StoreHarness) -> None:
-        assert self._drain(Scenery.of(store_harness, seats=0), 10) == []
+        assert self._drain(StoreFixture.of(store_harness, seats=0), 10) == []
 
     def test_live_bookings_are_locked_sorted(self, store_harness: StoreHarness) -> None:
-        scenery, other = Scenery.of(store_harness, seats=8), Scenery.of(store_harness)
-        live = [scenery.reserve(place, user=f"user-{place}", window=1) for place in range(4)]
-        scenery.change(live[1].booking_id, starting("pay-1"))
-        scenery.change(live[2].booking_id, paying("pay-1"))
-        scenery.cancel(scenery.reserve(5))
+        fixture, other = StoreFixture.of(store_harness, seats=8), StoreFixture.of(store_harness)
+        live = [fixture.reserve(place, user=f"user-{place}", window=1) for place in range(4)]
+        fixture.change(live[1].booking_id, starting("pay-1"))
+        fixture.change(live[2].booking_id, paying("pay-1"))
+        fixture.cancel(fixture.reserve(5))
         other.reserve(0)
         store_harness.advance(2)
 
-        with scenery.store.unit_of_work() as uow:
-            found = uow.bookings.lock_live(scenery.event.event_id, 100)
-        with scenery.store.unit_of_work() as uow:
-            some = uow.bookings.lock_live(scenery.event.event_id, 3)
+        with fixture.store.unit_of_work() as uow:
+            found = uow.bookings.lock_live(fixture.event.event_id, 100)
+        with fixture.store.unit_of_work() as uow:
+            some = uow.bookings.lock_live(fixture.event.event_id, 3)
 
         wanted = sorted(booking.booking_id for booking in live)
         assert [each.booking.booking_id for each in found] == wanted
         assert [each.booking.booking_id for each in some] == wanted[:3]
-        assert all(facts(each.booking) == facts(scenery.stored(each.booking)) for each in found)
-        assert {each.event_starts_at for each in found} == {scenery.event.starts_at}
+        assert all(content_of(each.booking) == content_of(fixture.stored(each.booking)) for each in found)
+        assert {each.event_starts_at for each in found} == {fixture.event.starts_at}
 
     def test_no_live_booking(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as uow:
-            assert list(uow.bookings.lock_live(scenery.event.event_id, 10)) == []
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            assert list(uow.bookings.lock_live(fixture.event.event_id, 10)) == []
             assert list(uow.bookings.lock_live(uuid4(), 10)) == []
 
     def test_bookings_that_others_work_on_are_waited_for(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
 
         def lock_live() -> None:
-            with scenery.store.unit_of_work() as uow:
-                uow.bookings.lock_live(scenery.event.event_id, 10)
+            with fixture.store.unit_of_work() as uow:
+                uow.bookings.lock_live(fixture.event.event_id, 10)
 
-        with scenery.store.unit_of_work() as other:
+        with fixture.store.unit_of_work() as other:
             other.bookings.lock(made.booking_id)
             refused(ServiceBusy, lock_live)
         lock_live()
 
     def test_the_end_is_said_once(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        closure = close(scenery.store, closing(scenery))
+        fixture = StoreFixture.of(store_harness)
+        closure = close(fixture.store, closing(fixture))
         assert closure is not None
 
-        assert [finish(scenery, closure, 3) for _ in range(2)] == [True, False]
+        assert [finish(fixture, closure, 3) for _ in range(2)] == [True, False]
 
         (record,) = store_harness.events()
         assert (record.event_type, record.key, record.sequence) == ("event.cancelled", closure.event_id, 1)
         assert record.slot == slot_of_event(closure.event_id)
         assert payload_of(record)["affectedBookings"] == 3
-        assert list(scenery.store.queries.open_closures()) == []
-        assert scenery.store.queries.closure(closure.event_id) == evolve(closure, finished=True)
+        assert list(fixture.store.queries.open_closures()) == []
+        assert fixture.store.queries.closure(closure.event_id) == evolve(closure, finished=True)
 
     def test_open_closures_come_oldest_first(self, store_harness: StoreHarness) -> None:
-        sceneries = [Scenery.of(store_harness, seats=1) for _ in range(3)]
-        for scenery in sceneries:
-            close(scenery.store, closing(scenery))
+        sceneries = [StoreFixture.of(store_harness, seats=1) for _ in range(3)]
+        for fixture in sceneries:
+            close(fixture.store, closing(fixture))
             store_harness.advance(1)
 
         found = [closure.event_id for closure in store_harness.store.queries.open_closures()]
 
-        assert found == [scenery.event.event_id for scenery in sceneries]
+        assert found == [fixture.event.event_id for fixture in sceneries]
 
     def test_affected_bookings_are_counted_with_those_of_this_unit_of_work(self, store_harness: StoreHarness) -> None:
-        scenery, other = Scenery.of(store_harness), Scenery.of(store_harness)
-        made = [scenery.reserve(0), scenery.reserve(1)]
-        scenery.cancel(scenery.reserve(2))
+        fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
+        made = [fixture.reserve(0), fixture.reserve(1)]
+        fixture.cancel(fixture.reserve(2))
         elsewhere = other.reserve(0, user="grace")
         for each in (made[0], elsewhere):
-            scenery.change(each.booking_id, lambda locked: locked.booking.cancel_for_event(locked.now, CAUSE))
+            fixture.change(each.booking_id, lambda locked: locked.booking.cancel_for_event(locked.now, CAUSE))
 
-        with scenery.store.unit_of_work() as uow:
-            assert uow.events.affected_bookings(scenery.event.event_id) == 1
+        with fixture.store.unit_of_work() as uow:
+            assert uow.events.affected_bookings(fixture.event.event_id) == 1
             locked = uow.bookings.lock(made[1].booking_id)
             assert locked is not None
             locked.booking.cancel_for_event(locked.now, CAUSE)
             uow.bookings.save(locked.booking)
-            assert uow.events.affected_bookings(scenery.event.event_id) == 2
+            assert uow.events.affected_bookings(fixture.event.event_id) == 2
 
     def test_a_preview_of_what_cancelling_would_do(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=9)
-        scenery.reserve(0, 1, user="late", window=1)
+        fixture = StoreFixture.of(store_harness, seats=9)
+        fixture.reserve(0, 1, user="late", window=1)
         store_harness.advance(2)
-        scenery.reserve(2, 3)
-        scenery.pay(scenery.reserve(4, 5))
-        scenery.pay(scenery.reserve(6))
-        mismatched = scenery.reserve(7)
-        scenery.change(mismatched.booking_id, paying("pay-1", "1.00"))
-        scenery.cancel(scenery.reserve(8, user="grace"))
+        fixture.reserve(2, 3)
+        fixture.pay(fixture.reserve(4, 5))
+        fixture.pay(fixture.reserve(6))
+        mismatched = fixture.reserve(7)
+        fixture.change(mismatched.booking_id, paying("pay-1", "1.00"))
+        fixture.cancel(fixture.reserve(8, user="grace"))
 
-        preview = scenery.store.queries.cancellation_preview(scenery.event.event_id)
+        preview = fixture.store.queries.cancellation_preview(fixture.event.event_id)
 
         assert (preview.bookings, preview.seats) == (4, 6)
         assert dict(preview.refunds) == {"USD": (Decimal("225.00"), 2)}
-        assert scenery.store.queries.cancellation_preview(uuid4()).bookings == 0
+        assert fixture.store.queries.cancellation_preview(uuid4()).bookings == 0
 
-    def _is_closed(self, scenery: Scenery, booking_id: UUID) -> bool:
-        with scenery.store.unit_of_work() as uow:
+    def _is_closed(self, fixture: StoreFixture, booking_id: UUID) -> bool:
+        with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock(booking_id)
         assert locked is not None
         return locked.event_is_closed
 
-    def _drain(self, scenery: Scenery, limit: int) -> list[UUID]:
+    def _drain(self, fixture: StoreFixture, limit: int) -> list[UUID]:
         """Drain to the end; the last seat of each step."""
         lasts: list[UUID] = []
         while True:
-            with scenery.store.unit_of_work() as uow:
-                last = uow.events.drain(scenery.event.event_id, lasts[-1] if lasts else None, limit)
+            with fixture.store.unit_of_work() as uow:
+                last = uow.events.await_reservations_in_flight(
+                    fixture.event.event_id, lasts[-1] if lasts else None, limit
+                )
             if last is None:
                 return lasts
             lasts.append(last)

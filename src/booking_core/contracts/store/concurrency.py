@@ -6,7 +6,7 @@ from functools import partial
 from booking_core.application import cancel_event
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import CORRELATION, Scenery
+from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
 from booking_core.contracts.store.payments import failing, paying
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
@@ -21,34 +21,34 @@ class ConcurrencyContract:
     """The promises of BR-01, BR-03 and FR-11 while threads race."""
 
     def test_one_seat_has_one_winner(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=3)
+        fixture = StoreFixture.of(store_harness, seats=3)
         for place in range(3):
-            jobs = [partial(scenery.reserve, place, user=f"user-{place}-{n}") for n in range(12)]
+            jobs = [partial(fixture.reserve, place, user=f"user-{place}-{n}") for n in range(12)]
 
             outcomes = at_once(jobs)
 
             (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
             losers = [outcome for outcome in outcomes if outcome is not winner]
-            assert all(self._names(error, scenery, place) for error in losers), losers
+            assert all(self._names(error, fixture, place) for error in losers), losers
 
     def test_a_customer_gets_three_holds(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=12)
+        fixture = StoreFixture.of(store_harness, seats=12)
 
-        outcomes = at_once([partial(scenery.reserve, place) for place in range(12)])
+        outcomes = at_once([partial(fixture.reserve, place) for place in range(12)])
 
         made = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         errors = [outcome for outcome in outcomes if not isinstance(outcome, Booking)]
         assert len(made) == 3
         assert all(isinstance(error, PendingLimitReached) for error in errors), errors
-        assert scenery.store.queries.bookings_of("ada", Status.PENDING, Page()).total == 3
+        assert fixture.store.queries.bookings_of("ada", Status.PENDING, Page()).total == 3
 
     def test_two_customers_want_the_same_two_seats(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=2 * ROUNDS)
+        fixture = StoreFixture.of(store_harness, seats=2 * ROUNDS)
         for first in range(0, 2 * ROUNDS, 2):
             outcomes = at_once(
                 [
-                    partial(scenery.reserve, first, first + 1, user=f"ada-{first}"),
-                    partial(scenery.reserve, first + 1, first, user=f"grace-{first}"),
+                    partial(fixture.reserve, first, first + 1, user=f"ada-{first}"),
+                    partial(fixture.reserve, first + 1, first, user=f"grace-{first}"),
                 ]
             )
 
@@ -57,39 +57,39 @@ class ConcurrencyContract:
 
     def test_two_customers_take_each_others_overdue_seats(self, store_harness: StoreHarness) -> None:
         for _ in range(ROUNDS):
-            scenery = Scenery.of(store_harness, seats=2)
-            late = [scenery.reserve(0, user="ada", window=1), scenery.reserve(1, user="grace", window=1)]
+            fixture = StoreFixture.of(store_harness, seats=2)
+            late = [fixture.reserve(0, user="ada", window=1), fixture.reserve(1, user="grace", window=1)]
             store_harness.advance(2)
 
-            made = at_once([partial(scenery.reserve, 1, user="ada"), partial(scenery.reserve, 0, user="grace")])
+            made = at_once([partial(fixture.reserve, 1, user="ada"), partial(fixture.reserve, 0, user="grace")])
 
             assert all(isinstance(outcome, Booking) for outcome in made), made
             for before in late:
-                settled = scenery.stored(before)
+                settled = fixture.stored(before)
                 assert (settled.cancellation_reason, settled.revision) == (CancellationReason.EXPIRED, 2)
             for booking in made:
                 assert isinstance(booking, Booking)
-                scenery.cancel(booking)
+                fixture.cancel(booking)
 
     def test_a_payment_told_many_times_is_taken_once(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
 
-        changed = at_once([partial(scenery.pay, made)] * 8)
+        changed = at_once([partial(fixture.pay, made)] * 8)
 
         assert sorted(changed, key=bool) == [False] * 7 + [True]
         types = [record.event_type for record in store_harness.events()]
         assert types == ["booking.created", "booking.confirmed"]
 
     def test_changes_of_one_booking_come_one_after_the_other(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
         verbs = [paying(f"pay-{n}") for n in range(6)] + [failing("pay-6"), failing("pay-7")]
 
-        at_once([partial(scenery.change, made.booking_id, verb) for verb in verbs])
+        at_once([partial(fixture.change, made.booking_id, verb) for verb in verbs])
 
-        after = scenery.stored(made)
-        history = scenery.store.queries.history(made.booking_id)
+        after = fixture.stored(made)
+        history = fixture.store.queries.history(made.booking_id)
         assert [entry.number for entry in history] == list(range(1, after.revision + 1))
         assert [record.sequence for record in store_harness.events()] == list(range(1, after.sequence + 1))
         taken = [payment for payment in after.payments.values() if payment.is_taken]
@@ -98,16 +98,16 @@ class ConcurrencyContract:
         assert len(kept) == (1 if after.status is Status.CONFIRMED else 0)
 
     def test_no_booking_survives_the_cancelling_of_its_event(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=12)
-        early = [scenery.reserve(place, user=f"early-{place}") for place in range(2)]
+        fixture = StoreFixture.of(store_harness, seats=12)
+        early = [fixture.reserve(place, user=f"early-{place}") for place in range(2)]
         command = CancelEvent(
-            event_id=scenery.event.event_id, reason="rain", administrator="admin", correlation_id=CORRELATION
+            event_id=fixture.event.event_id, reason="rain", administrator="admin", correlation_id=CORRELATION
         )
 
         def cancelling() -> None:
-            cancel_event(command, store=scenery.store)
+            cancel_event(command, store=fixture.store)
 
-        reserving = [partial(scenery.reserve, place, user=f"user-{place}") for place in range(2, 12)]
+        reserving = [partial(fixture.reserve, place, user=f"user-{place}") for place in range(2, 12)]
         jobs: list[Callable[[], Booking | None]] = [*reserving, cancelling]
 
         *outcomes, _ = at_once(jobs)
@@ -117,10 +117,10 @@ class ConcurrencyContract:
         assert all(isinstance(error, EventNotOnSale) for error in errors), errors
         assert len(made) + len(errors) == 12
         for booking in made:
-            assert scenery.stored(booking).cancellation_reason is CancellationReason.EVENT_CANCELLED
-        assert scenery.store.queries.cancellation_preview(scenery.event.event_id).bookings == 0
+            assert fixture.stored(booking).cancellation_reason is CancellationReason.EVENT_CANCELLED
+        assert fixture.store.queries.cancellation_preview(fixture.event.event_id).bookings == 0
         assert store_harness.events()[-1].event_type == "event.cancelled" or len(made) < 12
 
-    def _names(self, error: Booking | BookingError, scenery: Scenery, place: int) -> bool:
-        wanted = {"unavailableSeatIds": [str(scenery.seats[place].seat_id)]}
+    def _names(self, error: Booking | BookingError, fixture: StoreFixture, place: int) -> bool:
+        wanted = {"unavailableSeatIds": [str(fixture.seats[place].seat_id)]}
         return isinstance(error, SeatAlreadyReserved) and error.details == wanted

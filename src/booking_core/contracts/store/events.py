@@ -10,12 +10,12 @@ from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import Scenery, facts, refused
-from booking_core.contracts.store.reservations import scene_of
+from booking_core.contracts.store.fixture import StoreFixture, content_of, refused
+from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import SaleStatus, Seat, SeatStatus, TicketedEvent
-from booking_core.ports import EventMirror, Page, Store
+from booking_core.ports import KnownEvent, Page, Store
 
 
 def put(store: Store, event: TicketedEvent, *, ages: bool = False, complete: bool = False) -> None:
@@ -33,54 +33,54 @@ def put_seats(store: Store, event_id: UUID, seats: Sequence[Seat]) -> int:
         return changed
 
 
-def mirror_of(store: Store, event_id: UUID) -> EventMirror:
+def mirror_of(store: Store, event_id: UUID) -> KnownEvent:
     """The event, which must be known."""
-    mirror = store.queries.event(event_id)
-    assert mirror is not None
-    return mirror
+    catalog_cache = store.queries.event(event_id)
+    assert catalog_cache is not None
+    return catalog_cache
 
 
 def _put_over(store: Store, event: TicketedEvent, before: TicketedEvent | None) -> bool:
     with store.unit_of_work() as uow:
-        is_put = uow.events.put_over(event, before, ages=True, complete=False)
+        is_put = uow.events.put_if_unchanged(event, before, ages=True, complete=False)
         uow.commit()
         return is_put
 
 
 class EventsContract:
-    """`EventRepository.put`, `put_over`, `lock`, `put_seats`, `withdraw_seats`, and the queries for events."""
+    """`EventRepository.put`, `put_if_unchanged`, `lock`, `put_seats`, `withdraw_seats`, and the queries for events."""
 
     def test_an_event_comes_back_as_it_was_put(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        store = scenery.store
+        fixture = StoreFixture.of(store_harness)
+        store = fixture.store
         changed = evolve(
-            scenery.event,
+            fixture.event,
             name="Der Sturm 🌩",
             status=SaleStatus.DRAFT,
-            starts_at=scenery.event.starts_at,
+            starts_at=fixture.event.starts_at,
             currency="JPY",
         )
         put(store, changed)
 
-        mirror = mirror_of(store, scenery.event.event_id)
+        catalog_cache = mirror_of(store, fixture.event.event_id)
 
-        assert mirror.event == changed
-        assert (mirror.closed, mirror.age_seconds) == (False, None)
+        assert catalog_cache.event == changed
+        assert (catalog_cache.closed, catalog_cache.age_seconds) == (False, None)
         assert store.queries.event(uuid4()) is None
 
     def test_complete_is_never_unset(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        fresh = evolve(scenery.event, event_id=uuid4())
-        put(scenery.store, fresh, complete=False)
-        assert not mirror_of(scenery.store, fresh.event_id).complete
-        put(scenery.store, fresh, complete=True)
-        put(scenery.store, fresh, complete=False)
+        fixture = StoreFixture.of(store_harness)
+        fresh = evolve(fixture.event, event_id=uuid4())
+        put(fixture.store, fresh, complete=False)
+        assert not mirror_of(fixture.store, fresh.event_id).complete
+        put(fixture.store, fresh, complete=True)
+        put(fixture.store, fresh, complete=False)
 
-        assert mirror_of(scenery.store, fresh.event_id).complete
+        assert mirror_of(fixture.store, fresh.event_id).complete
 
     def test_put_over_writes_what_still_stands_as_before(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        store, before = scenery.store, scenery.event
+        fixture = StoreFixture.of(store_harness)
+        store, before = fixture.store, fixture.event
         changed = evolve(before, name="Der Sturm", currency="EUR", status=SaleStatus.DRAFT)
 
         assert not _put_over(store, changed, evolve(before, currency="EUR"))
@@ -89,53 +89,53 @@ class EventsContract:
         assert mirror_of(store, before.event_id).event == before
 
         assert _put_over(store, changed, evolve(before, name="another name decides nothing"))
-        mirror = mirror_of(store, before.event_id)
-        assert (mirror.event, mirror.complete) == (changed, True)
-        assert mirror.age_seconds is not None
+        catalog_cache = mirror_of(store, before.event_id)
+        assert (catalog_cache.event, catalog_cache.complete) == (changed, True)
+        assert catalog_cache.age_seconds is not None
 
     def test_put_over_nothing_writes_what_is_unknown(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        fresh = evolve(scenery.event, event_id=uuid4())
+        fixture = StoreFixture.of(store_harness)
+        fresh = evolve(fixture.event, event_id=uuid4())
 
-        assert not _put_over(scenery.store, fresh, fresh)
-        assert scenery.store.queries.event(fresh.event_id) is None
-        assert _put_over(scenery.store, fresh, None)
-        assert not _put_over(scenery.store, evolve(fresh, currency="EUR"), None)
-        assert mirror_of(scenery.store, fresh.event_id).event == fresh
+        assert not _put_over(fixture.store, fresh, fresh)
+        assert fixture.store.queries.event(fresh.event_id) is None
+        assert _put_over(fixture.store, fresh, None)
+        assert not _put_over(fixture.store, evolve(fresh, currency="EUR"), None)
+        assert mirror_of(fixture.store, fresh.event_id).event == fresh
 
     def test_of_many_that_see_an_event_first_one_puts_it(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         for _ in range(5):
-            fresh = evolve(scenery.event, event_id=uuid4())
+            fresh = evolve(fixture.event, event_id=uuid4())
             named = [evolve(fresh, name=f"told {n}") for n in range(8)]
 
-            outcomes = at_once([partial(_put_over, scenery.store, event, None) for event in named])
+            outcomes = at_once([partial(_put_over, fixture.store, event, None) for event in named])
 
             assert sorted(outcomes, key=bool) == [False] * 7 + [True]
-            assert mirror_of(scenery.store, fresh.event_id).event == named[outcomes.index(True)]
+            assert mirror_of(fixture.store, fresh.event_id).event == named[outcomes.index(True)]
 
     def test_a_locked_event_stands_still_and_can_be_booked(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        store, changed = scenery.store, evolve(scenery.event, currency="EUR")
+        fixture = StoreFixture.of(store_harness)
+        store, changed = fixture.store, evolve(fixture.event, currency="EUR")
         with store.unit_of_work() as uow:
-            assert uow.events.lock(scenery.event.event_id) == scenery.event
+            assert uow.events.lock(fixture.event.event_id) == fixture.event
             assert uow.events.lock(uuid4()) is None
             refused(ServiceBusy, lambda: put(store, changed))
-            refused(ServiceBusy, lambda: _put_over(store, changed, scenery.event))
-            assert scenery.reserve(0).status is Status.PENDING
-            assert mirror_of(store, scenery.event.event_id).event == scenery.event
+            refused(ServiceBusy, lambda: _put_over(store, changed, fixture.event))
+            assert fixture.reserve(0).status is Status.PENDING
+            assert mirror_of(store, fixture.event.event_id).event == fixture.event
 
-        assert _put_over(store, changed, scenery.event)
+        assert _put_over(store, changed, fixture.event)
         with store.unit_of_work() as uow:
-            assert uow.events.lock(scenery.event.event_id) == changed
+            assert uow.events.lock(fixture.event.event_id) == changed
 
     def test_an_event_of_the_catalog_ages_and_is_refreshed(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        put(scenery.store, scenery.event, ages=True)
+        fixture = StoreFixture.of(store_harness)
+        put(fixture.store, fixture.event, ages=True)
         store_harness.advance(100)
-        age = mirror_of(scenery.store, scenery.event.event_id).age_seconds
-        put(scenery.store, scenery.event, ages=True)
-        refreshed = mirror_of(scenery.store, scenery.event.event_id).age_seconds
+        age = mirror_of(fixture.store, fixture.event.event_id).age_seconds
+        put(fixture.store, fixture.event, ages=True)
+        refreshed = mirror_of(fixture.store, fixture.event.event_id).age_seconds
 
         assert age is not None
         assert refreshed is not None
@@ -143,95 +143,95 @@ class EventsContract:
         assert 0 <= refreshed < 60
 
     def test_events_by_start_and_id_in_pages(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         later = [
-            evolve(scenery.event, event_id=uuid4(), starts_at=scenery.event.starts_at + timedelta(hours=n))
+            evolve(fixture.event, event_id=uuid4(), starts_at=fixture.event.starts_at + timedelta(hours=n))
             for n in (3, 1, 2, 1)
         ]
         for event in later:
-            put(scenery.store, event)
-        wanted = sorted([scenery.event, *later], key=lambda event: (event.starts_at, event.event_id))
+            put(fixture.store, event)
+        wanted = sorted([fixture.event, *later], key=lambda event: (event.starts_at, event.event_id))
 
-        pages = [scenery.store.queries.events(Page(number=number, limit=2)) for number in (1, 2, 3, 4)]
+        pages = [fixture.store.queries.events(Page(number=number, limit=2)) for number in (1, 2, 3, 4)]
 
         assert [each.event for page in pages for each in page.items] == wanted
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
         assert {page.total for page in pages} == {5}
 
     def test_only_rows_that_change_are_counted(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=4)
-        cheaper = evolve(scenery.seats[1], price=Decimal("60.00"))
+        fixture = StoreFixture.of(store_harness, seats=4)
+        cheaper = evolve(fixture.seats[1], price=Decimal("60.00"))
         newcomer = Seat(seat_id=uuid4(), row="B", number=1, price=Decimal("5.00"))
-        given = [newcomer, scenery.seats[3], cheaper, scenery.seats[0]]
+        given = [newcomer, fixture.seats[3], cheaper, fixture.seats[0]]
 
-        assert put_seats(scenery.store, scenery.event.event_id, given) == 2
-        assert put_seats(scenery.store, scenery.event.event_id, given) == 0
-        assert put_seats(scenery.store, scenery.event.event_id, []) == 0
+        assert put_seats(fixture.store, fixture.event.event_id, given) == 2
+        assert put_seats(fixture.store, fixture.event.event_id, given) == 0
+        assert put_seats(fixture.store, fixture.event.event_id, []) == 0
 
-        on_map = {each.seat for each in scenery.store.queries.seats(scenery.event.event_id)}
-        assert on_map == {scenery.seats[0], cheaper, scenery.seats[2], scenery.seats[3], newcomer}
+        on_map = {each.seat for each in fixture.store.queries.seats(fixture.event.event_id)}
+        assert on_map == {fixture.seats[0], cheaper, fixture.seats[2], fixture.seats[3], newcomer}
 
     def test_seats_by_row_number_and_id(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=0)
+        fixture = StoreFixture.of(store_harness, seats=0)
         seats = [
             Seat(seat_id=uuid4(), row=row, number=number, price=Decimal(1))
             for row, number in (("B", 1), ("A", 10), ("A", 2), ("AA", 1), ("A", 2))
         ]
-        put_seats(scenery.store, scenery.event.event_id, seats)
+        put_seats(fixture.store, fixture.event.event_id, seats)
 
-        found = [each.seat for each in scenery.store.queries.seats(scenery.event.event_id)]
+        found = [each.seat for each in fixture.store.queries.seats(fixture.event.event_id)]
 
         assert found == sorted(seats, key=lambda seat: (seat.row, seat.number, seat.seat_id))
-        assert list(scenery.store.queries.seats(uuid4())) == []
+        assert list(fixture.store.queries.seats(uuid4())) == []
 
     def test_what_everybody_may_know_of_a_seat(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(0, window=1)
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(0, window=1)
         store_harness.advance(2)
-        scenery.reserve(1)
-        scenery.start_payment(scenery.reserve(2))
-        scenery.pay(scenery.reserve(3))
-        scenery.cancel(scenery.reserve(4))
+        fixture.reserve(1)
+        fixture.start_payment(fixture.reserve(2))
+        fixture.pay(fixture.reserve(3))
+        fixture.cancel(fixture.reserve(4))
 
-        found = [scenery.seat_status(place).value for place in range(6)]
+        found = [fixture.seat_status(place).value for place in range(6)]
 
         assert found == ["AVAILABLE", "HELD", "HELD", "SOLD", "AVAILABLE", "AVAILABLE"]
 
     def test_a_withdrawn_seat_cannot_be_reserved_until_it_is_back(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=3)
-        held = scenery.reserve(2, user="grace")
+        fixture = StoreFixture.of(store_harness, seats=3)
+        held = fixture.reserve(2, user="grace")
 
-        assert self._withdraw(scenery, 0) == 2
-        assert self._withdraw(scenery, 0) == 0
-        assert set(scene_of(scenery.store, scenery.request(0, 1)).seats) == set(scenery.ids(0))
-        assert facts(scenery.stored(held)) == facts(held)
+        assert self._withdraw(fixture, 0) == 2
+        assert self._withdraw(fixture, 0) == 0
+        assert set(facts_of(fixture.store, fixture.request(0, 1)).seats) == set(fixture.ids(0))
+        assert content_of(fixture.stored(held)) == content_of(held)
 
-        assert put_seats(scenery.store, scenery.event.event_id, [scenery.seats[1]]) == 1
-        assert set(scene_of(scenery.store, scenery.request(0, 1)).seats) == set(scenery.ids(0, 1))
+        assert put_seats(fixture.store, fixture.event.event_id, [fixture.seats[1]]) == 1
+        assert set(facts_of(fixture.store, fixture.request(0, 1)).seats) == set(fixture.ids(0, 1))
 
     def test_withdrawing_all_and_none(self, store_harness: StoreHarness) -> None:
-        scenery, other = Scenery.of(store_harness, seats=3), Scenery.of(store_harness, seats=2)
+        fixture, other = StoreFixture.of(store_harness, seats=3), StoreFixture.of(store_harness, seats=2)
 
-        assert self._withdraw(scenery, 0, 1, 2) == 0
-        assert self._withdraw(scenery) == 3
-        assert len(scene_of(other.store, other.request(0, 1)).seats) == 2
+        assert self._withdraw(fixture, 0, 1, 2) == 0
+        assert self._withdraw(fixture) == 3
+        assert len(facts_of(other.store, other.request(0, 1)).seats) == 2
 
     def test_a_row_seen_is_a_row_written_in_the_same_unit_of_work(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        fresh = evolve(scenery.event, event_id=uuid4())
-        seats = [evolve(seat, seat_id=uuid4()) for seat in scenery.seats]
-        with scenery.store.unit_of_work() as uow:
+        fixture = StoreFixture.of(store_harness)
+        fresh = evolve(fixture.event, event_id=uuid4())
+        seats = [evolve(seat, seat_id=uuid4()) for seat in fixture.seats]
+        with fixture.store.unit_of_work() as uow:
             uow.events.put(fresh, ages=False, complete=False)
             assert uow.events.put_seats(fresh.event_id, seats) == 6
             assert uow.events.put_seats(fresh.event_id, seats) == 0
             assert uow.events.withdraw_seats(fresh.event_id, [seats[0].seat_id]) == 5
             uow.commit()
 
-        statuses = {each.seat.seat_id: each.status for each in scenery.store.queries.seats(fresh.event_id)}
+        statuses = {each.seat.seat_id: each.status for each in fixture.store.queries.seats(fresh.event_id)}
         assert statuses[seats[0].seat_id] is SeatStatus.AVAILABLE
 
-    def _withdraw(self, scenery: Scenery, *known: int) -> int:
-        with scenery.store.unit_of_work() as uow:
-            withdrawn = uow.events.withdraw_seats(scenery.event.event_id, scenery.ids(*known))
+    def _withdraw(self, fixture: StoreFixture, *known: int) -> int:
+        with fixture.store.unit_of_work() as uow:
+            withdrawn = uow.events.withdraw_seats(fixture.event.event_id, fixture.ids(*known))
             uow.commit()
             return withdrawn

@@ -7,18 +7,18 @@ from attrs import evolve
 from booking_core.application import expire
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import Scenery, facts
+from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import envelope_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import ActorKind, Cause, SeatStatus
-from booking_core.ports import Store, Sweep
+from booking_core.ports import ExpiryResult, Store
 
-SWEEPER = Cause(actor=ActorKind.SWEEPER, actor_id="anybody", correlation_id="replaced by the booking's own")
+EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="anybody", correlation_id="replaced by the booking's own")
 
 
-def sweep(store: Store, limit: int = 100) -> Sweep:
+def sweep(store: Store, limit: int = 100) -> ExpiryResult:
     """One transaction of expiry."""
     with store.unit_of_work() as uow:
         swept = uow.bookings.expire_overdue(limit)
@@ -30,98 +30,98 @@ class ExpiryContract:
     """`BookingRepository.expire_overdue`."""
 
     def test_it_does_what_the_aggregate_does(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=8)
-        pending = scenery.reserve(0, 1, user="grace", window=1)
-        processing = scenery.reserve(2, user="alan", window=1)
-        scenery.start_payment(processing)
-        mismatched = scenery.reserve(3, user="joan", window=1)
-        scenery.change(mismatched.booking_id, paying("pay-7", "1.00"))
+        fixture = StoreFixture.of(store_harness, seats=8)
+        pending = fixture.reserve(0, 1, user="grace", window=1)
+        processing = fixture.reserve(2, user="alan", window=1)
+        fixture.start_payment(processing)
+        mismatched = fixture.reserve(3, user="joan", window=1)
+        fixture.change(mismatched.booking_id, paying("pay-7", "1.00"))
         store_harness.advance(400)
-        expected = [self._expired_by_hand(scenery, each) for each in (pending, processing, mismatched)]
+        expected = [self._expired_by_hand(fixture, each) for each in (pending, processing, mismatched)]
 
-        assert sweep(scenery.store) == Sweep(expired=3, seats_released=4)
+        assert sweep(fixture.store) == ExpiryResult(expired=3, seats_released=4)
 
         for each in expected:
-            assert facts(scenery.stored(each)) == facts(each)
-            self._same_history(scenery, each)
+            assert content_of(fixture.stored(each)) == content_of(each)
+            self._same_history(fixture, each)
             self._same_events(store_harness, each)
 
     def test_what_is_in_time_or_over_is_left_alone(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(0)
-        scenery.pay(scenery.reserve(1, window=60))
-        scenery.cancel(scenery.reserve(2, window=60))
-        scenery.start_payment(scenery.reserve(3, window=60))
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(0)
+        fixture.pay(fixture.reserve(1, window=60))
+        fixture.cancel(fixture.reserve(2, window=60))
+        fixture.start_payment(fixture.reserve(3, window=60))
         store_harness.advance(61)
         before = len(store_harness.events())
 
-        assert sweep(scenery.store) == Sweep(expired=0, seats_released=0)
+        assert sweep(fixture.store) == ExpiryResult(expired=0, seats_released=0)
         assert len(store_harness.events()) == before
 
     def test_an_empty_store(self, store_harness: StoreHarness) -> None:
-        assert sweep(store_harness.store) == Sweep(expired=0, seats_released=0)
+        assert sweep(store_harness.store) == ExpiryResult(expired=0, seats_released=0)
 
     def test_it_keeps_to_its_limit(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         for place in range(5):
-            scenery.reserve(place, user=f"user-{place}", window=1)
+            fixture.reserve(place, user=f"user-{place}", window=1)
         store_harness.advance(2)
 
-        assert [sweep(scenery.store, limit=2).expired for _ in range(4)] == [2, 2, 1, 0]
+        assert [sweep(fixture.store, limit=2).expired for _ in range(4)] == [2, 2, 1, 0]
 
     def test_seats_are_free_and_the_user_may_hold_again(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         for place in range(3):
-            scenery.reserve(place, window=1)
+            fixture.reserve(place, window=1)
         store_harness.advance(2)
-        sweep(scenery.store)
+        sweep(fixture.store)
 
-        assert {scenery.seat_status(place) for place in range(3)} == {SeatStatus.AVAILABLE}
+        assert {fixture.seat_status(place) for place in range(3)} == {SeatStatus.AVAILABLE}
         for place in range(3):
-            scenery.reserve(place)
+            fixture.reserve(place)
 
     def test_a_booking_that_somebody_works_on_is_left_for_the_next_pass(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        busy, free = scenery.reserve(0, user="grace", window=1), scenery.reserve(1, user="alan", window=1)
+        fixture = StoreFixture.of(store_harness)
+        busy, free = fixture.reserve(0, user="grace", window=1), fixture.reserve(1, user="alan", window=1)
         store_harness.advance(2)
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             uow.bookings.lock(busy.booking_id)
 
-            assert sweep(scenery.store).expired == 1
-            assert sweep(scenery.store).expired == 0
+            assert sweep(fixture.store).expired == 1
+            assert sweep(fixture.store).expired == 0
 
-        assert scenery.stored(free).status is Status.CANCELLED
-        assert sweep(scenery.store).expired == 1
+        assert fixture.stored(free).status is Status.CANCELLED
+        assert sweep(fixture.store).expired == 1
 
     def test_a_rolled_back_pass_has_ended_nothing(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0, window=1)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0, window=1)
         store_harness.advance(2)
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             assert uow.bookings.expire_overdue(10).expired == 1
 
-        assert scenery.stored(made).status is Status.PENDING
+        assert fixture.stored(made).status is Status.PENDING
         assert [record.event_type for record in store_harness.events()] == ["booking.created"]
 
     def test_many_passes_at_once_end_each_hold_once(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=30)
-        made = [scenery.reserve(place, user=f"user-{place}", window=1) for place in range(30)]
+        fixture = StoreFixture.of(store_harness, seats=30)
+        made = [fixture.reserve(place, user=f"user-{place}", window=1) for place in range(30)]
         store_harness.advance(2)
 
-        passes = at_once([lambda: expire(store=scenery.store, chunk=4)] * 4)
-        left = expire(store=scenery.store)
+        passes = at_once([lambda: expire(store=fixture.store, chunk=4)] * 4)
+        left = expire(store=fixture.store)
 
-        assert sum(each.expired for each in passes if isinstance(each, Sweep)) + left.expired == 30
+        assert sum(each.expired for each in passes if isinstance(each, ExpiryResult)) + left.expired == 30
         for booking in made:
-            assert [entry.number for entry in scenery.store.queries.history(booking.booking_id)] == [1, 2]
+            assert [entry.number for entry in fixture.store.queries.history(booking.booking_id)] == [1, 2]
 
-    def _expired_by_hand(self, scenery: Scenery, booking: Booking) -> Booking:
-        loaded = scenery.stored(booking)
-        assert loaded.expire(scenery.store.queries.now(), SWEEPER)
+    def _expired_by_hand(self, fixture: StoreFixture, booking: Booking) -> Booking:
+        loaded = fixture.stored(booking)
+        assert loaded.expire(fixture.store.queries.now(), EXPIRY_JOB)
         return loaded
 
-    def _same_history(self, scenery: Scenery, expected: Booking) -> None:
-        *_, entry = scenery.store.queries.history(expected.booking_id)
+    def _same_history(self, fixture: StoreFixture, expected: Booking) -> None:
+        *_, entry = fixture.store.queries.history(expected.booking_id)
         (wanted,) = expected.new_history
         assert entry.at >= wanted.at
         assert entry == evolve(wanted, at=entry.at, actor_id=entry.actor_id)

@@ -25,7 +25,7 @@ WINDOW_SECONDS: Final = 600.0
 
 
 @frozen
-class Scenery:
+class StoreFixture:
     """An event on sale and its seats, sorted by id; the suites name a seat by its place in that order."""
 
     store: Store
@@ -35,7 +35,7 @@ class Scenery:
     @classmethod
     def of(
         cls, harness: StoreHarness, *, seats: int = 6, price: str = "75.00", currency: str = "USD", days: float = 30
-    ) -> "Scenery":
+    ) -> "StoreFixture":
         """Put such an event into the harness's store: loaded from a file, complete, starting in so many days."""
         store = harness.store
         starts_at = (store.queries.now() + timedelta(days=days)).replace(microsecond=0)
@@ -116,12 +116,12 @@ class Scenery:
         on_map = {each.seat.seat_id: each.status for each in self.store.queries.seats(self.event.event_id)}
         return on_map[self.seats[place].seat_id]
 
-    def as_seen_from(self, store: Store) -> "Scenery":
+    def as_seen_from(self, store: Store) -> "StoreFixture":
         """The same, through another store object."""
         return evolve(self, store=store)
 
 
-def facts(booking: Booking) -> dict[str, Any]:
+def content_of(booking: Booking) -> dict[str, Any]:
     """All that is stored of a booking itself, to compare; what is new since it was loaded is left out."""
     names = [each.name for each in fields(Booking) if each.name not in ("new_events", "new_history")]
     return {name: getattr(booking, name) for name in names}

@@ -3,9 +3,9 @@
 from uuid import uuid4
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, Scenery, facts, refused
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
 from booking_core.contracts.store.payments import failing, paying, starting
-from booking_core.contracts.store.reservations import scene_of
+from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
@@ -22,54 +22,54 @@ class IsolationContract:
     """`UnitOfWork`: commit, rollback, and what others see meanwhile."""
 
     def test_nothing_is_seen_before_the_commit(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        booking = scenery.new_booking(0)
-        with scenery.store.unit_of_work() as uow:
+        fixture = StoreFixture.of(store_harness)
+        booking = fixture.new_booking(0)
+        with fixture.store.unit_of_work() as uow:
             uow.bookings.add(booking)
 
-            assert scenery.store.queries.booking(booking.booking_id) is None
-            assert scenery.seat_status(0) is SeatStatus.AVAILABLE
-            assert list(scenery.store.outbox.unpublished(10)) == []
+            assert fixture.store.queries.booking(booking.booking_id) is None
+            assert fixture.seat_status(0) is SeatStatus.AVAILABLE
+            assert list(fixture.store.outbox.unpublished(10)) == []
             uow.commit()
 
-        assert scenery.store.queries.booking(booking.booking_id) is not None
-        assert len(scenery.store.outbox.unpublished(10)) == 1
+        assert fixture.store.queries.booking(booking.booking_id) is not None
+        assert len(fixture.store.outbox.unpublished(10)) == 1
 
     def test_leaving_without_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        held = scenery.reserve(5, user="grace")
-        with scenery.store.unit_of_work() as uow:
-            self._do_everything(scenery, uow)
+        fixture = StoreFixture.of(store_harness)
+        held = fixture.reserve(5, user="grace")
+        with fixture.store.unit_of_work() as uow:
+            self._do_everything(fixture, uow)
 
-        self._nothing_has_happened(store_harness, scenery)
-        assert facts(scenery.stored(held)) == facts(held)
+        self._nothing_has_happened(store_harness, fixture)
+        assert content_of(fixture.stored(held)) == content_of(held)
 
     def test_an_error_in_the_middle_leaves_nothing(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(5, user="grace")
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(5, user="grace")
 
         def interrupted() -> None:
-            with scenery.store.unit_of_work() as uow:
-                self._do_everything(scenery, uow)
+            with fixture.store.unit_of_work() as uow:
+                self._do_everything(fixture, uow)
                 raise Interruption
 
         refused(Interruption, interrupted)
 
-        self._nothing_has_happened(store_harness, scenery)
+        self._nothing_has_happened(store_harness, fixture)
 
     def test_a_refused_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(5, user="grace")
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(5, user="grace")
 
         def refuse() -> None:
-            with scenery.store.unit_of_work() as uow:
-                self._do_everything(scenery, uow)
-                uow.bookings.add(scenery.new_booking(5))
+            with fixture.store.unit_of_work() as uow:
+                self._do_everything(fixture, uow)
+                uow.bookings.add(fixture.new_booking(5))
                 uow.commit()
 
         refused(SeatAlreadyReserved, refuse)
 
-        self._nothing_has_happened(store_harness, scenery)
+        self._nothing_has_happened(store_harness, fixture)
 
     def test_a_unit_of_work_with_nothing_in_it(self, store_harness: StoreHarness) -> None:
         with store_harness.store.unit_of_work() as uow:
@@ -80,71 +80,71 @@ class IsolationContract:
         assert list(store_harness.events()) == []
 
     def test_a_lock_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
 
         def second() -> None:
-            with scenery.store.unit_of_work() as uow:
+            with fixture.store.unit_of_work() as uow:
                 uow.bookings.lock(made.booking_id)
 
-        with scenery.store.unit_of_work() as first:
+        with fixture.store.unit_of_work() as first:
             first.bookings.lock(made.booking_id)
             # The same thread: only a bounded wait can end this.
             refused(ServiceBusy, second)
         second()
 
     def test_seats_and_user_stay_locked_until_the_end(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as first:
-            first.bookings.lock_seats(scenery.request(0))
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as first:
+            first.bookings.lock_seats(fixture.request(0))
 
-            refused(ServiceBusy, lambda: scene_of(scenery.store, scenery.request(0, 1, user="grace")))
-            refused(ServiceBusy, lambda: scene_of(scenery.store, scenery.request(2)))
-            scene_of(scenery.store, scenery.request(2, user="grace"))
+            refused(ServiceBusy, lambda: facts_of(fixture.store, fixture.request(0, 1, user="grace")))
+            refused(ServiceBusy, lambda: facts_of(fixture.store, fixture.request(2)))
+            facts_of(fixture.store, fixture.request(2, user="grace"))
 
-        scene_of(scenery.store, scenery.request(0))
+        facts_of(fixture.store, fixture.request(0))
 
     def test_a_commit_lets_go_of_the_locks(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as first:
-            first.bookings.lock_seats(scenery.request(0))
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as first:
+            first.bookings.lock_seats(fixture.request(0))
             first.commit()
 
-            scene_of(scenery.store, scenery.request(0))
+            facts_of(fixture.store, fixture.request(0))
 
-    def _do_everything(self, scenery: Scenery, uow: UnitOfWork) -> None:
-        other = scenery.new_booking(0).event_id
-        held = scenery.store.queries.bookings_of("grace", None, Page()).items[0]
+    def _do_everything(self, fixture: StoreFixture, uow: UnitOfWork) -> None:
+        other = fixture.new_booking(0).event_id
+        held = fixture.store.queries.bookings_of("grace", None, Page()).items[0]
         locked = uow.bookings.lock(held.booking_id)
         assert locked is not None
         assert uow.inbox.remember([(held.booking_id, held.event_id)]) == [True]
         paying("pay-1")(locked)
         uow.bookings.save(locked.booking)
-        uow.bookings.add(scenery.new_booking(0, 1), KEY, "the answer")
+        uow.bookings.add(fixture.new_booking(0, 1), KEY, "the answer")
         uow.events.put_seats(other, [])
-        uow.events.withdraw_seats(other, scenery.ids(0, 1, 2, 3, 5))
-        assert uow.events.close(self._closure(scenery)) is not None
+        uow.events.withdraw_seats(other, fixture.ids(0, 1, 2, 3, 5))
+        assert uow.events.close(self._closure(fixture)) is not None
 
-    def _closure(self, scenery: Scenery) -> Closure:
+    def _closure(self, fixture: StoreFixture) -> Closure:
         return Closure(
-            event_id=scenery.event.event_id,
+            event_id=fixture.event.event_id,
             reason="rain",
-            cancelled_at=scenery.store.queries.now(),
+            cancelled_at=fixture.store.queries.now(),
             administrator="admin",
             correlation_id=CORRELATION,
             finished=False,
         )
 
-    def _nothing_has_happened(self, harness: StoreHarness, scenery: Scenery) -> None:
-        store, event_id = scenery.store, scenery.event.event_id
+    def _nothing_has_happened(self, harness: StoreHarness, fixture: StoreFixture) -> None:
+        store, event_id = fixture.store, fixture.event.event_id
         (held,) = store.queries.bookings_of("grace", None, Page()).items
         assert (held.revision, held.payments) == (1, {})
         assert len(store.queries.history(held.booking_id)) == 1
         assert store.queries.bookings_of("ada", None, Page()).total == 0
         assert [record.event_type for record in harness.events()] == ["booking.created"]
         assert store.queries.closure(event_id) is None
-        scene = scene_of(store, scenery.request(0, 1, 4))
-        assert (len(scene.seats), scene.taken, scene.pending, scene.closed) == (3, frozenset(), 0, False)
+        facts = facts_of(store, fixture.request(0, 1, 4))
+        assert (len(facts.seats), facts.taken, facts.pending, facts.closed) == (3, frozenset(), 0, False)
         with store.unit_of_work() as uow:
             assert uow.inbox.remember([(held.booking_id, event_id)]) == [True]
             assert uow.idempotency.claim(KEY) is None
@@ -154,35 +154,35 @@ class StaleRevisionContract:
     """`BookingRepository.save`: compare-and-set on the revision that was loaded."""
 
     def test_a_stale_booking_is_not_written(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        stale = scenery.stored(scenery.reserve(0))
-        winner = scenery.change(stale.booking_id, starting("pay-1"))
-        stale.cancel(scenery.store.queries.now(), scenery.event.starts_at, CAUSE)
+        fixture = StoreFixture.of(store_harness)
+        stale = fixture.stored(fixture.reserve(0))
+        winner = fixture.change(stale.booking_id, starting("pay-1"))
+        stale.cancel(fixture.store.queries.now(), fixture.event.starts_at, CAUSE)
         before = len(store_harness.events())
 
         def save() -> None:
-            with scenery.store.unit_of_work() as uow:
+            with fixture.store.unit_of_work() as uow:
                 uow.bookings.save(stale)
-                uow.inbox.remember([(stale.booking_id, scenery.event.event_id)])
+                uow.inbox.remember([(stale.booking_id, fixture.event.event_id)])
                 uow.commit()
 
         refused(TransactionConflict, save)
 
-        assert facts(scenery.stored(winner)) == facts(winner)
+        assert content_of(fixture.stored(winner)) == content_of(winner)
         assert len(store_harness.events()) == before
-        assert len(scenery.store.queries.history(winner.booking_id)) == 2
-        assert scenery.seat_status(0) is SeatStatus.HELD
-        with scenery.store.unit_of_work() as uow:
-            assert uow.inbox.remember([(stale.booking_id, scenery.event.event_id)]) == [True]
+        assert len(fixture.store.queries.history(winner.booking_id)) == 2
+        assert fixture.seat_status(0) is SeatStatus.HELD
+        with fixture.store.unit_of_work() as uow:
+            assert uow.inbox.remember([(stale.booking_id, fixture.event.event_id)]) == [True]
 
     def test_one_stale_booking_among_many_stops_all(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        stale, fresh = scenery.stored(scenery.reserve(0)), scenery.stored(scenery.reserve(1))
-        scenery.change(stale.booking_id, starting("pay-1"))
-        now = scenery.store.queries.now()
+        fixture = StoreFixture.of(store_harness)
+        stale, fresh = fixture.stored(fixture.reserve(0)), fixture.stored(fixture.reserve(1))
+        fixture.change(stale.booking_id, starting("pay-1"))
+        now = fixture.store.queries.now()
 
         def save_both() -> None:
-            with scenery.store.unit_of_work() as uow:
+            with fixture.store.unit_of_work() as uow:
                 for booking in (fresh, stale):
                     booking.fail_payment("pay-1", "no", now, CAUSE)
                     uow.bookings.save(booking)
@@ -190,27 +190,27 @@ class StaleRevisionContract:
 
         refused(TransactionConflict, save_both)
 
-        assert scenery.stored(fresh).revision == 1
+        assert fixture.stored(fresh).revision == 1
 
     def test_a_booking_that_was_never_stored_is_not_saved(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        ghost = scenery.stored(scenery.reserve(0))
+        fixture = StoreFixture.of(store_harness)
+        ghost = fixture.stored(fixture.reserve(0))
         ghost.booking_id = uuid4()
-        ghost.fail_payment("pay-1", "no", scenery.store.queries.now(), CAUSE)
+        ghost.fail_payment("pay-1", "no", fixture.store.queries.now(), CAUSE)
 
         def save() -> None:
-            with scenery.store.unit_of_work() as uow:
+            with fixture.store.unit_of_work() as uow:
                 uow.bookings.save(ghost)
                 uow.commit()
 
         refused(TransactionConflict, save)
 
-        assert scenery.store.queries.booking(ghost.booking_id) is None
+        assert fixture.store.queries.booking(ghost.booking_id) is None
 
     def test_the_next_change_builds_on_the_last(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
         for verb in (starting("pay-1"), failing("pay-1"), paying("pay-1")):
-            scenery.change(made.booking_id, verb)
+            fixture.change(made.booking_id, verb)
 
-        assert scenery.stored(made).revision == 4
+        assert fixture.stored(made).revision == 4

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import CORRELATION, Scenery
+from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
 from booking_core.contracts.store.payments import failing, paying, starting
 from booking_core.contracts.wire import envelope_of
 from booking_core.messages.trace_context import traced_as
@@ -35,11 +35,11 @@ class OutboxContract:
         assert outbox.prune(0, 10) == 0
 
     def test_the_stored_message_is_the_envelope(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
         (said,) = made.new_events
 
-        (record,) = scenery.store.outbox.unpublished(10)
+        (record,) = fixture.store.outbox.unpublished(10)
 
         assert record.message_id == said.message_id
         assert record.correlation_id == CORRELATION
@@ -47,47 +47,47 @@ class OutboxContract:
         assert envelope_of(record) == said.envelope()
 
     def test_an_event_is_kept_with_the_trace_it_was_stored_in(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         with traced_as(_TRACE):
-            scenery.reserve(0)
-            booking = scenery.reserve(1)
-        scenery.cancel(booking)
-        scenery.reserve(2)
+            fixture.reserve(0)
+            booking = fixture.reserve(1)
+        fixture.cancel(booking)
+        fixture.reserve(2)
         with traced_as("00-nonsense"):
-            scenery.reserve(3, user="grace")
+            fixture.reserve(3, user="grace")
 
-        waiting = scenery.store.outbox.unpublished(10)
-        scenery.store.outbox.mark_published(waiting)
-        stored = scenery.store.outbox.stored(EventSelection(), None, 10)
+        waiting = fixture.store.outbox.unpublished(10)
+        fixture.store.outbox.mark_published(waiting)
+        stored = fixture.store.outbox.stored(EventSelection(), None, 10)
 
         assert [record.traceparent for record in waiting] == [_TRACE, _TRACE, None, None, None]
         assert sorted(str(record.traceparent) for record in stored) == [_TRACE, _TRACE, "None", "None", "None"]
 
     def test_one_bookings_events_are_in_order_without_gaps(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = self._two_bookings(scenery)
+        fixture = StoreFixture.of(store_harness)
+        made = self._two_bookings(fixture)
 
-        everything = scenery.store.outbox.unpublished(100)
+        everything = fixture.store.outbox.unpublished(100)
 
         assert sequences(everything) == {booking_id: [1, 2, 3] for booking_id in made}
 
     def test_small_bites_come_in_order_too(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = self._two_bookings(scenery)
+        fixture = StoreFixture.of(store_harness)
+        made = self._two_bookings(fixture)
 
-        taken = self._publish_all(scenery.store, 1)
+        taken = self._publish_all(fixture.store, 1)
 
         assert sequences(taken) == {booking_id: [1, 2, 3] for booking_id in made}
 
     def test_what_is_marked_does_not_come_again(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        self._two_bookings(scenery)
-        first = scenery.store.outbox.unpublished(2)
-        assert list(scenery.store.outbox.unpublished(2)) == list(first), "reading marks nothing"
-        marked = [scenery.store.outbox.mark_published(records) for records in (first[:1], first, first)]
+        fixture = StoreFixture.of(store_harness)
+        self._two_bookings(fixture)
+        first = fixture.store.outbox.unpublished(2)
+        assert list(fixture.store.outbox.unpublished(2)) == list(first), "reading marks nothing"
+        marked = [fixture.store.outbox.mark_published(records) for records in (first[:1], first, first)]
         assert marked == [1, 1, 0], "only what was not marked before counts"
 
-        rest = scenery.store.outbox.unpublished(100)
+        rest = fixture.store.outbox.unpublished(100)
 
         assert len(first) == 2
         assert len(rest) == 4
@@ -95,62 +95,62 @@ class OutboxContract:
         assert len(store_harness.events()) == 6
 
     def test_an_open_unit_of_work_hides_its_own_events_alone(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        slow = scenery.new_booking(0)
-        with scenery.store.unit_of_work() as uow:
+        fixture = StoreFixture.of(store_harness)
+        slow = fixture.new_booking(0)
+        with fixture.store.unit_of_work() as uow:
             uow.bookings.add(slow)
-            fast = scenery.reserve(1, user="grace")
-            taken = self._publish_all(scenery.store, 10)
+            fast = fixture.reserve(1, user="grace")
+            taken = self._publish_all(fixture.store, 10)
             uow.commit()
-        late = self._publish_all(scenery.store, 10)
+        late = self._publish_all(fixture.store, 10)
 
         assert [record.key for record in taken] == [fast.booking_id]
         assert [record.key for record in late] == [slow.booking_id], "committed late, and not passed over"
 
     def test_pruning_removes_what_was_published_long_ago(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(0)
-        scenery.reserve(1)
-        scenery.store.outbox.mark_published(scenery.store.outbox.unpublished(10))
-        waiting = scenery.reserve(2)
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(0)
+        fixture.reserve(1)
+        fixture.store.outbox.mark_published(fixture.store.outbox.unpublished(10))
+        waiting = fixture.reserve(2)
         store_harness.advance(8 * 86400)
-        young = scenery.reserve(3)
-        scenery.store.outbox.mark_published(
-            [record for record in scenery.store.outbox.unpublished(10) if record.key == young.booking_id]
+        young = fixture.reserve(3)
+        fixture.store.outbox.mark_published(
+            [record for record in fixture.store.outbox.unpublished(10) if record.key == young.booking_id]
         )
 
-        pruned = [scenery.store.outbox.prune(7, 1) for _ in range(3)]
+        pruned = [fixture.store.outbox.prune(7, 1) for _ in range(3)]
 
         assert pruned == [1, 1, 0]
         assert {record.key for record in store_harness.events()} == {waiting.booking_id, young.booking_id}
-        assert [record.key for record in scenery.store.outbox.unpublished(10)] == [waiting.booking_id]
+        assert [record.key for record in fixture.store.outbox.unpublished(10)] == [waiting.booking_id]
 
     def test_while_others_write(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=8)
+        fixture = StoreFixture.of(store_harness, seats=8)
 
         def live(place: int) -> list[OutboxRecord]:
-            made = scenery.reserve(place, user=f"user-{place}")
-            scenery.change(made.booking_id, failing("pay-1"))
-            scenery.change(made.booking_id, paying("pay-1"))
+            made = fixture.reserve(place, user=f"user-{place}")
+            fixture.change(made.booking_id, failing("pay-1"))
+            fixture.change(made.booking_id, paying("pay-1"))
             return []
 
         def relay() -> list[OutboxRecord]:
-            return [record for _ in range(50) for record in self._publish_some(scenery.store, 3)]
+            return [record for _ in range(50) for record in self._publish_some(fixture.store, 3)]
 
         jobs: list[Callable[[], list[OutboxRecord]]] = [*(partial(live, place) for place in range(8)), relay]
         outcomes = at_once(jobs)
         taken = [record for outcome in outcomes if isinstance(outcome, list) for record in outcome]
-        taken += self._publish_all(scenery.store, 3)
+        taken += self._publish_all(fixture.store, 3)
 
         assert len(taken) == 24
         assert all(numbers == [1, 2, 3] for numbers in sequences(taken).values())
 
-    def _two_bookings(self, scenery: Scenery) -> set[UUID]:
+    def _two_bookings(self, fixture: StoreFixture) -> set[UUID]:
         """Two bookings whose events are stored in turns, three each."""
-        made = [scenery.reserve(place).booking_id for place in (0, 1)]
+        made = [fixture.reserve(place).booking_id for place in (0, 1)]
         for verb in (starting("pay-1"), paying("pay-1"), paying("pay-2")):
             for booking_id in made:
-                scenery.change(booking_id, verb)
+                fixture.change(booking_id, verb)
         return set(made)
 
     def _publish_some(self, store: Store, limit: int) -> Sequence[OutboxRecord]:

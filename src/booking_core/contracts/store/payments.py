@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, Scenery, facts, refused
+from booking_core.contracts.store.fixture import CAUSE, StoreFixture, content_of, refused
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PaymentInProgress
@@ -42,53 +42,53 @@ class PaymentsContract:
     """`BookingRepository.lock` and `save`."""
 
     def test_an_unknown_booking_is_none(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        with scenery.store.unit_of_work() as uow:
-            assert uow.bookings.lock(scenery.new_booking(0).booking_id) is None
+        with fixture.store.unit_of_work() as uow:
+            assert uow.bookings.lock(fixture.new_booking(0).booking_id) is None
 
     def test_a_locked_booking_comes_with_clock_and_start(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
-        before = scenery.store.queries.now()
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
+        before = fixture.store.queries.now()
 
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock(made.booking_id)
 
         assert locked is not None
-        assert before <= locked.now <= scenery.store.queries.now()
-        assert locked.event_starts_at == scenery.event.starts_at
+        assert before <= locked.now <= fixture.store.queries.now()
+        assert locked.event_starts_at == fixture.event.starts_at
         assert (locked.booking.new_events, locked.booking.new_history) == ([], [])
         assert locked.booking.loaded_revision == made.revision == 1
 
     def test_several_are_locked_and_those_unknown_left_out(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        first, second, other = (scenery.reserve(number) for number in range(3))
-        unknown = scenery.new_booking(3).booking_id
-        scenery.change(second.booking_id, paying("pay-1"))
+        fixture = StoreFixture.of(store_harness)
+        first, second, other = (fixture.reserve(number) for number in range(3))
+        unknown = fixture.new_booking(3).booking_id
+        fixture.change(second.booking_id, paying("pay-1"))
 
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock_several([second.booking_id, unknown, first.booking_id, second.booking_id])
             assert uow.bookings.lock_several([]) == {}
 
         assert set(locked) == {first.booking_id, second.booking_id}
-        assert facts(locked[first.booking_id].booking) == facts(first)
+        assert content_of(locked[first.booking_id].booking) == content_of(first)
         assert locked[second.booking_id].booking.status is Status.CONFIRMED
-        assert all(each.event_starts_at == scenery.event.starts_at for each in locked.values())
+        assert all(each.event_starts_at == fixture.event.starts_at for each in locked.values())
         assert other.booking_id not in locked
 
     def test_all_that_were_locked_together_can_be_changed(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = [scenery.reserve(number).booking_id for number in range(3)]
+        fixture = StoreFixture.of(store_harness)
+        made = [fixture.reserve(number).booking_id for number in range(3)]
 
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock_several(made)
             for number, verb in enumerate((paying("pay-1"), failing("pay-1"), starting("pay-1"))):
                 verb(locked[made[number]])
                 uow.bookings.save(locked[made[number]].booking)
             uow.commit()
 
-        stored = [scenery.store.queries.booking(each) for each in made]
+        stored = [fixture.store.queries.booking(each) for each in made]
         assert [each.booking.status for each in stored if each] == [
             Status.CONFIRMED,
             Status.CANCELLED,
@@ -96,41 +96,41 @@ class PaymentsContract:
         ]
 
     def test_a_payment_in_progress(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        changed = self._made_of(scenery, starting("pay-1"))
+        changed = self._made_of(fixture, starting("pay-1"))
 
         assert changed.status is Status.PROCESSING
         assert changed.processing_started_at is not None
         assert changed.deadline == max(changed.expires_at, changed.processing_started_at + timedelta(minutes=5))
-        assert scenery.seat_status(0) is SeatStatus.HELD
-        assert refused(PaymentInProgress, lambda: scenery.cancel(changed)).code == "PAYMENT_IN_PROGRESS"
+        assert fixture.seat_status(0) is SeatStatus.HELD
+        assert refused(PaymentInProgress, lambda: fixture.cancel(changed)).code == "PAYMENT_IN_PROGRESS"
 
     def test_a_confirmed_booking(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        changed = self._made_of(scenery, starting("pay-1"), paying("pay-1"))
+        changed = self._made_of(fixture, starting("pay-1"), paying("pay-1"))
 
         assert (changed.status, changed.confirmed_by, changed.deadline) == (Status.CONFIRMED, "pay-1", None)
-        assert scenery.seat_status(0) is SeatStatus.SOLD
+        assert fixture.seat_status(0) is SeatStatus.SOLD
         record = store_harness.events()[-1]
         assert (record.event_type, record.sequence) == ("booking.confirmed", 2)
         assert payload_of(record) == changed.new_events[0].payload()
 
     def test_a_failed_payment(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        changed = self._made_of(scenery, failing("pay-1"))
+        changed = self._made_of(fixture, failing("pay-1"))
 
         assert changed.cancellation_reason is CancellationReason.PAYMENT_FAILED
-        assert scenery.seat_status(0) is SeatStatus.AVAILABLE
-        assert scenery.store.queries.history(changed.booking_id)[-1].note == "card declined"
+        assert fixture.seat_status(0) is SeatStatus.AVAILABLE
+        assert fixture.store.queries.history(changed.booking_id)[-1].note == "card declined"
         assert payload_of(store_harness.events()[-1]) == changed.new_events[0].payload()
 
     def test_money_after_the_end_is_asked_back(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        changed = self._made_of(scenery, failing("pay-1"), paying("pay-1"), paying("pay-2", "12.34", "EUR"))
+        changed = self._made_of(fixture, failing("pay-1"), paying("pay-1"), paying("pay-2", "12.34", "EUR"))
 
         assert {key: payment.refund_reason for key, payment in changed.payments.items()} == {
             "pay-1": RefundReason.LATE_PAYMENT,
@@ -141,9 +141,9 @@ class PaymentsContract:
         assert store_harness.events()[-1].event_type == "booking.refund_requested"
 
     def test_several_payments_of_one_booking(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        changed = self._made_of(scenery, starting("pay-1"), paying("pay-2", "1.00"), paying("pay-1"), paying("pay-3"))
+        changed = self._made_of(fixture, starting("pay-1"), paying("pay-2", "1.00"), paying("pay-1"), paying("pay-3"))
 
         assert {key: payment.refund_reason for key, payment in changed.payments.items()} == {
             "pay-1": None,
@@ -152,70 +152,70 @@ class PaymentsContract:
         }
 
     def test_what_became_of_a_refund(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        failed = self._made_of(scenery, failing("pay-1"), paying("pay-1"), answering("pay-1", RefundStatus.FAILED))
-        completed = self._then(scenery, failed, answering("pay-1", RefundStatus.COMPLETED))
+        failed = self._made_of(fixture, failing("pay-1"), paying("pay-1"), answering("pay-1", RefundStatus.FAILED))
+        completed = self._then(fixture, failed, answering("pay-1", RefundStatus.COMPLETED))
 
         assert failed.payments["pay-1"].refund_status is RefundStatus.FAILED
         assert completed.payments["pay-1"].refund_status is RefundStatus.COMPLETED
         assert completed.payments["pay-1"].refund_answered_at is not None
 
     def test_a_customer_who_cancels_what_was_paid(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
         def cancelling(locked: LockedBooking) -> None:
-            locked.booking.cancel(locked.now, scenery.event.starts_at, CAUSE)
+            locked.booking.cancel(locked.now, fixture.event.starts_at, CAUSE)
 
-        changed = self._made_of(scenery, paying("pay-1"), cancelling)
+        changed = self._made_of(fixture, paying("pay-1"), cancelling)
 
         assert changed.cancellation_reason is CancellationReason.USER_CANCELLED
         assert changed.payments["pay-1"].refund_reason is RefundReason.USER_CANCELLED
         records = store_harness.events()
         assert [record.sequence for record in records] == [1, 2, 3, 4]
         assert [record.event_type for record in records[2:]] == ["booking.cancelled", "booking.refund_requested"]
-        assert scenery.seat_status(0) is SeatStatus.AVAILABLE
+        assert fixture.seat_status(0) is SeatStatus.AVAILABLE
 
     def test_two_changes_in_one_save(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
         def both(locked: LockedBooking) -> None:
             starting("pay-1")(locked)
             paying("pay-1")(locked)
 
-        changed = self._made_of(scenery, both)
+        changed = self._made_of(fixture, both)
 
         assert (changed.status, changed.revision) == (Status.CONFIRMED, 3)
 
     def test_saving_what_did_not_change_writes_nothing(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = self._made_of(scenery, paying("pay-1"))
+        fixture = StoreFixture.of(store_harness)
+        made = self._made_of(fixture, paying("pay-1"))
         before = len(store_harness.events())
 
-        again = scenery.change(made.booking_id, paying("pay-1"))
+        again = fixture.change(made.booking_id, paying("pay-1"))
 
-        assert facts(again) == facts(made) == facts(scenery.stored(made))
-        assert len(scenery.store.queries.history(made.booking_id)) == 2
+        assert content_of(again) == content_of(made) == content_of(fixture.stored(made))
+        assert len(fixture.store.queries.history(made.booking_id)) == 2
         assert len(store_harness.events()) == before
 
     def test_every_change_has_its_line_in_the_history(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
         written = list(made.new_history)
         for verb in (starting("pay-1"), paying("pay-2", "1"), failing("pay-1"), paying("pay-1")):
-            written += scenery.change(made.booking_id, verb).new_history
+            written += fixture.change(made.booking_id, verb).new_history
 
-        assert list(scenery.store.queries.history(made.booking_id)) == written
+        assert list(fixture.store.queries.history(made.booking_id)) == written
         assert [entry.number for entry in written] == [1, 2, 3, 4, 5]
 
-    def _made_of(self, scenery: Scenery, *verbs: Verb) -> Booking:
+    def _made_of(self, fixture: StoreFixture, *verbs: Verb) -> Booking:
         """A booking of the first seat after these verbs, each in a unit of work of its own."""
-        booking = scenery.reserve(0)
+        booking = fixture.reserve(0)
         for verb in verbs:
-            booking = self._then(scenery, booking, verb)
+            booking = self._then(fixture, booking, verb)
         return booking
 
-    def _then(self, scenery: Scenery, booking: Booking, verb: Verb) -> Booking:
-        changed = scenery.change(booking.booking_id, verb)
-        assert facts(scenery.stored(changed)) == facts(changed)
+    def _then(self, fixture: StoreFixture, booking: Booking, verb: Verb) -> Booking:
+        changed = fixture.change(booking.booking_id, verb)
+        assert content_of(fixture.stored(changed)) == content_of(changed)
         return changed

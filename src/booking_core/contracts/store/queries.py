@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import Scenery, facts
+from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.ports import Page, Store
@@ -27,7 +27,7 @@ class QueriesContract:
         assert queries.now() >= first
 
     def test_what_does_not_exist(self, store_harness: StoreHarness) -> None:
-        store = Scenery.of(store_harness).store
+        store = StoreFixture.of(store_harness).store
 
         assert store.queries.booking(uuid4()) is None
         assert list(store.queries.history(uuid4())) == []
@@ -35,58 +35,58 @@ class QueriesContract:
         assert listed(store, "nobody") == []
 
     def test_newest_first_in_pages(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=9)
-        made = [scenery.reserve(place) for place in range(3)]
+        fixture = StoreFixture.of(store_harness, seats=9)
+        made = [fixture.reserve(place) for place in range(3)]
         for booking in made:
-            scenery.pay(booking)
-        made += [scenery.reserve(place) for place in (3, 4)]
-        scenery.reserve(5, user="grace")
+            fixture.pay(booking)
+        made += [fixture.reserve(place) for place in (3, 4)]
+        fixture.reserve(5, user="grace")
         wanted = [
             each.booking_id for each in sorted(made, key=lambda each: (each.created_at, each.booking_id), reverse=True)
         ]
 
-        pages = [scenery.store.queries.bookings_of("ada", None, Page(number=n, limit=2)) for n in (1, 2, 3, 4)]
+        pages = [fixture.store.queries.bookings_of("ada", None, Page(number=n, limit=2)) for n in (1, 2, 3, 4)]
 
         assert [each.booking_id for page in pages for each in page.items] == wanted
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
         assert {page.total for page in pages} == {5}
 
     def test_listed_bookings_are_whole(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        paid, held = scenery.reserve(0, 1), scenery.reserve(2)
-        scenery.pay(paid)
+        fixture = StoreFixture.of(store_harness)
+        paid, held = fixture.reserve(0, 1), fixture.reserve(2)
+        fixture.pay(paid)
 
-        found = {each.booking_id: facts(each) for each in listed(scenery.store, "ada")}
+        found = {each.booking_id: content_of(each) for each in listed(fixture.store, "ada")}
 
-        assert found == {each.booking_id: facts(scenery.stored(each)) for each in (paid, held)}
+        assert found == {each.booking_id: content_of(fixture.stored(each)) for each in (paid, held)}
 
     def test_an_overdue_hold_is_shown_as_it_will_be_written(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0, window=60)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0, window=60)
         store_harness.advance(61)
-        written = scenery.stored(made)
+        written = fixture.stored(made)
 
-        snapshot = scenery.store.queries.booking(made.booking_id)
+        snapshot = fixture.store.queries.booking(made.booking_id)
 
         assert snapshot is not None
         assert written.status is Status.PENDING, "a read changes nothing"
-        assert facts(snapshot.booking) == facts(written.as_of(snapshot.now))
+        assert content_of(snapshot.booking) == content_of(written.as_of(snapshot.now))
         assert snapshot.booking.cancellation_reason is CancellationReason.EXPIRED
         assert snapshot.booking.cancelled_at == written.deadline
-        assert [facts(each) for each in listed(scenery.store, "ada")] == [facts(snapshot.booking)]
+        assert [content_of(each) for each in listed(fixture.store, "ada")] == [content_of(snapshot.booking)]
 
     def test_filter_and_total_go_by_the_effective_status(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=9)
-        overdue = scenery.reserve(0, window=1)
-        paying = scenery.reserve(1, window=1)
-        scenery.start_payment(paying)
+        fixture = StoreFixture.of(store_harness, seats=9)
+        overdue = fixture.reserve(0, window=1)
+        paying = fixture.reserve(1, window=1)
+        fixture.start_payment(paying)
         store_harness.advance(2)
-        pending, sold, cancelled = (scenery.reserve(place) for place in (2, 3, 4))
-        scenery.pay(sold)
-        scenery.cancel(cancelled)
+        pending, sold, cancelled = (fixture.reserve(place) for place in (2, 3, 4))
+        fixture.pay(sold)
+        fixture.cancel(cancelled)
 
-        found = {status: {each.booking_id for each in listed(scenery.store, "ada", status)} for status in Status}
-        totals = {status: scenery.store.queries.bookings_of("ada", status, Page(limit=1)).total for status in Status}
+        found = {status: {each.booking_id for each in listed(fixture.store, "ada", status)} for status in Status}
+        totals = {status: fixture.store.queries.bookings_of("ada", status, Page(limit=1)).total for status in Status}
 
         assert found == {
             Status.PENDING: {pending.booking_id},
@@ -97,27 +97,27 @@ class QueriesContract:
         assert totals == {status: len(ids) for status, ids in found.items()}
 
     def test_a_processing_hold_ends_at_its_own_deadline(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0, window=1)
-        scenery.start_payment(made)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0, window=1)
+        fixture.start_payment(made)
         store_harness.advance(290)
-        before = scenery.store.queries.booking(made.booking_id)
+        before = fixture.store.queries.booking(made.booking_id)
         store_harness.advance(20)
-        after = scenery.store.queries.booking(made.booking_id)
+        after = fixture.store.queries.booking(made.booking_id)
 
         assert before is not None
         assert after is not None
         assert (before.booking.status, after.booking.status) == (Status.PROCESSING, Status.CANCELLED)
 
     def test_a_history_in_order(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made, other = scenery.reserve(0), scenery.reserve(1, user="grace")
-        scenery.start_payment(made)
-        scenery.pay(made)
-        scenery.pay(other)
-        scenery.cancel(made)
+        fixture = StoreFixture.of(store_harness)
+        made, other = fixture.reserve(0), fixture.reserve(1, user="grace")
+        fixture.start_payment(made)
+        fixture.pay(made)
+        fixture.pay(other)
+        fixture.cancel(made)
 
-        entries = scenery.store.queries.history(made.booking_id)
+        entries = fixture.store.queries.history(made.booking_id)
 
         assert [entry.number for entry in entries] == [1, 2, 3, 4]
         assert [entry.to_status for entry in entries] == [

@@ -7,7 +7,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, Scenery, facts
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_event
@@ -17,7 +17,7 @@ from booking_core.domain.values import SeatStatus, Terms
 from booking_core.ports import LockedSeats, Store
 
 
-def scene_of(store: Store, request: SeatRequest) -> LockedSeats:
+def facts_of(store: Store, request: SeatRequest) -> LockedSeats:
     """The facts for the request, in a unit of work that changes nothing."""
     with store.unit_of_work() as uow:
         return uow.bookings.lock_seats(request)
@@ -27,67 +27,67 @@ class ReservationsContract:
     """`BookingRepository.lock_seats` and `add`."""
 
     def test_the_scene_knows_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        before = scenery.store.queries.now()
+        fixture = StoreFixture.of(store_harness)
+        before = fixture.store.queries.now()
 
-        scene = scene_of(scenery.store, scenery.request(0, 2))
+        facts = facts_of(fixture.store, fixture.request(0, 2))
 
-        assert before <= scene.now <= scenery.store.queries.now()
-        assert scene.event == scenery.event
-        assert scene.wanted == scenery.ids(0, 2)
-        assert dict(scene.seats) == {seat.seat_id: seat for seat in (scenery.seats[0], scenery.seats[2])}
-        assert (scene.closed, scene.taken, scene.overdue, scene.pending) == (False, frozenset(), (), 0)
-        assert (scene.refreshed_at, scene.earlier_answer) == (None, None)
+        assert before <= facts.now <= fixture.store.queries.now()
+        assert facts.event == fixture.event
+        assert facts.wanted == fixture.ids(0, 2)
+        assert dict(facts.seats) == {seat.seat_id: seat for seat in (fixture.seats[0], fixture.seats[2])}
+        assert (facts.closed, facts.taken, facts.overdue, facts.pending) == (False, frozenset(), (), 0)
+        assert (facts.refreshed_at, facts.stored_response) == (None, None)
 
     def test_an_unknown_event_has_no_event_and_no_seats(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        elsewhere = evolve(scenery.request(0), event_id=uuid4())
+        fixture = StoreFixture.of(store_harness)
+        elsewhere = evolve(fixture.request(0), event_id=uuid4())
 
-        scene = scene_of(scenery.store, elsewhere)
+        facts = facts_of(fixture.store, elsewhere)
 
-        assert scene.event is None
-        assert scene.missing == list(elsewhere.seat_ids)
+        assert facts.event is None
+        assert facts.missing == list(elsewhere.seat_ids)
 
     def test_seats_that_do_not_exist_are_left_out(self, store_harness: StoreHarness) -> None:
-        scenery, other = Scenery.of(store_harness), Scenery.of(store_harness)
+        fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
         stranger = uuid4()
-        wanted = tuple(sorted((*scenery.ids(0), *other.ids(0), stranger)))
+        wanted = tuple(sorted((*fixture.ids(0), *other.ids(0), stranger)))
 
-        scene = scene_of(scenery.store, evolve(scenery.request(0), seat_ids=wanted))
+        facts = facts_of(fixture.store, evolve(fixture.request(0), seat_ids=wanted))
 
-        assert set(scene.seats) == set(scenery.ids(0))
-        assert set(scene.missing) == {other.seats[0].seat_id, stranger}
+        assert set(facts.seats) == set(fixture.ids(0))
+        assert set(facts.missing) == {other.seats[0].seat_id, stranger}
 
     def test_an_event_that_ages_says_when_it_was_refreshed(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        with scenery.store.unit_of_work() as uow:
-            uow.events.put(scenery.event, ages=True, complete=True)
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            uow.events.put(fixture.event, ages=True, complete=True)
             uow.commit()
         store_harness.advance(90)
 
-        scene = scene_of(scenery.store, scenery.request(0))
+        facts = facts_of(fixture.store, fixture.request(0))
 
-        assert scene.refreshed_at is not None
-        assert timedelta(seconds=90) <= scene.now - scene.refreshed_at < timedelta(seconds=120)
+        assert facts.refreshed_at is not None
+        assert timedelta(seconds=90) <= facts.now - facts.refreshed_at < timedelta(seconds=120)
 
     def test_a_reservation_is_stored_whole(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
 
-        made = scenery.reserve(2, 0)
+        made = fixture.reserve(2, 0)
 
-        snapshot = scenery.store.queries.booking(made.booking_id)
+        snapshot = fixture.store.queries.booking(made.booking_id)
         assert snapshot is not None
-        assert facts(snapshot.booking) == facts(made)
-        assert snapshot.booking.seats == (scenery.seats[0], scenery.seats[2])
+        assert content_of(snapshot.booking) == content_of(made)
+        assert snapshot.booking.seats == (fixture.seats[0], fixture.seats[2])
         assert snapshot.booking.total.amount == Decimal("150.00")
-        assert scenery.seat_status(0) is SeatStatus.HELD
-        assert scenery.seat_status(1) is SeatStatus.AVAILABLE
+        assert fixture.seat_status(0) is SeatStatus.HELD
+        assert fixture.seat_status(1) is SeatStatus.AVAILABLE
 
     def test_its_history_starts_with_the_reservation(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
 
-        (entry,) = scenery.store.queries.history(made.booking_id)
+        (entry,) = fixture.store.queries.history(made.booking_id)
 
         assert (entry.number, entry.trigger, entry.from_status, entry.to_status) == (
             1,
@@ -98,75 +98,75 @@ class ReservationsContract:
         assert (entry.at, entry.actor_id, entry.correlation_id) == (made.created_at, "ada", CORRELATION)
 
     def test_its_event_waits_in_the_outbox(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(1, 0)
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(1, 0)
 
-        (record,) = scenery.store.outbox.unpublished(10)
+        (record,) = fixture.store.outbox.unpublished(10)
 
         assert (record.event_type, record.key, record.sequence) == ("booking.created", made.booking_id, 1)
-        assert record.slot == slot_of_event(scenery.event.event_id)
+        assert record.slot == slot_of_event(fixture.event.event_id)
         assert payload_of(record) == made.new_events[0].payload()
 
     def test_prices_are_those_of_the_moment(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = scenery.reserve(0)
-        with scenery.store.unit_of_work() as uow:
-            uow.events.put_seats(scenery.event.event_id, [evolve(scenery.seats[0], price=Decimal("99.00"), row="Z")])
+        fixture = StoreFixture.of(store_harness)
+        made = fixture.reserve(0)
+        with fixture.store.unit_of_work() as uow:
+            uow.events.put_seats(fixture.event.event_id, [evolve(fixture.seats[0], price=Decimal("99.00"), row="Z")])
             uow.commit()
 
-        assert facts(scenery.stored(made)) == facts(made)
+        assert content_of(fixture.stored(made)) == content_of(made)
 
     def test_every_amount_keeps_its_digits(self, store_harness: StoreHarness) -> None:
         for price, currency in (("0", "USD"), ("99999999999", "JPY"), ("99999999999.999", "KWD"), ("0.01", "EUR")):
-            scenery = Scenery.of(store_harness, seats=1, price=price, currency=currency)
+            fixture = StoreFixture.of(store_harness, seats=1, price=price, currency=currency)
 
-            made = scenery.reserve(0, user=currency)
+            made = fixture.reserve(0, user=currency)
 
-            assert scenery.stored(made).total == made.total
+            assert fixture.stored(made).total == made.total
             assert payload_of(store_harness.events()[-1])["totalAmount"] == Decimal(price)
 
     def test_only_pending_holds_in_time_count_for_the_limit(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=8)
-        scenery.reserve(0, window=1)
-        scenery.start_payment(scenery.reserve(1))
-        scenery.pay(scenery.reserve(2))
-        scenery.cancel(scenery.reserve(3))
+        fixture = StoreFixture.of(store_harness, seats=8)
+        fixture.reserve(0, window=1)
+        fixture.start_payment(fixture.reserve(1))
+        fixture.pay(fixture.reserve(2))
+        fixture.cancel(fixture.reserve(3))
         store_harness.advance(2)
-        scenery.reserve(4)
-        scenery.reserve(5)
-        scenery.reserve(6, user="grace")
+        fixture.reserve(4)
+        fixture.reserve(5)
+        fixture.reserve(6, user="grace")
 
-        assert scene_of(scenery.store, scenery.request(7)).pending == 2
-        assert scene_of(scenery.store, scenery.request(7, user="grace")).pending == 1
-        assert scene_of(scenery.store, scenery.request(7, user="nobody")).pending == 0
+        assert facts_of(fixture.store, fixture.request(7)).pending == 2
+        assert facts_of(fixture.store, fixture.request(7, user="grace")).pending == 1
+        assert facts_of(fixture.store, fixture.request(7, user="nobody")).pending == 0
 
     def test_users_with_the_strangest_names(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=4)
+        fixture = StoreFixture.of(store_harness, seats=4)
         for place, user in enumerate(("auth0|5f7c8ec7", "o'brien; --", "名前 🎭", "u" * 255)):
-            made = scenery.reserve(place, user=user)
+            made = fixture.reserve(place, user=user)
 
-            assert scenery.stored(made).user_id == user
-            assert scene_of(scenery.store, scenery.request(place, user=user)).pending == 1
+            assert fixture.stored(made).user_id == user
+            assert facts_of(fixture.store, fixture.request(place, user=user)).pending == 1
 
     def test_ten_seats_at_once(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=10)
+        fixture = StoreFixture.of(store_harness, seats=10)
 
-        made = scenery.reserve(*range(10))
+        made = fixture.reserve(*range(10))
 
-        assert scenery.stored(made).seats == scenery.seats
+        assert fixture.stored(made).seats == fixture.seats
 
     def test_a_caller_may_add_without_asking_for_the_scene(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
+        fixture = StoreFixture.of(store_harness)
         booking = Booking.reserve(
             user_id="ada",
-            event=scenery.event,
-            seats=scenery.seats[:1],
-            now=scenery.store.queries.now(),
+            event=fixture.event,
+            seats=fixture.seats[:1],
+            now=fixture.store.queries.now(),
             terms=Terms(),
             cause=CAUSE,
         )
-        with scenery.store.unit_of_work() as uow:
+        with fixture.store.unit_of_work() as uow:
             uow.bookings.add(booking)
             uow.commit()
 
-        assert facts(scenery.stored(booking)) == facts(booking)
+        assert content_of(fixture.stored(booking)) == content_of(booking)

@@ -2,7 +2,7 @@
 
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.closures import close, closing, finish
-from booking_core.contracts.store.fixture import Scenery
+from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.contracts.store.payments import answering
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
@@ -22,16 +22,16 @@ class StatisticsContract:
         assert found.oldest_open_closure_seconds is None
 
     def test_bookings_count_by_effective_status(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=9)
-        scenery.reserve(0, window=10)
-        scenery.reserve(1, window=70)
+        fixture = StoreFixture.of(store_harness, seats=9)
+        fixture.reserve(0, window=10)
+        fixture.reserve(1, window=70)
         store_harness.advance(100)
-        scenery.start_payment(scenery.reserve(2))
+        fixture.start_payment(fixture.reserve(2))
         for place in (3, 4):
-            scenery.pay(scenery.reserve(place))
-        scenery.reserve(5)
+            fixture.pay(fixture.reserve(place))
+        fixture.reserve(5)
 
-        found = scenery.store.queries.statistics()
+        found = fixture.store.queries.statistics()
 
         counted = {status: found.by_status.get(status, 0) for status in Status}
         assert counted == {Status.PENDING: 1, Status.PROCESSING: 1, Status.CONFIRMED: 2, Status.CANCELLED: 2}
@@ -40,15 +40,15 @@ class StatisticsContract:
         assert 90 <= found.oldest_overdue_seconds < 150
 
     def test_backlogs_are_the_same_figures_and_count_the_holds(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness, seats=6)
-        scenery.reserve(0, window=10)
+        fixture = StoreFixture.of(store_harness, seats=6)
+        fixture.reserve(0, window=10)
         store_harness.advance(100)
-        scenery.start_payment(scenery.reserve(1))
-        scenery.pay(scenery.reserve(2))
-        scenery.reserve(3, window=30)
+        fixture.start_payment(fixture.reserve(1))
+        fixture.pay(fixture.reserve(2))
+        fixture.reserve(3, window=30)
 
-        waits = scenery.store.queries.backlogs()
-        all_in_all = scenery.store.queries.statistics()
+        waits = fixture.store.queries.backlogs()
+        all_in_all = fixture.store.queries.statistics()
 
         assert (waits.holds, waits.ending_soon, waits.overdue) == (2, 1, 1)
         assert (all_in_all.holds, all_in_all.ending_soon, all_in_all.overdue) == (2, 1, 1)
@@ -57,13 +57,13 @@ class StatisticsContract:
         assert 90 <= waits.oldest_overdue_seconds < 150
 
     def test_the_outbox(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        scenery.reserve(0)
+        fixture = StoreFixture.of(store_harness)
+        fixture.reserve(0)
         store_harness.advance(50)
-        scenery.reserve(1)
-        before = scenery.store.queries.statistics()
-        scenery.store.outbox.mark_published(scenery.store.outbox.unpublished(1))
-        after = scenery.store.queries.statistics()
+        fixture.reserve(1)
+        before = fixture.store.queries.statistics()
+        fixture.store.outbox.mark_published(fixture.store.outbox.unpublished(1))
+        after = fixture.store.queries.statistics()
 
         assert (before.outbox, after.outbox) == (2, 1)
         assert before.oldest_outbox_seconds is not None
@@ -72,24 +72,24 @@ class StatisticsContract:
         assert after.oldest_outbox_seconds < 50
 
     def test_refunds_without_an_answer(self, store_harness: StoreHarness) -> None:
-        scenery = Scenery.of(store_harness)
-        made = [scenery.reserve(place) for place in range(3)]
+        fixture = StoreFixture.of(store_harness)
+        made = [fixture.reserve(place) for place in range(3)]
         for booking in made:
-            scenery.cancel(booking)
-            scenery.pay(booking)
+            fixture.cancel(booking)
+            fixture.pay(booking)
         store_harness.advance(7200)
-        scenery.change(made[0].booking_id, answering("pay-1", RefundStatus.COMPLETED))
-        scenery.change(made[1].booking_id, answering("pay-1", RefundStatus.FAILED))
+        fixture.change(made[0].booking_id, answering("pay-1", RefundStatus.COMPLETED))
+        fixture.change(made[1].booking_id, answering("pay-1", RefundStatus.FAILED))
 
-        found = scenery.store.queries.statistics()
+        found = fixture.store.queries.statistics()
 
         assert found.unanswered_refunds == 1
         assert found.oldest_unanswered_refund_seconds is not None
         assert 7200 <= found.oldest_unanswered_refund_seconds < 7260
 
     def test_closures_that_are_not_finished(self, store_harness: StoreHarness) -> None:
-        sceneries = [Scenery.of(store_harness, seats=1) for _ in range(2)]
-        closures = [close(scenery.store, closing(scenery)) for scenery in sceneries]
+        sceneries = [StoreFixture.of(store_harness, seats=1) for _ in range(2)]
+        closures = [close(fixture.store, closing(fixture)) for fixture in sceneries]
         assert closures[0] is not None
         finish(sceneries[0], closures[0], 0)
         store_harness.advance(200)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from booking_api.auth.claims import VerifiedToken
 
 
-class TokenMemory:
+class TokenCache:
     """At most `most` verified tokens by digest: the text of a token, a password in effect, is not kept.
 
     Full, it drops those that have ended, and when that frees less than a tenth, the tenth that came first.

@@ -17,7 +17,7 @@ from booking_api.auth.claims import (
 )
 from booking_api.auth.compact_token import ALGORITHM, compact_token
 from booking_api.auth.keys import KeySource, UnknownKey
-from booking_api.auth.token_cache import TokenMemory
+from booking_api.auth.token_cache import TokenCache
 
 __all__ = ["ALGORITHM", "Identity", "TokenRefused", "TokenVerifier", "VerifiedToken", "bearer_token"]
 
@@ -55,7 +55,7 @@ class TokenVerifier:
         self.leeway_seconds = leeway_seconds
         self._keys = keys
         self._clock = clock
-        self._memory = TokenMemory(remember)
+        self._memory = TokenCache(remember)
 
     def verify(self, authorization_header: str | None) -> Identity:
         """Who sent this `Authorization` header. Raises TokenRefused, or KeysUnavailable when no one can be judged."""

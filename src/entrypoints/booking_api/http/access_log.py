@@ -23,7 +23,7 @@ _log = structlog.get_logger("booking_api.access")
 
 
 @frozen(kw_only=True)
-class Answered:
+class ResponseRecord:
     """One answer. `route` is the template of the path, never the path itself; `reason` is for the log alone.
 
     `outcome` is what became of a reservation; empty for anything else. `waited`: the seconds before the application had
@@ -44,14 +44,14 @@ class Answered:
     early: str = ""
 
 
-class Accounting:
+class AccessLog:
     """What it logs is ours or was checked: no caller can write a line break into it. Safe to use from many threads."""
 
     def __init__(self, metrics: HttpMetrics, pseudonym_key: bytes) -> None:
         self._metrics = metrics
         self._key = pseudonym_key
 
-    def count(self, answered: Answered) -> None:
+    def count(self, answered: ResponseRecord) -> None:
         """In the figures alone."""
         method = _label(answered.method)
         self._metrics.count_request(method, answered.route, answered.status, answered.code, answered.seconds)
@@ -62,7 +62,7 @@ class Accounting:
         if answered.early:
             self._metrics.count_early(answered.early)
 
-    def note(self, answered: Answered) -> None:
+    def note(self, answered: ResponseRecord) -> None:
         """In the figures and in the log."""
         self.count(answered)
         line: dict[str, object] = {

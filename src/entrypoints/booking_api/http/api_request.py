@@ -11,7 +11,7 @@ from booking_api.http.correlation import correlation_of
 from booking_api.http.gateway_environ import ARRIVED
 
 
-class Exchange(Request):
+class ApiRequest(Request):
     """Flask's request, which also gathers what the log and the metrics want to know.
 
     `correlation_id` is there from the first moment on. `began` is on a clock that never jumps; `waited` are the seconds
@@ -42,7 +42,7 @@ class Exchange(Request):
         return self.url_rule.rule if self.url_rule is not None else ""
 
 
-def current_exchange() -> Exchange:
+def current_api_request() -> ApiRequest:
     """The exchange that this thread is busy with."""
     # The object itself: each look through Flask's proxy costs more than the look does.
-    return cast(Exchange, request._get_current_object())  # type: ignore[attr-defined]
+    return cast(ApiRequest, request._get_current_object())  # type: ignore[attr-defined]

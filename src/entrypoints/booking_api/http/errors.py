@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from booking_api.auth.keys import KeysUnavailable
 from booking_api.auth.verifier import TokenRefused
-from booking_api.http.api_request import current_exchange
+from booking_api.http.api_request import current_api_request
 from booking_api.http.envelope import failure
 from booking_api.http.query import InvalidRequest
 from booking_core import BookingError, Failure, Refusal, ServiceBusy
@@ -73,7 +73,7 @@ def answer_errors(app: Flask) -> None:
 
 def refused(code: str, message: str, details: Mapping[str, object] | None = None) -> Response:
     """The answer for a code of the table; the log will name it."""
-    current_exchange().error_code = code
+    current_api_request().error_code = code
     return failure(code, STATUS[code], message, details)
 
 
@@ -81,7 +81,7 @@ def _on_booking_error(error: BookingError) -> Response:
     if isinstance(error, Failure):
         # What exactly is broken, and where, is for the log.
         known = type(error) if error.code in STATUS else ServiceBusy
-        current_exchange().error_reason = f"{type(error).__name__}: {error}"
+        current_api_request().error_reason = f"{type(error).__name__}: {error}"
         return _later(refused(known.code, known.message), error.retry_after)
     if not isinstance(error, Refusal | InvalidRequest) or error.code not in STATUS:
         return _on_surprise(error)
@@ -89,14 +89,14 @@ def _on_booking_error(error: BookingError) -> Response:
 
 
 def _on_refused_token(error: TokenRefused) -> Response:
-    current_exchange().error_reason = error.reason
+    current_api_request().error_reason = error.reason
     answer = refused("UNAUTHENTICATED", "A valid token is needed")
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 
 
 def _on_missing_keys(error: KeysUnavailable) -> Response:
-    current_exchange().error_reason = f"KeysUnavailable: {error}"
+    current_api_request().error_reason = f"KeysUnavailable: {error}"
     return _later(refused("SERVICE_BUSY", ServiceBusy.message), error.retry_after_seconds)
 
 
@@ -113,7 +113,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 def _on_surprise(error: Exception) -> Response:
-    exchange = current_exchange()
+    exchange = current_api_request()
     _log.error(
         "request.failed",
         correlation_id=exchange.correlation_id,

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class HttpMetrics:
     """Counts requests and reservations in `registry`. Safe to use from many threads.
 
-    `look` is called now and then, by whoever is answered then: see `Watched.look_if_due`.
+    `look` is called now and then, by whoever is answered then: see `PoolMetrics.look_if_due`.
     """
 
     def __init__(self, registry: CollectorRegistry, look: Callable[[], None] = lambda: None) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from booking_core import Booking, Money, Payment, SeatMap
 from booking_core.domain.values import SaleStatus, SeatStatus, written_in
-from booking_core.ports import EventMirror, Page
+from booking_core.ports import KnownEvent, Page
 
 
 def utc(moment: datetime) -> datetime:
@@ -82,7 +82,7 @@ def _refund(payment: Payment, total: Money) -> dict[str, Any]:
     }
 
 
-def event_json(known: EventMirror) -> dict[str, Any]:
+def event_json(known: KnownEvent) -> dict[str, Any]:
     """An event as everybody sees it; one that was cancelled here is CANCELLED, whatever the Catalog says."""
     event = known.event
     return {

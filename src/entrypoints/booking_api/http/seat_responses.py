@@ -19,7 +19,7 @@ _Written = tuple[tuple[SeatOnMap, ...], bytes]
 
 
 @define(eq=False)
-class SeatAnswers:
+class SeatMapResponses:
     """Writes seat maps. Keeps the latest answer of the events looked at last, `most_bytes` in all; for several threads.
 
     Every map was read just now: what is kept is no answer to "who has which seat", only how that very tuple of seats is

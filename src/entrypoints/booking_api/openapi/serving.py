@@ -10,7 +10,7 @@ from flask import Flask, Response
 from msgspec.json import encode
 from werkzeug.exceptions import NotFound
 
-from booking_api.http.api_request import current_exchange
+from booking_api.http.api_request import current_api_request
 
 OURS: Final = "booking_api.openapi"
 THEIRS: Final = "flask_swagger_ui"
@@ -73,7 +73,7 @@ def docs_asset(asset: str) -> Response:
 
 def _kept(file: File, content_type: str) -> Response:
     """The file; 304 for a caller that has it."""
-    exchange = current_exchange()
+    exchange = current_api_request()
     exchange.may_be_kept = True
     answer = Response(file.body, content_type=content_type)
     answer.set_etag(file.tag)

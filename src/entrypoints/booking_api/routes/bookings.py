@@ -9,7 +9,7 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import Exchange
+from booking_api.http.api_request import ApiRequest
 from booking_api.http.bodies import create_booking_in
 from booking_api.http.envelope import answer, enveloped, success
 from booking_api.http.gateway_environ import FOUND, HELD_UP, known_taken
@@ -22,10 +22,10 @@ from booking_core import (
     Booking,
     BookingNotFound,
     CancelBooking,
-    EarlierAnswer,
     IdempotencyKey,
+    IdempotentCall,
     InvalidValue,
-    Once,
+    ReplayedResponse,
     Reserve,
     SeatAlreadyReserved,
     ServiceBusy,
@@ -57,7 +57,7 @@ class BookingRoutes:
 
     service: Service
 
-    def create(self, exchange: Exchange, identity: Identity) -> Response:
+    def create(self, exchange: ApiRequest, identity: Identity) -> Response:
         """201 with the new booking (spec 7.1)."""
         body = create_booking_in(exchange)
         try:
@@ -76,17 +76,17 @@ class BookingRoutes:
         exchange.booking_id = booking.booking_id
         return success(booking_json(booking), 201)
 
-    def _reserve(self, exchange: Exchange, command: Reserve) -> Booking:
+    def _reserve(self, exchange: ApiRequest, command: Reserve) -> Booking:
         """Unless the seats are known to be taken: then nothing is asked. What is found out is told (see `crowd`)."""
         if taken := known_taken(exchange.environ).intersection(command.seat_ids):
             raise SeatAlreadyReserved.of(taken)
         service = self.service
         with _telling(exchange):
-            booking = reserve(command, store=service.store, mirror=service.mirror, terms=service.terms)
+            booking = reserve(command, store=service.store, catalog_cache=service.catalog_cache, terms=service.terms)
         exchange.environ[FOUND] = frozenset(booking.seat_ids)
         return booking
 
-    def _create_once(self, exchange: Exchange, command: Reserve, key: IdempotencyKey) -> Response:
+    def _create_once(self, exchange: ApiRequest, command: Reserve, key: IdempotencyKey) -> Response:
         written = b""
 
         def render(booking: Booking) -> str:
@@ -95,10 +95,12 @@ class BookingRoutes:
             return written.decode()
 
         service = self.service
-        once = Once(key=key, render=render)
+        once = IdempotentCall(key=key, render=render)
         with _telling(exchange):
-            outcome = reserve_once(command, once=once, store=service.store, mirror=service.mirror, terms=service.terms)
-        if isinstance(outcome, EarlierAnswer):
+            outcome = reserve_once(
+                command, once=once, store=service.store, catalog_cache=service.catalog_cache, terms=service.terms
+            )
+        if isinstance(outcome, ReplayedResponse):
             exchange.replayed = True
             replayed = answer(outcome.text.encode(), 201)
             replayed.headers[REPLAYED_HEADER] = "true"
@@ -107,19 +109,19 @@ class BookingRoutes:
         exchange.booking_id = outcome.booking_id
         return answer(written, 201)
 
-    def show(self, exchange: Exchange, identity: Identity, booking_id: str) -> Response:
+    def show(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the booking, if it is the caller's (spec 7.2)."""
         exchange.booking_id = found = _id_of(booking_id)
         return success(booking_json(get_booking(identity.user_id, found, store=self.service.store)))
 
-    def mine(self, exchange: Exchange, identity: Identity) -> Response:
+    def mine(self, exchange: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the caller's bookings, newest first (spec 7.3)."""
         query = query_of(exchange)
         page, status = both(lambda: page_of(query), lambda: status_of(query))
         found = list_bookings(identity.user_id, status, page, store=self.service.store)
         return success([booking_json(each) for each in found.items], pagination=pagination_json(page, found.total))
 
-    def cancel(self, exchange: Exchange, identity: Identity, booking_id: str) -> Response:
+    def cancel(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the cancelled booking, also when its owner had cancelled it before (spec 7.4)."""
         exchange.booking_id = found = _id_of(booking_id)
         command = CancelBooking(user_id=identity.user_id, booking_id=found, correlation_id=exchange.correlation_id)
@@ -127,7 +129,7 @@ class BookingRoutes:
 
 
 @contextmanager
-def _telling(exchange: Exchange) -> Iterator[None]:
+def _telling(exchange: ApiRequest) -> Iterator[None]:
     """What a reservation finds out that is refused is there for those who want the same (see `crowd`)."""
     try:
         yield

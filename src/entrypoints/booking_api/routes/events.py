@@ -7,14 +7,14 @@ from attrs import field, frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import Exchange
+from booking_api.http.api_request import ApiRequest
 from booking_api.http.bodies import cancel_event_in
 from booking_api.http.envelope import answer, enveloped, success
 from booking_api.http.errors import Forbidden
 from booking_api.http.idempotency import REPLAYED_HEADER, idempotency_key_of, kept_answer
 from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
 from booking_api.http.rendering import event_json, pagination_json
-from booking_api.http.seat_responses import SeatAnswers
+from booking_api.http.seat_responses import SeatMapResponses
 from booking_api.routes.guard import add_guarded
 from booking_api.service import Service
 from booking_core import (
@@ -50,24 +50,26 @@ class EventRoutes:
     """Each method answers one route. Refusals are raised; `errors` answers them."""
 
     service: Service
-    seat_answers: SeatAnswers = field(factory=SeatAnswers)
+    seat_answers: SeatMapResponses = field(factory=SeatMapResponses)
 
-    def list(self, exchange: Exchange, identity: Identity) -> Response:
+    def list(self, exchange: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the events we know, by start."""
         page = page_of(query_of(exchange))
         found = list_events(page, store=self.service.store)
         return success([event_json(each) for each in found.items], pagination=pagination_json(page, found.total))
 
-    def show(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+    def show(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with one event."""
-        return success(event_json(get_event(_id_of(event_id), store=self.service.store, mirror=self.service.mirror)))
+        return success(
+            event_json(get_event(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache))
+        )
 
-    def seats(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+    def seats(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with all seats of an event."""
-        found = list_seats(_id_of(event_id), store=self.service.store, mirror=self.service.mirror)
+        found = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
         return answer(self.seat_answers.of(found))
 
-    def cancel(self, exchange: Exchange, identity: Identity, event_id: str) -> Response:
+    def cancel(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
         """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.
 
         Closing twice is closing once, so the answer is kept under an idempotency key after the event is closed.
@@ -78,7 +80,7 @@ class EventRoutes:
         key = idempotency_key_of(exchange, identity.user_id, f"POST {EVENTS}/{event_id.lower()}/cancel", body.document)
         command = _command(exchange, identity, event_id, body.fields.reason)
         store = self.service.store
-        close_event(command, store=store, mirror=self.service.mirror)
+        close_event(command, store=store, catalog_cache=self.service.catalog_cache)
         written = enveloped(_closed_json(store, command.event_id))
         if key is None:
             return answer(written, 202)
@@ -89,7 +91,7 @@ class EventRoutes:
         return kept
 
 
-def _command(exchange: Exchange, identity: Identity, event_id: str, reason: str) -> CancelEvent:
+def _command(exchange: ApiRequest, identity: Identity, event_id: str, reason: str) -> CancelEvent:
     """Complains about the reason first, which is of the body, and then of a text that is no event's id."""
     found = id_in(event_id)
     try:

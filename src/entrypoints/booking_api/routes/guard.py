@@ -7,11 +7,11 @@ from flask import Flask, Response
 
 from booking_api.auth.flask import authenticate
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import Exchange, current_exchange
+from booking_api.http.api_request import ApiRequest, current_api_request
 
 P = ParamSpec("P")
 
-View = Callable[Concatenate[Exchange, Identity, P], Response]
+View = Callable[Concatenate[ApiRequest, Identity, P], Response]
 
 
 def add_guarded(app: Flask, method: str, path: str, name: str, view: View[P]) -> None:
@@ -21,7 +21,7 @@ def add_guarded(app: Flask, method: str, path: str, name: str, view: View[P]) ->
     """
 
     def reached(*args: P.args, **pieces: P.kwargs) -> Response:
-        exchange = current_exchange()
+        exchange = current_api_request()
         identity = authenticate()
         exchange.user_id = identity.user_id
         return view(exchange, identity, *args, **pieces)

@@ -11,7 +11,7 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import Exchange
+from booking_api.http.api_request import ApiRequest
 from booking_api.http.bodies import verify_ticket_in
 from booking_api.http.envelope import success
 from booking_api.http.errors import Forbidden
@@ -47,17 +47,17 @@ class TicketRoutes:
 
     service: Service
 
-    def svg(self, exchange: Exchange, identity: Identity, booking_id: str) -> Response:
+    def svg(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the QR code as SVG, if the booking is the caller's and confirmed; it fits any size."""
         reference = self._reference(exchange, identity, booking_id)
         return _image(svg_of(reference), "image/svg+xml", f"ticket-{exchange.booking_id}.svg")
 
-    def png(self, exchange: Exchange, identity: Identity, booking_id: str) -> Response:
+    def png(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the QR code as PNG, about 400 pixels wide, if the booking is the caller's and confirmed."""
         reference = self._reference(exchange, identity, booking_id)
         return _image(png_of(reference), "image/png", f"ticket-{exchange.booking_id}.png")
 
-    def verify(self, exchange: Exchange, identity: Identity) -> Response:
+    def verify(self, exchange: ApiRequest, identity: Identity) -> Response:
         """200 with what the ticket is worth now, also for a text that is no ticket of ours. For those with `VERIFY`.
 
         An Idempotency-Key has no effect here: nothing is changed, and an answer of before may no longer be true.
@@ -69,7 +69,7 @@ class TicketRoutes:
         exchange.booking_id = check.booking_id
         return success(check_json(check))
 
-    def _reference(self, exchange: Exchange, identity: Identity, booking_id: str) -> str:
+    def _reference(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> str:
         exchange.booking_id = found = id_in(booking_id)
         if found is None:
             raise BookingNotFound()

@@ -40,7 +40,7 @@ def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: b
     command = _command(event_id, reason)
     with invocation.parts("cancel-event", Need.DATABASE, Need.CATALOG) as parts:
         if dry_run:
-            get_event(event_id, store=parts.store, mirror=parts.mirror)
+            get_event(event_id, store=parts.store, catalog_cache=parts.catalog_cache)
             preview = parts.store.queries.cancellation_preview(event_id)
             _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
             return
@@ -65,9 +65,9 @@ def _cancel(command: CancelEvent, parts: Composition, signals: StopSignals) -> C
         return cancel(
             command,
             store=parts.store,
-            mirror=parts.mirror,
+            catalog_cache=parts.catalog_cache,
             progress=lambda done: shown.say(counted(done.bookings, "booking")),
-            go_on=signals.go_on,
+            should_continue=signals.should_continue,
         )
 
 

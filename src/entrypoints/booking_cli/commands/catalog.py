@@ -44,7 +44,7 @@ def load(invocation: Invocation, file: Path, as_json: bool) -> None:
         progress("loading") as shown,
     ):
         for entry in events:
-            if not signals.go_on():
+            if not signals.should_continue():
                 break
             seats += load_event(entry, store=parts.store)
             loaded += 1
@@ -66,7 +66,7 @@ def sync(invocation: Invocation, event_id: UUID, as_json: bool) -> None:
                 "BOOKING_CATALOG_URL is not set, and must be to fetch from it (for example https://catalog.example.com)"
             )
         with progress("fetching"):
-            seats = parts.mirror.refresh(event_id)
+            seats = parts.catalog_cache.refresh(event_id)
         if seats == 0 and parts.catalog.event(event_id) is None:
             raise EventNotFound()
     _print(1, seats, as_json)

@@ -39,12 +39,12 @@ def doctor(invocation: Invocation, context: click.Context, only: tuple[str, ...]
     """
     # Only here, like all that takes long to import.
     from booking_service.doctor.examination import ALL, examine, is_healthy
-    from booking_service.doctor.parts import Part
+    from booking_service.doctor.parts import Component
     from booking_telemetry import logs
 
     # What goes wrong is in the findings, in better words.
     logs.configure("CRITICAL", "console")
-    wanted = [Part(name) for name in only] or ALL
+    wanted = [Component(name) for name in only] or ALL
     show = _quiet if as_json else _shower()
     found = []
     for finding in examine(invocation.environ, invocation.compose, only=wanted):

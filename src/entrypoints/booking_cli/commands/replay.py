@@ -87,7 +87,7 @@ def events(
             store=parts.store,
             publish_to=None if dry_run else (parts.event_bus, parts.settings.events_topic),
             progress=lambda done: shown.say(counted(done, "event")),
-            go_on=signals.go_on,
+            should_continue=signals.should_continue,
         )
     told = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
     _print({"published": published}, told, as_json)
@@ -107,7 +107,7 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
     with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
         letters = _letters(parts, dry_run)
-        letters.run(lambda done, of: shown.say(f"{done} of {counted(of, 'dead letter')}"), signals.go_on)
+        letters.run(lambda done, of: shown.say(f"{done} of {counted(of, 'dead letter')}"), signals.should_continue)
     applied, failed = letters.counts["applied"], letters.counts["failed"]
     if dry_run:
         told = f"{counted(applied, 'dead letter')} would be applied, {failed} would fail again"

@@ -67,13 +67,13 @@ def consume(invocation: Invocation) -> None:
 @pass_invocation
 def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
-    from booking_workers.expiry import Sweeper
+    from booking_workers.expiry import ExpiryJob
 
     name = "expire" if every is None else "expire --every"
     with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
-        sweeper = Sweeper(parts.store, every_seconds=every or 0.0)
+        sweeper = ExpiryJob(parts.store, every_seconds=every or 0.0)
         if every is None:
-            sweeper.run_once(signals.go_on)
+            sweeper.run_once(signals.should_continue)
         else:
             _run("expire", [sweeper], signals)
     if as_json:
@@ -103,7 +103,7 @@ def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> 
     from booking_workers import health
 
     try:
-        with health.answering(port, jobs, parts.store, signals.go_on) as answers:
+        with health.answering(port, jobs, parts.store, signals.should_continue) as answers:
             yield answers.watch
     except health.PortTaken as error:
         raise CommandFailed(str(error)) from error

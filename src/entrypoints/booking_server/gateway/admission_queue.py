@@ -10,12 +10,12 @@ from typing import Final
 import structlog
 from attrs import define, field
 
-from booking_api.gateway_responses import EarlyRequest
-from booking_server.gateway.followers import NOT_LOOKED_AT, Group, Telling, tell
+from booking_api.gateway_responses import GatewayRequest
+from booking_server.gateway.followers import NOT_LOOKED_AT, FollowerNotifier, Group, tell
 from booking_server.gateway.keys import NOTHING, Finding, Lanes, Verdict
-from booking_server.gateway.pending_request import Answer, Visit
-from booking_server.gateway.service_rate import Pace
-from booking_server.gateway.thread_pool import Crew, Task
+from booking_server.gateway.pending_request import Answer, PendingRequest
+from booking_server.gateway.service_rate import ServiceRateEstimator
+from booking_server.gateway.thread_pool import Task, ThreadPool
 from booking_server.gateway.wsgi import Application, answer_of
 
 _log = structlog.get_logger(__name__)
@@ -36,33 +36,33 @@ _SAY_EVERY_SECONDS: Final = 10.0
 
 
 @define(eq=False)
-class Hall:
+class AdmissionQueue:
     """Lets visits in as the crew gets to them, and turns away those for whom it would be too late."""
 
     application: Application
-    crew: Crew
+    crew: ThreadPool
     loop: AbstractEventLoop
     _lanes: Lanes = field(factory=Lanes, init=False)
-    _ready: deque[Visit] = field(factory=deque, init=False)
-    _held_back: deque[Visit] = field(factory=deque, init=False)
-    _telling: Telling = field(init=False)
-    _pace: Pace = field(factory=Pace, init=False)
+    _ready: deque[PendingRequest] = field(factory=deque, init=False)
+    _held_back: deque[PendingRequest] = field(factory=deque, init=False)
+    _telling: FollowerNotifier = field(init=False)
+    _pace: ServiceRateEstimator = field(factory=ServiceRateEstimator, init=False)
     _at_work: int = field(default=0, init=False)
     _is_looking: bool = field(default=False, init=False)
     _turned_away: int = field(default=0, init=False)
     _said_at: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._telling = Telling(self.application, self.loop, self._answer, self._go_on, self._enter)
+        self._telling = FollowerNotifier(self.application, self.loop, self._answer, self._go_on, self._enter)
 
-    def admit(self, visit: Visit) -> "Future[Answer]":
+    def admit(self, visit: PendingRequest) -> "Future[Answer]":
         """The answer, when there is one."""
         visit.answer = self.loop.create_future()
         self._enter(visit)
         self._look_later()
         return visit.answer
 
-    def _enter(self, visit: Visit) -> None:
+    def _enter(self, visit: PendingRequest) -> None:
         if self._lanes.enter(visit):
             self._ready.append(visit)
             self._go_on()
@@ -72,7 +72,7 @@ class Hall:
         """Whether one more would wait too long."""
         return self._pace.wait_for(len(self._ready)) > LONGEST_WAIT_SECONDS
 
-    def refuse(self, request: EarlyRequest) -> Answer:
+    def refuse(self, request: GatewayRequest) -> Answer:
         """SERVICE_BUSY, counted; logged now and then."""
         self._turned_away += 1
         now = perf_counter()
@@ -100,14 +100,14 @@ class Hall:
         self._at_work += 1
         self.crew.do(task)
 
-    def _serve(self, visit: Visit) -> None:
+    def _serve(self, visit: PendingRequest) -> None:
         """In a thread of the crew."""
         answer = answer_of(self.application, visit)
         # The loop is gone after a shutdown that did not wait for this answer.
         with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(self._served, visit, answer)
 
-    def _served(self, visit: Visit, answer: Answer) -> None:
+    def _served(self, visit: PendingRequest, answer: Answer) -> None:
         self._at_work -= 1
         self._pace.done(is_crowded=bool(self._ready))
         self._leave(visit, Finding(visit.found, held_up=visit.held_up))
@@ -126,7 +126,7 @@ class Hall:
         self._go_on()
         self._look_later()
 
-    def _leave(self, visit: Visit, found: Finding) -> None:
+    def _leave(self, visit: PendingRequest, found: Finding) -> None:
         told, started = self._lanes.leave(visit, found)
         for other, verdict in told:
             if verdict is Verdict.BUSY:
@@ -137,19 +137,19 @@ class Hall:
             is_one_of_the_crowd = found.concerns(visit, other) and self._telling.has_a_crowd
             (self._held_back if is_one_of_the_crowd else self._ready).append(other)
 
-    def _send_out(self, visit: Visit) -> None:
+    def _send_out(self, visit: PendingRequest) -> None:
         """It was in its lanes, and is too late."""
         self._turn_away(visit)
         self._leave(visit, NOTHING)
 
-    def _turn_away(self, visit: Visit) -> None:
+    def _turn_away(self, visit: PendingRequest) -> None:
         self._answer(visit, self.refuse(visit.request))
 
-    def _answer(self, visit: Visit, answer: Answer) -> None:
+    def _answer(self, visit: PendingRequest, answer: Answer) -> None:
         if not visit.answer.done():  # it is when the caller has gone
             visit.answer.set_result(answer)
 
-    def _is_too_late(self, visit: Visit) -> bool:
+    def _is_too_late(self, visit: PendingRequest) -> bool:
         return perf_counter() - visit.arrived > PATIENCE_SECONDS
 
     def _look_later(self) -> None:

@@ -18,7 +18,7 @@ from attrs import define, field, frozen
 
 from booking_api.gateway_responses import Told
 from booking_core import SeatStatus, ServiceBusy
-from booking_server.gateway.pending_request import Answer, Visit
+from booking_server.gateway.pending_request import Answer, PendingRequest
 from booking_server.gateway.wsgi import Application, answer_of
 
 _log = structlog.get_logger(__name__)
@@ -39,26 +39,26 @@ NOT_LOOKED_AT: Final[frozenset[UUID]] = frozenset()
 class Group:
     """Some who are told by one thread: `answers` is called there, and gives None for whom it could not tell."""
 
-    visits: Sequence[Visit]
-    answers: Callable[[Sequence[Visit]], "list[Answer | None]"]
+    visits: Sequence[PendingRequest]
+    answers: Callable[[Sequence[PendingRequest]], "list[Answer | None]"]
 
 
 @define(eq=False)
-class Telling:
+class FollowerNotifier:
     """Those who are to be told, each once. Used by the thread of the event loop, but for what a Group does.
 
-    `answer` is called with what somebody is told; `go_on` when it may be time for the next group; `go_back` with
-    whoever is not to be told after all, since a look found none of the seats taken.
+    `answer` is called with what somebody is told; `should_continue` when it may be time for the next group; `go_back`
+    with whoever is not to be told after all, since a look found none of the seats taken.
     """
 
     application: Application
     loop: AbstractEventLoop
-    answer: Callable[[Visit, Answer], None]
-    go_on: Callable[[], None]
-    go_back: Callable[[Visit], None]
-    _known: deque[Visit] = field(factory=deque, init=False)
-    _to_look_at: deque[Visit] = field(factory=deque, init=False)
-    _not_told: deque[Visit] = field(factory=deque, init=False)
+    answer: Callable[[PendingRequest, Answer], None]
+    should_continue: Callable[[], None]
+    go_back: Callable[[PendingRequest], None]
+    _known: deque[PendingRequest] = field(factory=deque, init=False)
+    _to_look_at: deque[PendingRequest] = field(factory=deque, init=False)
+    _not_told: deque[PendingRequest] = field(factory=deque, init=False)
     _is_telling: bool = field(default=False, init=False)
     _is_group_under_way: bool = field(default=False, init=False)
 
@@ -72,7 +72,7 @@ class Telling:
         """Whether there are more to be told than are told at once."""
         return len(self._known) + len(self._to_look_at) > _TOLD_TOGETHER
 
-    def add(self, visit: Visit, taken: frozenset[UUID]) -> None:
+    def add(self, visit: PendingRequest, taken: frozenset[UUID]) -> None:
         """One more, and which seats are taken; or NOT_LOOKED_AT."""
         assert visit.wish is not None  # noqa: S101 - nobody else is told
         visit.taken = taken
@@ -104,7 +104,7 @@ class Telling:
                 self.go_back(visit)
         self.loop.call_later(took * _PAUSES_OF_THREAD, self._resume)
 
-    def impatient(self, since: float) -> Iterator[Visit]:
+    def impatient(self, since: float) -> Iterator[PendingRequest]:
         """Those who have waited for a group since before that moment; they wait no more."""
         for waiting in (self._to_look_at, self._not_told):
             if any(visit.arrived < since for visit in waiting):
@@ -115,7 +115,7 @@ class Telling:
 
     def _resume(self) -> None:
         self._is_group_under_way = False
-        self.go_on()
+        self.should_continue()
 
     def _tell(self) -> None:
         began = perf_counter()
@@ -126,19 +126,19 @@ class Telling:
             else:
                 # Who they are has to be found out first, which takes a while and may have to wait.
                 self._to_look_at.append(visit)
-        self.go_on()
+        self.should_continue()
         self._is_telling = bool(self._known)
         if self._is_telling:
             self.loop.call_later((perf_counter() - began) * _PAUSES, self._tell)
 
-    def _told_early(self, visit: Visit) -> Answer | None:
+    def _told_early(self, visit: PendingRequest) -> Answer | None:
         try:
             return self.application.early.taken(visit.request, visit.body, visit.taken)
         except Exception:  # whatever is wrong with this one, the others are told
             _log.exception("front.telling_failed")
             return self.application.early.broken(visit.request)
 
-    def _after_a_look(self, visits: Sequence[Visit]) -> "list[Answer | None]":
+    def _after_a_look(self, visits: Sequence[PendingRequest]) -> "list[Answer | None]":
         """In a thread."""
         early = self.application.early
         try:
@@ -152,9 +152,9 @@ class Telling:
             _log.exception("front.telling_failed")
             return [early.broken(visit.request) for visit in visits]
 
-    def _look_at_seats(self, visits: Sequence[Visit]) -> None:
+    def _look_at_seats(self, visits: Sequence[PendingRequest]) -> None:
         """In a thread: one look for those who want seats of the same event."""
-        by_event: dict[UUID, dict[Visit, frozenset[UUID]]] = {}
+        by_event: dict[UUID, dict[PendingRequest, frozenset[UUID]]] = {}
         for visit in visits:
             assert visit.wish is not None  # noqa: S101 - nobody else is told
             by_event.setdefault(visit.wish.event_id, {})[visit] = visit.wish.seats
@@ -167,7 +167,7 @@ class Telling:
                 if seats <= statuses.keys():
                     visit.taken = seats & taken
 
-    def _by_the_application(self, visits: Sequence[Visit]) -> "list[Answer | None]":
+    def _by_the_application(self, visits: Sequence[PendingRequest]) -> "list[Answer | None]":
         return [answer_of(self.application, visit) for visit in visits]
 
 
@@ -177,5 +177,5 @@ def tell(group: Group) -> "tuple[list[Answer | None], float]":
     return group.answers(group.visits), thread_time() - began
 
 
-def _first(waiting: deque[Visit], most: int) -> list[Visit]:
+def _first(waiting: deque[PendingRequest], most: int) -> list[PendingRequest]:
     return [waiting.popleft() for _ in range(min(most, len(waiting)))]

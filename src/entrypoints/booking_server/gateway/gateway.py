@@ -13,12 +13,12 @@ from typing import Any, Final
 import structlog
 from granian._granian import RSGIProtocolClosed
 
-from booking_api.gateway_responses import EarlyRequest
+from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.access_log import ALIVE, PROBES
-from booking_server.gateway.admission_queue import Hall
+from booking_server.gateway.admission_queue import AdmissionQueue
 from booking_server.gateway.bodies import Bodies
-from booking_server.gateway.pending_request import Answer, Visit, headers_of, wish_of
-from booking_server.gateway.thread_pool import Crew
+from booking_server.gateway.pending_request import Answer, PendingRequest, headers_of, wish_of
+from booking_server.gateway.thread_pool import ThreadPool
 from booking_server.gateway.wsgi import Application, answer_of
 
 _log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 _TURN_SECONDS: Final = 0.001
 
 
-class Front:
+class Gateway:
     """One for each process. `threads` requests are in the application at once, and one more for each of PROBES.
 
     ALIVE is answered in the event loop.
@@ -35,15 +35,15 @@ class Front:
 
     def __init__(self, application: Application, threads: int) -> None:
         self._application = application
-        self._crew = Crew("request", threads)
-        self._crews_beside = {path: Crew(path.strip("/"), 1) for path in PROBES - {ALIVE}}
+        self._crew = ThreadPool("request", threads)
+        self._crews_beside = {path: ThreadPool(path.strip("/"), 1) for path in PROBES - {ALIVE}}
         self._bodies: Bodies | None = None
-        self._hall: Hall | None = None
+        self._hall: AdmissionQueue | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by granian in the process that serves, before the first request."""
         sys.setswitchinterval(_TURN_SECONDS)
-        self._bodies, self._hall = Bodies(loop), Hall(self._application, self._crew, loop)
+        self._bodies, self._hall = Bodies(loop), AdmissionQueue(self._application, self._crew, loop)
         self._crew.start()
         for crew in self._crews_beside.values():
             crew.start()
@@ -57,7 +57,7 @@ class Front:
                 raise
             except Exception:  # a mistake of ours; the server would answer with a 500 of its own
                 _log.exception("front.failed")
-                status, headers, body = self._application.early.broken(EarlyRequest(scope.method, {}, perf_counter()))
+                status, headers, body = self._application.early.broken(GatewayRequest(scope.method, {}, perf_counter()))
             protocol.response_bytes(status, headers, body)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
@@ -67,21 +67,21 @@ class Front:
         try:
             body = await self._bodies.read(method, headers, protocol)
         except TimeoutError:
-            return self._application.early.late_body(EarlyRequest(method, headers, arrived))
+            return self._application.early.late_body(GatewayRequest(method, headers, arrived))
         # A body may take its time: the request has arrived when all of it has.
-        request = EarlyRequest(method, headers, perf_counter())
+        request = GatewayRequest(method, headers, perf_counter())
         if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
-            return await self._probed(path, Visit(request, scope, body))
+            return await self._probed(path, PendingRequest(request, scope, body))
         if self._hall.is_full:  # before anything else is done for it, but not before its body is read:
             return self._hall.refuse(request)  # who is still sending might not get to see the answer
-        return await self._hall.admit(Visit(request, scope, body, wish_of(method, path, headers, body)))
+        return await self._hall.admit(PendingRequest(request, scope, body, wish_of(method, path, headers, body)))
 
-    async def _probed(self, path: str, visit: Visit) -> Answer:
+    async def _probed(self, path: str, visit: PendingRequest) -> Answer:
         if path == ALIVE:  # waits for nothing, and so not for a thread either
             return answer_of(self._application, visit)
         return await self._beside(self._crews_beside[path], visit)
 
-    async def _beside(self, crew: Crew, visit: Visit) -> Answer:
+    async def _beside(self, crew: ThreadPool, visit: PendingRequest) -> Answer:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
 

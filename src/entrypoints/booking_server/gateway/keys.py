@@ -11,7 +11,7 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 
-from booking_server.gateway.pending_request import Lane, Visit, Wish
+from booking_server.gateway.pending_request import Lane, PendingRequest, ReservationIntent
 
 
 class Verdict(Enum):
@@ -29,7 +29,7 @@ class Finding:
     taken: frozenset[UUID] = frozenset()
     held_up: bool = False
 
-    def verdict(self, finder: Wish, other: Wish) -> Verdict | None:
+    def verdict(self, finder: ReservationIntent, other: ReservationIntent) -> Verdict | None:
         """What it means for another wish.
 
         It is taken if everything it wants was looked at and something of it is taken: then all of that is known. It is
@@ -44,7 +44,7 @@ class Finding:
             return Verdict.BUSY
         return None
 
-    def concerns(self, finder: Visit, other: Visit) -> bool:
+    def concerns(self, finder: PendingRequest, other: PendingRequest) -> bool:
         """Whether the other visit wants any of the seats that are taken."""
         if finder.wish is None or other.wish is None or other.wish.event_id != finder.wish.event_id:
             return False
@@ -58,15 +58,15 @@ NOTHING = Finding()
 class Lanes:
     """A visit is inside from the moment it enters or is started until it leaves; meanwhile its lanes are its own."""
 
-    _inside: dict[Lane, Visit] = field(factory=dict, init=False)
-    _waiting: dict[Lane, deque[Visit]] = field(factory=dict, init=False)
+    _inside: dict[Lane, PendingRequest] = field(factory=dict, init=False)
+    _waiting: dict[Lane, deque[PendingRequest]] = field(factory=dict, init=False)
 
     @property
     def is_anybody_waiting(self) -> bool:
         """Whether there is."""
         return bool(self._waiting)
 
-    def enter(self, visit: Visit) -> bool:
+    def enter(self, visit: PendingRequest) -> bool:
         """True if it is inside now; else it waits in the first of its lanes that is not free."""
         for lane in visit.lanes:
             if lane in self._inside:
@@ -75,13 +75,15 @@ class Lanes:
         self._inside.update(dict.fromkeys(visit.lanes, visit))
         return True
 
-    def leave(self, visit: Visit, found: Finding) -> tuple[list[tuple[Visit, Verdict]], list[Visit]]:
+    def leave(
+        self, visit: PendingRequest, found: Finding
+    ) -> tuple[list[tuple[PendingRequest, Verdict]], list[PendingRequest]]:
         """Those who are told, and those who are inside now in its place.
 
         Told are only those who had arrived before the visit began: what it found was so while they were here.
         """
-        told: list[tuple[Visit, Verdict]] = []
-        started: list[Visit] = []
+        told: list[tuple[PendingRequest, Verdict]] = []
+        started: list[PendingRequest] = []
         for lane in visit.lanes:
             del self._inside[lane]
         for lane in visit.lanes:
@@ -91,7 +93,7 @@ class Lanes:
                 started += self._start(lane, waiting)
         return told, started
 
-    def impatient(self, since: float) -> Iterator[Visit]:
+    def impatient(self, since: float) -> Iterator[PendingRequest]:
         """Those who have waited since before that moment; they wait no more."""
         for lane, waiting in list(self._waiting.items()):
             # Not only at its head: who needs several lanes goes from the one to the end of the other, again and again.
@@ -104,7 +106,9 @@ class Lanes:
             if not waiting:
                 del self._waiting[lane]
 
-    def _tell(self, finder: Visit, found: Finding, waiting: deque[Visit]) -> list[tuple[Visit, Verdict]]:
+    def _tell(
+        self, finder: PendingRequest, found: Finding, waiting: deque[PendingRequest]
+    ) -> list[tuple[PendingRequest, Verdict]]:
         told = []
         for _ in range(len(waiting)):
             other = waiting.popleft()
@@ -119,7 +123,7 @@ class Lanes:
                 told.append((other, verdict))
         return told
 
-    def _start(self, lane: Lane, waiting: deque[Visit]) -> Iterator[Visit]:
+    def _start(self, lane: Lane, waiting: deque[PendingRequest]) -> Iterator[PendingRequest]:
         """The first who can be inside is; those before it wait in another of their lanes, those after it here."""
         while waiting:
             visit = waiting.popleft()

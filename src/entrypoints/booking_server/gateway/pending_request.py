@@ -8,13 +8,13 @@ from uuid import UUID
 import msgspec
 from attrs import define, field, frozen
 
-from booking_api.gateway_responses import EarlyAnswer, EarlyRequest
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse
 from booking_api.http.limits import LONGEST_BODY
 from booking_api.routes.bookings import BOOKINGS
 from booking_core.domain.policies import MAX_SEATS
 
 Lane = tuple[str, Hashable]
-Answer = EarlyAnswer
+Answer = GatewayResponse
 
 
 class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
@@ -28,7 +28,7 @@ _DECODER: Final = msgspec.json.Decoder(_Wanted)
 
 
 @frozen
-class Wish:
+class ReservationIntent:
     """What a reservation wants: its `seats`, and the `lanes` in which it takes its turn.
 
     Seats are those of `event_id`: two events may name theirs alike. `has_key`: it may be a repetition, whose answer is
@@ -42,7 +42,7 @@ class Wish:
 
 
 @define(eq=False)
-class Visit:
+class PendingRequest:
     """A request that has arrived with its body; `scope` is granian's description of it.
 
     `began` (on `time.perf_counter`) is 0 until the application has it. `taken` are seats that it is told of, `found`
@@ -50,10 +50,10 @@ class Visit:
     look at its seats after it had arrived, so that there need not be another.
     """
 
-    request: EarlyRequest
+    request: GatewayRequest
     scope: Any
     body: bytes
-    wish: Wish | None = None
+    wish: ReservationIntent | None = None
     began: float = 0.0
     taken: frozenset[UUID] = frozenset()
     found: frozenset[UUID] = frozenset()
@@ -83,7 +83,7 @@ def headers_of(scope: Any) -> dict[str, str]:
     return headers
 
 
-def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Wish | None:
+def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> ReservationIntent | None:
     """What a reservation wants; None for other requests, and for one that will be refused for its form.
 
     One lane for each seat, and one for the customer, who is known here by the token as it is written.
@@ -99,4 +99,4 @@ def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> 
     lanes: list[Lane] = [("seat", (event_id, seat_id)) for seat_id in seats]
     # Blanks before a token are not part of it, and the scheme is spelled in many ways.
     lanes.append(("user", headers.get("authorization", "").rpartition(" ")[2]))
-    return Wish(seats, tuple(lanes), "idempotency-key" in headers, event_id)
+    return ReservationIntent(seats, tuple(lanes), "idempotency-key" in headers, event_id)

@@ -13,7 +13,7 @@ _LONGEST_GAP: Final = 0.1
 
 
 @define(eq=False)
-class Pace:
+class ServiceRateEstimator:
     """Measured only while there is a queue: how fast idle hands would be is not known."""
 
     _between: float = field(default=0.0, init=False)

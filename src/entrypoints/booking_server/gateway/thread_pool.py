@@ -10,7 +10,7 @@ Task = Callable[[], None]
 
 
 @define(eq=False)
-class Crew:
+class ThreadPool:
     """`size` threads that do one task after the other, in the order given, until the process ends."""
 
     name: str

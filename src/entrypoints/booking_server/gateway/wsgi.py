@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from booking_api.gateway_responses import EarlyAnswers
+from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.gateway_environ import ARRIVED, FOUND, HELD_UP, TAKEN
-from booking_server.gateway.pending_request import Answer, Visit
+from booking_server.gateway.pending_request import Answer, PendingRequest
 
 _log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ class Application(Protocol):
     """A WSGI application that also says how requests are answered that do not get as far as this."""
 
     @property
-    def early(self) -> EarlyAnswers: ...
+    def early(self) -> GatewayResponses: ...
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]: ...
 
@@ -67,7 +67,7 @@ def environ_of(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str,
     return environ
 
 
-def serve(application: Application, visit: Visit) -> Answer:
+def serve(application: Application, visit: PendingRequest) -> Answer:
     """The application's answer; the visit knows afterwards what it found. Raises what the application raises."""
     environ = environ_of(visit.scope, visit.request.headers, visit.body)
     environ[ARRIVED] = visit.arrived
@@ -78,7 +78,7 @@ def serve(application: Application, visit: Visit) -> Answer:
     return answer
 
 
-def answer_of(application: Application, visit: Visit) -> Answer:
+def answer_of(application: Application, visit: PendingRequest) -> Answer:
     """As `serve`; INTERNAL_ERROR, and a line in the log, for what the application raises."""
     visit.began = perf_counter()
     try:

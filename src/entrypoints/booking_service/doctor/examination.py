@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from booking_core.ports import Finding, Grade
 from booking_service.doctor.clock import Clock, our_clock
-from booking_service.doctor.parts import NEED, Compose, Part, look_at
+from booking_service.doctor.parts import NEED, Component, Compose, look_at
 from booking_service.doctor.settings import CHECK, Environment
 from booking_service.settings import SettingsError
 from booking_service.settings_table import Need
@@ -18,14 +18,14 @@ from booking_service.settings_table import Need
 PATIENCE_SECONDS: Final = 8.0
 """How long each finding may take after the one before, for what does not keep its own bounds."""
 
-ALL: Final = tuple(Part)
+ALL: Final = tuple(Component)
 
 
 def examine(
     environ: Mapping[str, str],
     compose: Compose,
     *,
-    only: Collection[Part] = ALL,
+    only: Collection[Component] = ALL,
     clock: Clock = our_clock,
     patience: float = PATIENCE_SECONDS,
 ) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def examine(
     The parts are looked at side by side, each in a thread of its own, from the first finding that is asked for. What
     does not come to an end is given up and told as a trouble. No finding holds a secret of the environment.
     """
-    wanted = [part for part in Part if part in only]
+    wanted = [part for part in Component if part in only]
     environment = Environment(environ, list(Need) if wanted == list(ALL) else [NEED[part] for part in wanted])
     looks = [_Look.begun(part.value, _examiner(part, environment, compose, clock)) for part in wanted]
     for findings in (environment.findings(), *(look.findings(patience) for look in looks)):
@@ -51,7 +51,9 @@ def is_healthy(findings: Iterable[Finding]) -> bool:
     return all(finding.grade is not Grade.TROUBLE for finding in findings)
 
 
-def _examiner(part: Part, environment: Environment, compose: Compose, clock: Clock) -> Callable[[], Iterator[Finding]]:
+def _examiner(
+    part: Component, environment: Environment, compose: Compose, clock: Clock
+) -> Callable[[], Iterator[Finding]]:
     def examined() -> Iterator[Finding]:
         if environment.faults(NEED[part]):
             yield Finding(check=part.value, grade=Grade.SKIPPED, found=f"not looked at: see {CHECK}")

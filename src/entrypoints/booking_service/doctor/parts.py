@@ -17,7 +17,7 @@ Compose = Callable[[Settings], Composition]
 _NO_EVENT: Final = UUID(int=0)
 
 
-class Part(Enum):
+class Component(Enum):
     """A part of what the service needs; the value is its name for operators."""
 
     DATABASE = "database"
@@ -26,29 +26,29 @@ class Part(Enum):
     CATALOG = "catalog"
 
 
-NEED: Final[Mapping[Part, Need]] = MappingProxyType(
+NEED: Final[Mapping[Component, Need]] = MappingProxyType(
     {
-        Part.DATABASE: Need.DATABASE,
-        Part.BROKER: Need.EVENT_BUS,
-        Part.TOKENS: Need.TOKENS,
-        Part.CATALOG: Need.CATALOG,
+        Component.DATABASE: Need.DATABASE,
+        Component.BROKER: Need.EVENT_BUS,
+        Component.TOKENS: Need.TOKENS,
+        Component.CATALOG: Need.CATALOG,
     }
 )
 """Whose settings the part has."""
 
 
-def look_at(part: Part, settings: Settings, compose: Compose, clock: Clock) -> Iterator[Finding]:
+def look_at(part: Component, settings: Settings, compose: Compose, clock: Clock) -> Iterator[Finding]:
     """The findings of one part, one after the other. Raises SettingsError if an adapter refuses its settings."""
-    if part is Part.TOKENS:
+    if part is Component.TOKENS:
         # Only here, for it is a web server's worth of imports.
         from booking_service.doctor.tokens import token_findings
 
         yield from token_findings(settings)
         return
     with compose(settings) as parts:
-        if part is Part.DATABASE:
+        if part is Component.DATABASE:
             yield from _database(parts.store, settings, clock)
-        elif part is Part.BROKER:
+        elif part is Component.BROKER:
             yield from _broker(parts.event_bus, settings)
         elif parts.catalog is None:
             found = "not used, for BOOKING_CATALOG_URL is not set: only what `booking catalog load` brought in is known"

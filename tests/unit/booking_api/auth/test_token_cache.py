@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate
 
 from booking_api.auth.claims import Identity, TokenRefused, Validity, VerifiedToken
 from booking_api.auth.keys import FixedKeys, UnknownKey
-from booking_api.auth.token_cache import TokenMemory
+from booking_api.auth.token_cache import TokenCache
 from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
 
@@ -136,7 +136,7 @@ def remembered(user_id: str, *, ends: float = NOW + 600) -> VerifiedToken:
 
 
 def test_the_memory_keeps_the_latest_when_it_is_full() -> None:
-    memory = TokenMemory(10)
+    memory = TokenCache(10)
 
     for number in range(100):
         memory.keep(f"token {number}", remembered(str(number)), now=NOW)
@@ -146,7 +146,7 @@ def test_the_memory_keeps_the_latest_when_it_is_full() -> None:
 
 
 def test_tokens_that_have_ended_go_first() -> None:
-    memory = TokenMemory(10)
+    memory = TokenCache(10)
     for number in range(10):
         memory.keep(f"token {number}", remembered(str(number), ends=NOW + (number % 2)), now=NOW - 1)
 
@@ -156,7 +156,7 @@ def test_tokens_that_have_ended_go_first() -> None:
 
 
 def test_a_forgotten_token_is_gone_and_the_others_are_not() -> None:
-    memory = TokenMemory(10)
+    memory = TokenCache(10)
     for text in ("a", "b"):
         memory.keep(text, remembered(text), now=NOW)
 
@@ -167,7 +167,7 @@ def test_a_forgotten_token_is_gone_and_the_others_are_not() -> None:
 
 
 def test_a_memory_of_none_and_of_one() -> None:
-    none, one = TokenMemory(0), TokenMemory(1)
+    none, one = TokenCache(0), TokenCache(1)
     for number in range(3):
         none.keep(f"token {number}", remembered(str(number)), now=NOW)
         one.keep(f"token {number}", remembered(str(number)), now=NOW)
@@ -178,7 +178,7 @@ def test_a_memory_of_none_and_of_one() -> None:
 
 
 def test_the_memory_stays_bounded_and_true_under_parallel_use() -> None:
-    memory, wrong = TokenMemory(50), []
+    memory, wrong = TokenCache(50), []
 
     def use(start: int) -> None:
         for number in range(start, start + 2000):

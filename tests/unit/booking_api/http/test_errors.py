@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import BadGateway, BadRequest, Gone, ImATeapot, NotFound
 
-from booking_api.http.api_request import Exchange
+from booking_api.http.api_request import ApiRequest
 from booking_api.http.errors import STATUS, answer_errors
 from booking_api.http.query import InvalidRequest
 from booking_core import (
@@ -40,7 +40,7 @@ OURS = sorted(
 def answered(error: Exception) -> tuple[int, str, dict[str, Any], dict[str, str]]:
     """Status, code, error and headers of the answer to a request that ends with this error."""
     app = Flask("errors")
-    app.request_class = Exchange
+    app.request_class = ApiRequest
     answer_errors(app)
 
     def fail() -> str:

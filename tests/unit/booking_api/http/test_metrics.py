@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from booking_api.app import BookingApi, create_app
 from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.gateway_responses import EarlyRequest
+from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.errors import STATUS
 from booking_api.http.gateway_environ import ARRIVED
 from booking_api.http.initial_series import OUTCOMES
@@ -24,13 +24,13 @@ from booking_api.openapi.document import document
 from booking_api.openapi.refusals import schema_name
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.service import Service
-from booking_core import CatalogMirror, Seat, TicketedEvent
+from booking_core import CatalogCache, Seat, TicketedEvent
 from booking_core.ports import ConnectionUse
 from booking_dev.tokens import DevTokens
 from booking_memory.store import MemoryStore
 from booking_telemetry import metric_specs, pool_metrics
 from booking_telemetry.metric_specs import FIGURES, Kind
-from booking_telemetry.pool_metrics import Watched
+from booking_telemetry.pool_metrics import PoolMetrics
 from tests.integration.http.api import AUDIENCE, ISSUER
 
 Seen = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -78,7 +78,7 @@ def catalog() -> Cut:
 def app(store: Lender, catalog: Cut, tmp_path: Path) -> BookingApi:
     issuer = DevTokens(tmp_path, ISSUER, AUDIENCE)
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(issuer.jwks()))
-    return create_app(Service(store=store, mirror=CatalogMirror(store=store, catalog=catalog)), verifier)
+    return create_app(Service(store=store, catalog_cache=CatalogCache(store=store, catalog=catalog)), verifier)
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def shown(client: FlaskClient) -> Seen:
     return seen_in(client.get("/metrics").text)
 
 
-def arrived() -> EarlyRequest:
-    return EarlyRequest("POST", {}, perf_counter())
+def arrived() -> GatewayRequest:
+    return GatewayRequest("POST", {}, perf_counter())
 
 
 def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
@@ -161,7 +161,7 @@ def test_a_request_carries_it_over_once_a_second_at_most(store: Lender, monkeypa
     now = 100.0
     asked: list[float] = []
     monkeypatch.setattr(pool_metrics, "monotonic", lambda: now)
-    parts = Watched(store, None, CollectorRegistry())
+    parts = PoolMetrics(store, None, CollectorRegistry())
     look = parts.look
 
     def spy() -> None:
@@ -179,7 +179,7 @@ def test_a_request_carries_it_over_once_a_second_at_most(store: Lender, monkeypa
 
 def test_parts_that_say_nothing_have_no_figures() -> None:
     registry = CollectorRegistry()
-    Watched(MemoryStore(), None, registry)
+    PoolMetrics(MemoryStore(), None, registry)
 
     assert generate_latest(registry) == b""
 

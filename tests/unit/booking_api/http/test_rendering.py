@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from booking_api.http.envelope import enveloped
 from booking_api.http.rendering import booking_json, event_json, pagination_json
 from booking_core import Booking, CancellationReason, RefundStatus
-from booking_core.ports import EventMirror, Page
+from booking_core.ports import KnownEvent, Page
 from tests.unit.booking_core.builders import (
     ADMIN,
     EVENT_ID,
@@ -121,7 +121,7 @@ def test_refunds_are_in_the_order_they_were_asked_for_and_the_confirming_payment
 
 @pytest.mark.parametrize(("closed", "status"), [(False, "ON_SALE"), (True, "CANCELLED")])
 def test_an_event_that_was_cancelled_here_is_shown_cancelled(closed: bool, status: str) -> None:
-    known = EventMirror(event=event(starts_at=RESERVED_AT), closed=closed, complete=True, age_seconds=None)
+    known = KnownEvent(event=event(starts_at=RESERVED_AT), closed=closed, complete=True, age_seconds=None)
 
     assert read(enveloped(event_json(known))) == {
         "eventId": str(EVENT_ID),

@@ -10,10 +10,10 @@ from attrs import evolve
 from booking_api.http import seat_responses
 from booking_api.http.envelope import enveloped
 from booking_api.http.rendering import seat_map_json
-from booking_api.http.seat_responses import SeatAnswers
+from booking_api.http.seat_responses import SeatMapResponses
 from booking_core import SeatMap
 from booking_core.domain.values import Seat, SeatStatus
-from booking_core.ports import EventMirror, SeatOnMap
+from booking_core.ports import KnownEvent, SeatOnMap
 from tests.unit.booking_core.builders import EVENT_ID, RESERVED_AT, event
 
 
@@ -39,7 +39,7 @@ def seats(*statuses: SeatStatus, price: str = "75") -> tuple[SeatOnMap, ...]:
 
 def map_of(shown: Sequence[SeatOnMap], *, currency: str = "USD", event_id: UUID = EVENT_ID) -> SeatMap:
     known = evolve(event(starts_at=RESERVED_AT, currency=currency), event_id=event_id)
-    return SeatMap(event=EventMirror(event=known, closed=False, complete=True, age_seconds=None), seats=shown)
+    return SeatMap(event=KnownEvent(event=known, closed=False, complete=True, age_seconds=None), seats=shown)
 
 
 def test_a_seat_map_to_the_letter() -> None:
@@ -68,7 +68,7 @@ def test_prices_have_the_decimals_of_the_currency(price: str, currency: str, sho
 
 
 def test_the_same_seats_are_written_once(written: list[SeatMap]) -> None:
-    answers, shown = SeatAnswers(), seats(SeatStatus.SOLD)
+    answers, shown = SeatMapResponses(), seats(SeatStatus.SOLD)
 
     bodies = {answers.of(map_of(shown)) for _ in range(3)}
 
@@ -77,7 +77,7 @@ def test_the_same_seats_are_written_once(written: list[SeatMap]) -> None:
 
 
 def test_what_may_be_different_is_written_anew(written: list[SeatMap]) -> None:
-    answers = SeatAnswers()
+    answers = SeatMapResponses()
     shown, later, changing = seats(SeatStatus.HELD), seats(SeatStatus.SOLD), list(seats(SeatStatus.HELD))
     maps = [map_of(shown), map_of(later), map_of(shown), map_of(shown, currency="JPY"), map_of(changing)]
     changing_then = map_of(changing)
@@ -95,7 +95,7 @@ def test_what_may_be_different_is_written_anew(written: list[SeatMap]) -> None:
 def test_no_more_is_kept_than_may_be(written: list[SeatMap]) -> None:
     shown = seats(SeatStatus.HELD)
     size = len(enveloped(seat_map_json(map_of(shown))))
-    answers = SeatAnswers(most_bytes=2 * size)
+    answers = SeatMapResponses(most_bytes=2 * size)
     maps = [map_of(shown, event_id=UUID(int=n)) for n in range(3)]
 
     def is_written(number: int) -> bool:
@@ -109,5 +109,5 @@ def test_no_more_is_kept_than_may_be(written: list[SeatMap]) -> None:
         maps[1] = map_of(seats(SeatStatus.HELD), event_id=UUID(int=1))
         assert is_written(1)
     assert not is_written(2), "what is written anew is not counted twice"
-    small = SeatAnswers(most_bytes=size - 1)
+    small = SeatMapResponses(most_bytes=size - 1)
     assert small.of(maps[0]) == small.of(maps[0])

@@ -17,7 +17,7 @@ from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
 from booking_api.openapi.refusals import WHEN
 from booking_api.service import Service
-from booking_core import CatalogMirror
+from booking_core import CatalogCache
 from booking_memory.adapter import create_store
 
 # Every GET answers HEAD as well (RFC 9110 §9.1); the text of the document says so.
@@ -34,7 +34,7 @@ def described() -> dict[str, Any]:
 def an_app() -> Flask:
     store = create_store({})
     verifier = TokenVerifier(issuer="https://t.example.com/", audience="booking", keys=FixedKeys({"keys": []}))
-    return create_app(Service(store=store, mirror=CatalogMirror(store=store, catalog=None)), verifier)
+    return create_app(Service(store=store, catalog_cache=CatalogCache(store=store, catalog=None)), verifier)
 
 
 def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

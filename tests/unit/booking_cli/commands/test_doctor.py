@@ -10,7 +10,7 @@ from booking_cli.invocation import Invocation
 from booking_cli.main import run
 from booking_core.ports import Finding, Grade
 from booking_memory.bus import MemoryEventBus
-from booking_service.doctor.parts import Part
+from booking_service.doctor.parts import Component
 from tests.unit.booking_service.doctor.test_examination import ENVIRON, Parts, Told
 
 BAD = Finding(check="broker", grade=Grade.TROUBLE, found="does\tnot \x1b[31manswer", advice="start it")
@@ -79,4 +79,4 @@ def test_wrong_use_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture
 
 
 def test_every_part_can_be_asked_for() -> None:
-    assert list(_PARTS) == [part.value for part in Part]
+    assert list(_PARTS) == [part.value for part in Component]

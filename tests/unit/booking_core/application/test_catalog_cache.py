@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from attrs import define, evolve, field
 
-from booking_core import CatalogMirror, Reserve, reserve
+from booking_core import CatalogCache, Reserve, reserve
 from booking_core.application import catalog_cache as mirror_module
 from booking_core.domain.errors import EventNotOnSale, ServiceBusy
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
@@ -85,9 +85,9 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.store = MemoryStore(lambda: self.now, lock_wait=0.1)
 
-    def process(self, happens: Callable[[int], None] = lambda number: None) -> CatalogMirror:
+    def process(self, happens: Callable[[int], None] = lambda number: None) -> CatalogCache:
         """The mirror of one process."""
-        return CatalogMirror(store=cast("Store", Stepping(self.store, happens)), catalog=self.catalog)
+        return CatalogCache(store=cast("Store", Stepping(self.store, happens)), catalog=self.catalog)
 
     def check(self) -> None:
         """Fail if it is on sale with a price of another currency."""
@@ -101,9 +101,9 @@ class World:
         prices = [each.seat.price for each in self.store.queries.seats(event.event_id)]
         return known is not None and known.event == event and prices == [PRICES[event.currency]] * len(SEAT_IDS)
 
-    def buy(self, mirror: CatalogMirror | None = None) -> Any:
+    def buy(self, catalog_cache: CatalogCache | None = None) -> Any:
         command = Reserve(user_id="ada", event_id=DOLLARS.event_id, seat_ids=(SEAT_IDS[0],), correlation_id="c")
-        return reserve(command, store=self.store, mirror=mirror)
+        return reserve(command, store=self.store, catalog_cache=catalog_cache)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from booking_core.domain.payments import RefundStatus
 from tests.unit.booking_core.builders import (
     ADMIN,
     AGAIN,
+    EXPIRY_JOB,
     MICROSECOND,
     PAYMENT,
-    SWEEPER,
     TERMS,
     at,
     just_reserved,
@@ -50,7 +50,7 @@ VERBS: Final[dict[str, Callable[[Booking, Step, datetime], object]]] = {
     "failed": lambda b, step, now: b.fail_payment(step.payment_id, "declined", now, PAYMENT),
     "refund": lambda b, step, now: b.answer_refund(step.payment_id, step.refund, "", now, PAYMENT),
     "cancel": lambda b, step, now: b.cancel(now, STARTS_AT, AGAIN),
-    "time": lambda b, step, now: b.expire(now, SWEEPER),
+    "time": lambda b, step, now: b.expire(now, EXPIRY_JOB),
     "event": lambda b, step, now: b.cancel_for_event(now, ADMIN),
 }
 
@@ -188,7 +188,7 @@ def test_reading_never_changes_a_booking_and_agrees_with_settling_it(steps: list
     seen = booking.as_of(now)
     assert repr(booking) == before
 
-    booking.expire(now, SWEEPER)
+    booking.expire(now, EXPIRY_JOB)
     assert (seen.status, seen.cancellation_reason, seen.cancelled_at, seen.deadline, seen.payments) == (
         booking.status,
         booking.cancellation_reason,
@@ -221,7 +221,7 @@ def test_hearing_a_payment_again_changes_nothing(steps: list[Step], data: st.Dat
     if not story.successes:
         return
     again = data.draw(st.sampled_from(sorted(story.successes)))
-    story.booking.expire(story.now, SWEEPER)
+    story.booking.expire(story.now, EXPIRY_JOB)
     before = repr(story.booking)
     for verb in ("success", "failed", "processing"):
         repeated = Step(

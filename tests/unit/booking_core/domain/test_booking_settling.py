@@ -16,12 +16,12 @@ from tests.unit.booking_core.builders import (
     ADMIN,
     AGAIN,
     EVENT_ID,
+    EXPIRY_JOB,
     MICROSECOND,
     PAYMENT,
     SEAT_IDS,
     SEATS,
     STARTS_AT,
-    SWEEPER,
     TERMS,
     USER,
     at,
@@ -101,11 +101,11 @@ def test_in_time_is_before_the_deadline(build: Callable[[], Booking], deadline: 
 @pytest.mark.parametrize(("build", "deadline"), [(pending, at(10)), (processing, at(12))])
 def test_expiring_ends_an_overdue_hold_once(build: Callable[[], Booking], deadline: datetime) -> None:
     booking, before = build(), build().status
-    assert booking.expire(deadline - MICROSECOND, SWEEPER) is False
+    assert booking.expire(deadline - MICROSECOND, EXPIRY_JOB) is False
     assert (booking.new_events, booking.new_history, booking.status) == ([], [], before)
 
-    assert booking.expire(at(60), SWEEPER) is True
-    assert booking.expire(at(61), SWEEPER) is False
+    assert booking.expire(at(60), EXPIRY_JOB) is True
+    assert booking.expire(at(61), EXPIRY_JOB) is False
 
     assert (booking.cancelled_at, booking.is_live, booking.deadline) == (deadline, False, None)
     payload = {
@@ -121,12 +121,12 @@ def test_expiring_ends_an_overdue_hold_once(build: Callable[[], Booking], deadli
     ]
     (entry,) = booking.new_history
     assert (entry.trigger, entry.from_status, entry.to_status, entry.at) == (
-        Trigger.TIME,
+        Trigger.EXPIRY,
         before,
         Status.CANCELLED,
         at(60),
     )
-    assert (entry.actor, entry.actor_id, entry.correlation_id) == (ActorKind.SWEEPER, "sweep-1", "corr-reserve")
+    assert (entry.actor, entry.actor_id, entry.correlation_id) == (ActorKind.EXPIRY_JOB, "sweep-1", "corr-reserve")
 
 
 def test_what_settles_a_hold_says_so_under_the_bookings_own_correlation() -> None:
@@ -225,4 +225,4 @@ def test_an_overdue_hold_with_a_mismatched_payment_is_settled_by_what_that_payme
     meet(booking)
 
     assert (booking.status, booking.cancelled_at) == (Status.CANCELLED, at(10))
-    assert [entry.trigger for entry in booking.new_history][1] is Trigger.TIME
+    assert [entry.trigger for entry in booking.new_history][1] is Trigger.EXPIRY

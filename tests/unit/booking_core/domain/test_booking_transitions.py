@@ -22,10 +22,10 @@ from booking_core.domain.values import Money
 from tests.unit.booking_core.builders import (
     ADMIN,
     AGAIN,
+    EXPIRY_JOB,
     MICROSECOND,
     PAYMENT,
     SEAT_IDS,
-    SWEEPER,
     TERMS,
     USER,
     at,
@@ -110,7 +110,7 @@ TRIGGERS: Final[dict[str, Callable[[Booking, datetime], object]]] = {
     "cancel, 24 h": _cancel(timedelta(hours=24)),
     "cancel, 1 us": _cancel(MICROSECOND),
     "cancel, has started": _cancel(timedelta(0)),
-    "time": lambda booking, now: booking.expire(now, SWEEPER),
+    "time": lambda booking, now: booking.expire(now, EXPIRY_JOB),
     "event cancelled": lambda booking, now: booking.cancel_for_event(now, ADMIN),
     "refund answered": lambda booking, now: booking.answer_refund("pay-1", RefundStatus.COMPLETED, "", now, PAYMENT),
 }

@@ -40,7 +40,7 @@ def test_every_status_has_an_outcome_for_every_trigger() -> None:
 
 def test_cancelled_leads_nowhere_and_only_holds_end_by_time() -> None:
     assert [trigger for status, trigger, _ in MOVES if status is Status.CANCELLED] == []
-    assert {status for status, trigger, _ in MOVES if trigger is Trigger.TIME} == ON_HOLD
+    assert {status for status, trigger, _ in MOVES if trigger is Trigger.EXPIRY} == ON_HOLD
     assert {Status.PENDING, Status.PROCESSING} == ON_HOLD
     assert {Status.PENDING, Status.PROCESSING, Status.CONFIRMED} == LIVE
 
@@ -80,7 +80,7 @@ def test_the_table_cannot_be_changed_by_accident() -> None:
 def test_the_rows_of_the_table_cannot_be_changed_either() -> None:
     row = TRANSITIONS[Status.CANCELLED]
     with pytest.raises(TypeError):
-        row[Trigger.TIME] = row[Trigger.TIME]  # type: ignore[index]
+        row[Trigger.EXPIRY] = row[Trigger.EXPIRY]  # type: ignore[index]
 
 
 def test_the_diagram_draws_every_move_once() -> None:

@@ -23,7 +23,7 @@ from booking_core.domain.policies import (
     refusal_of,
     seats_exist,
 )
-from booking_core.domain.reservation import ReservationScene
+from booking_core.domain.reservation import ReservationFacts
 from booking_core.domain.values import SaleStatus
 from tests.unit.booking_core.builders import MICROSECOND, SEAT_IDS, SEATS, STARTS_AT, at, event
 
@@ -32,7 +32,7 @@ UNKNOWN: Final = UUID(int=99)
 MOMENTS: Final = st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1))  # noqa: DTZ001 - differences alone matter
 
 
-def scene(**facts: Any) -> ReservationScene:
+def facts_of(**facts: Any) -> ReservationFacts:
     """A reservation that may be made, but for the facts given."""
     granted: dict[str, Any] = {
         "now": at(0),
@@ -40,12 +40,12 @@ def scene(**facts: Any) -> ReservationScene:
         "wanted": SEAT_IDS,
         "seats": dict(zip(SEAT_IDS, SEATS, strict=True)),
     }
-    return ReservationScene(**granted | facts)
+    return ReservationFacts(**granted | facts)
 
 
 def test_nothing_wrong_is_no_refusal() -> None:
-    assert refusal_of(scene()) is None
-    assert [rule(scene()) for rule in RESERVATION_RULES] == [None] * 5
+    assert refusal_of(facts_of()) is None
+    assert [rule(facts_of()) for rule in RESERVATION_RULES] == [None] * 5
 
 
 # -- the order of refusals -------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_the_first_refusal_wins_whatever_else_is_wrong(wrong: tuple[str, ...]) -
     facts: dict[str, Any] = {}
     for code in wrong:
         facts |= WRONGS[code]
-    refusal = refusal_of(scene(**facts))
+    refusal = refusal_of(facts_of(**facts))
 
     assert refusal is not None
     assert refusal.code == wrong[0]
@@ -77,56 +77,56 @@ def test_the_first_refusal_wins_whatever_else_is_wrong(wrong: tuple[str, ...]) -
 
 
 def test_an_unknown_event_is_not_found() -> None:
-    refusal = event_exists(scene(event=None))
+    refusal = event_exists(facts_of(event=None))
     assert refusal is not None
     assert (refusal.code, refusal.details) == ("EVENT_NOT_FOUND", {})
 
 
 @pytest.mark.parametrize("status", [SaleStatus.CANCELLED, SaleStatus.DRAFT])
 def test_what_the_catalog_does_not_sell_is_not_on_sale(status: SaleStatus) -> None:
-    refusal = event_is_on_sale(scene(event=event(status=status)))
+    refusal = event_is_on_sale(facts_of(event=event(status=status)))
     assert refusal is not None
     assert refusal.code == "EVENT_NOT_ON_SALE"
 
 
 def test_an_event_closed_here_is_not_on_sale_whatever_the_catalog_says() -> None:
-    assert event_is_on_sale(scene()) is None
-    assert event_is_on_sale(scene(closed=True)) is not None
+    assert event_is_on_sale(facts_of()) is None
+    assert event_is_on_sale(facts_of(closed=True)) is not None
 
 
 def test_an_event_is_on_sale_until_it_starts() -> None:
-    assert event_is_on_sale(scene(event=event(starts_at=at(0) + MICROSECOND))) is None
-    assert event_is_on_sale(scene(event=event(starts_at=at(0)))) is not None
-    assert event_is_on_sale(scene(event=event(starts_at=at(0) - MICROSECOND))) is not None
+    assert event_is_on_sale(facts_of(event=event(starts_at=at(0) + MICROSECOND))) is None
+    assert event_is_on_sale(facts_of(event=event(starts_at=at(0)))) is not None
+    assert event_is_on_sale(facts_of(event=event(starts_at=at(0) - MICROSECOND))) is not None
 
 
 def test_every_seat_that_does_not_exist_is_listed() -> None:
-    refusal = seats_exist(scene(wanted=(UNKNOWN, *SEAT_IDS, UUID(int=98))))
+    refusal = seats_exist(facts_of(wanted=(UNKNOWN, *SEAT_IDS, UUID(int=98))))
     assert refusal is not None
     assert refusal.details == {"seatIds": [str(UUID(int=98)), str(UNKNOWN)]}
 
 
 def test_a_seat_may_be_known_though_it_was_not_locked() -> None:
     # Where a seat is taken nothing is locked, and only the ids are read.
-    assert seats_exist(scene(seats={}, known=frozenset(SEAT_IDS))) is None
-    refusal = seats_exist(scene(seats={}, known=frozenset(SEAT_IDS[:1])))
+    assert seats_exist(facts_of(seats={}, known=frozenset(SEAT_IDS))) is None
+    refusal = seats_exist(facts_of(seats={}, known=frozenset(SEAT_IDS[:1])))
     assert refusal is not None
     assert refusal.details == {"seatIds": [str(SEAT_IDS[1])]}
 
 
 def test_br_01_lists_every_seat_that_is_taken() -> None:
-    refusal = br_01_no_double_booking(scene(taken=frozenset(SEAT_IDS)))
+    refusal = br_01_no_double_booking(facts_of(taken=frozenset(SEAT_IDS)))
     assert refusal is not None
     assert (refusal.code, refusal.details) == (
         "SEAT_ALREADY_RESERVED",
         {"unavailableSeatIds": [str(each) for each in SEAT_IDS]},
     )
-    assert br_01_no_double_booking(scene(taken=frozenset())) is None
+    assert br_01_no_double_booking(facts_of(taken=frozenset())) is None
 
 
 @pytest.mark.parametrize(("pending", "refused"), [(0, False), (2, False), (3, True), (4, True)])
 def test_br_03_three_bookings_may_wait_for_payment(pending: int, refused: bool) -> None:
-    refusal = br_03_pending_limit(scene(pending=pending))
+    refusal = br_03_pending_limit(facts_of(pending=pending))
     assert (refusal is not None) is refused
     assert refusal is None or refusal.code == "PENDING_LIMIT_REACHED"
 

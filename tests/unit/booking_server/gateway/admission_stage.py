@@ -10,27 +10,27 @@ import pytest
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
-from booking_api.gateway_responses import EarlyAnswer, EarlyAnswers, EarlyRequest, Told
-from booking_api.http.access_log import Accounting
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses, Told
+from booking_api.http.access_log import AccessLog
 from booking_api.http.cors import Cors
 from booking_api.http.gateway_environ import FOUND, HELD_UP
 from booking_api.http.metrics import HttpMetrics
 from booking_core import SeatStatus, ServiceBusy
 from booking_server.gateway import admission_queue as hall_module
-from booking_server.gateway.admission_queue import Hall
-from booking_server.gateway.pending_request import Answer, Lane, Visit, Wish
-from booking_server.gateway.thread_pool import Crew, Task
+from booking_server.gateway.admission_queue import AdmissionQueue
+from booking_server.gateway.pending_request import Answer, Lane, PendingRequest, ReservationIntent
+from booking_server.gateway.thread_pool import Task, ThreadPool
 from tests.unit.booking_server.gateway.test_wsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
 
 
-class Early(EarlyAnswers):
+class Early(GatewayResponses):
     """Answers at once if it `knows` the callers, and after a look unless their key is among those `kept`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         nobody: Any = None
-        super().__init__(Cors(()), Accounting(HttpMetrics(registry), b"key"), nobody, nobody)
+        super().__init__(Cors(()), AccessLog(HttpMetrics(registry), b"key"), nobody, nobody)
         self.knows = True
         self.told: list[frozenset[UUID]] = []
         self.kept: set[str] = set()
@@ -42,7 +42,7 @@ class Early(EarlyAnswers):
         self.looked_at: list[frozenset[UUID]] = []
         self.is_busy = False
 
-    def taken(self, request: EarlyRequest, body: bytes, taken: Collection[UUID]) -> EarlyAnswer | None:
+    def taken(self, request: GatewayRequest, body: bytes, taken: Collection[UUID]) -> GatewayResponse | None:
         if not self.knows:
             return None
         self.told.append(frozenset(taken))
@@ -55,7 +55,7 @@ class Early(EarlyAnswers):
         known = frozenset(seat_ids) - self.unknown
         return {each: SeatStatus.SOLD if each in self.claimed else SeatStatus.AVAILABLE for each in known}
 
-    def taken_after_a_look(self, told: Sequence[Told]) -> list[EarlyAnswer | None]:
+    def taken_after_a_look(self, told: Sequence[Told]) -> list[GatewayResponse | None]:
         self.asked.append(len(told))
         self.told_after_looks += [each.taken for each in told]
         if self.look_fails:
@@ -63,7 +63,7 @@ class Early(EarlyAnswers):
         return [None if _key_of(each.request) in self.kept else (409, [], b"told") for each in told]
 
 
-def _key_of(request: EarlyRequest) -> str:
+def _key_of(request: GatewayRequest) -> str:
     return request.headers["idempotency-key"]
 
 
@@ -89,7 +89,7 @@ class Application:
 
 
 @define(eq=False)
-class Hands(Crew):
+class Hands(ThreadPool):
     """A crew of one that works when it is told to."""
 
     name: str = "test"
@@ -114,11 +114,11 @@ class Hands(Crew):
 class Stage:
     application: Application = field(factory=Application)
     hands: Hands = field(factory=Hands)
-    hall: Hall = field(init=False)
+    hall: AdmissionQueue = field(init=False)
     admitted: list["asyncio.Future[Answer]"] = field(factory=list)
 
-    def open(self) -> Hall:
-        self.hall = Hall(self.application, self.hands, asyncio.get_running_loop())
+    def open(self) -> AdmissionQueue:
+        self.hall = AdmissionQueue(self.application, self.hands, asyncio.get_running_loop())
         return self.hall
 
     def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[Answer]":
@@ -126,9 +126,9 @@ class Stage:
         if seats:
             lanes: list[Lane] = [("seat", each) for each in seats]
             lanes.append(("user", user or object()))
-            wish = Wish(frozenset(seats), tuple(lanes), has_key=bool(key), event_id=UUID(int=99))
-        request = EarlyRequest("POST", {"x-correlation-id": "c-1", "idempotency-key": key}, perf_counter() - ago)
-        self.admitted.append(self.hall.admit(Visit(request, Scope(), b"", wish)))
+            wish = ReservationIntent(frozenset(seats), tuple(lanes), has_key=bool(key), event_id=UUID(int=99))
+        request = GatewayRequest("POST", {"x-correlation-id": "c-1", "idempotency-key": key}, perf_counter() - ago)
+        self.admitted.append(self.hall.admit(PendingRequest(request, Scope(), b"", wish)))
         return self.admitted[-1]
 
     async def work_off(self, answers: int) -> None:

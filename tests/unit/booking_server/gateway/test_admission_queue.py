@@ -5,7 +5,7 @@ from time import perf_counter
 
 import pytest
 
-from booking_api.gateway_responses import EarlyAnswer, EarlyRequest
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse
 from booking_api.http.gateway_environ import TAKEN
 from booking_server.gateway import admission_queue as hall_module
 from booking_server.gateway import followers
@@ -137,7 +137,7 @@ def test_one_who_can_not_be_told_keeps_nobody_from_it(monkeypatch: pytest.Monkey
         stage.application.found = frozenset({SEAT})
         asked = []
 
-        def failing(*_: object) -> EarlyAnswer:
+        def failing(*_: object) -> GatewayResponse:
             asked.append(1)
             if len(asked) == 1:
                 raise KeyError("a bug")
@@ -220,7 +220,7 @@ def test_it_is_full_when_the_next_would_wait_too_long() -> None:
 
 def test_a_refusal_is_counted_and_says_when_to_come_again() -> None:
     async def test(stage: Stage) -> None:
-        status, headers, body = stage.hall.refuse(EarlyRequest("POST", {"x-correlation-id": "c-1"}, perf_counter()))
+        status, headers, body = stage.hall.refuse(GatewayRequest("POST", {"x-correlation-id": "c-1"}, perf_counter()))
 
         assert (status, dict(headers)["Retry-After"], b"SERVICE_BUSY" in body) == (503, "1", True)
         assert dict(headers)["X-Correlation-Id"] == "c-1"

@@ -11,11 +11,11 @@ from booking_server.gateway.bodies import Bodies
 
 
 class Protocol:
-    """granian's, for one request: these chunks, and then silence if `stalls`, until it is to `go_on`."""
+    """granian's, for one request: these chunks, and then silence if `stalls`, until it is to `should_continue`."""
 
     def __init__(self, *chunks: bytes, stalls: bool = False) -> None:
         self.chunks, self.stalls, self.read = chunks, stalls, 0
-        self.go_on = asyncio.Event()
+        self.should_continue = asyncio.Event()
 
     async def __call__(self) -> bytes:
         return b"".join([chunk async for chunk in self])
@@ -25,7 +25,7 @@ class Protocol:
             self.read += 1
             yield chunk
         if self.stalls:
-            await self.go_on.wait()
+            await self.should_continue.wait()
 
 
 def body_of(method: str, headers: Mapping[str, str], protocol: Protocol) -> bytes:
@@ -74,7 +74,7 @@ def test_one_that_is_late_is_the_only_one_given_up(monkeypatch: pytest.MonkeyPat
         in_time = asyncio.create_task(all_bodies.read("POST", asked, slow))
         await asyncio.wait([late])
         assert not in_time.done()
-        slow.go_on.set()
+        slow.should_continue.set()
         return await asyncio.gather(late, in_time, return_exceptions=True)
 
     given_up, whole = asyncio.run(read())

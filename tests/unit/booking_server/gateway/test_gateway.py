@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from booking_server.gateway import Front
-from booking_server.gateway.admission_queue import Hall
+from booking_server.gateway import Gateway
+from booking_server.gateway.admission_queue import AdmissionQueue
 from tests.unit.booking_server.gateway.admission_stage import Application
 from tests.unit.booking_server.gateway.test_wsgi import Scope
 
@@ -42,7 +42,7 @@ def answers_to(
     application: Application, path: str, times: int = 1, method: str = "GET", body: bytes = b""
 ) -> list[tuple[int, Any, bytes]]:
     async def ask() -> list[tuple[int, Any, bytes]]:
-        front, protocol = Front(application, 1), Protocol(body=body)
+        front, protocol = Gateway(application, 1), Protocol(body=body)
         headers = Headers({"content-length": str(len(body))})
         front.__rsgi_init__(asyncio.get_running_loop())
         for _ in range(times):
@@ -85,7 +85,7 @@ def test_a_mistake_of_the_fronts_own_is_answered_in_the_envelope(monkeypatch: py
 def test_when_the_hall_is_full_only_the_probes_are_served(
     path: str, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Hall, "is_full", True)
+    monkeypatch.setattr(AdmissionQueue, "is_full", True)
     application = Application()
 
     [(answered, _, _)] = answers_to(application, path, method="POST", body=b"{}")

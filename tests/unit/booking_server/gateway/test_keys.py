@@ -9,9 +9,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.gateway_responses import EarlyRequest
+from booking_api.gateway_responses import GatewayRequest
 from booking_server.gateway.keys import NOTHING, Finding, Lanes, Verdict
-from booking_server.gateway.pending_request import Visit, Wish
+from booking_server.gateway.pending_request import PendingRequest, ReservationIntent
 
 EVENT = UUID(int=99)
 _USERS = count()
@@ -21,11 +21,11 @@ def seat(number: int) -> UUID:
     return UUID(int=number)
 
 
-def visit(*seats: int, user: str = "", arrived: float = 0.0, keyed: bool = False) -> Visit:
+def visit(*seats: int, user: str = "", arrived: float = 0.0, keyed: bool = False) -> PendingRequest:
     lanes = [("seat", (EVENT, seat(number))) for number in seats]
     user = user or f"user-{next(_USERS)}"
-    wish = Wish(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed, EVENT)
-    return Visit(EarlyRequest("POST", {}, arrived), None, b"", wish)
+    wish = ReservationIntent(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed, EVENT)
+    return PendingRequest(GatewayRequest("POST", {}, arrived), None, b"", wish)
 
 
 def taken(*seats: int) -> Finding:
@@ -37,12 +37,12 @@ def test_others_are_not_in_the_way() -> None:
 
     assert lanes.enter(visit(1, 2))
     assert lanes.enter(visit(3))
-    assert lanes.enter(Visit(EarlyRequest("GET", {}, 0.0), None, b""))
+    assert lanes.enter(PendingRequest(GatewayRequest("GET", {}, 0.0), None, b""))
     assert not lanes.is_anybody_waiting
 
 
 @pytest.mark.parametrize("second", [visit(2, 3, user="bob"), visit(9, user="ann")])
-def test_the_same_seat_or_the_same_customer_waits(second: Visit) -> None:
+def test_the_same_seat_or_the_same_customer_waits(second: PendingRequest) -> None:
     lanes = Lanes()
     first = visit(1, 2, user="ann")
     lanes.enter(first)
@@ -62,7 +62,7 @@ def test_a_finding_concerns_those_who_want_one_of_its_seats() -> None:
     assert taken(1).concerns(finder, other)
     assert not taken(1).concerns(finder, visit(2))
     assert not taken(1).concerns(finder, elsewhere)
-    assert not taken(1).concerns(finder, Visit(EarlyRequest("GET", {}, 0.0), None, b""))
+    assert not taken(1).concerns(finder, PendingRequest(GatewayRequest("GET", {}, 0.0), None, b""))
     assert not NOTHING.concerns(finder, other)
 
 
@@ -87,7 +87,9 @@ def test_who_needs_another_lane_too_waits_there_and_lets_the_next_in() -> None:
     assert lanes.leave(later, NOTHING) == ([], [both])
 
 
-def _told(finder: Visit, others: Iterable[Visit], found: Finding, began: float) -> list[Verdict | None]:
+def _told(
+    finder: PendingRequest, others: Iterable[PendingRequest], found: Finding, began: float
+) -> list[Verdict | None]:
     lanes = Lanes()
     lanes.enter(finder)
     finder.began = began
@@ -158,8 +160,8 @@ _WISHES = st.lists(
 def test_nobody_is_forgotten_and_no_lane_is_shared(wishes: list[tuple[set[int], str]], data: st.DataObject) -> None:
     lanes = Lanes()
     visits = [visit(*seats, user=user, arrived=float(number)) for number, (seats, user) in enumerate(wishes)]
-    inside: list[Visit] = []
-    done: list[Visit] = []
+    inside: list[PendingRequest] = []
+    done: list[PendingRequest] = []
     coming = list(visits)
     while coming or inside:
         if coming and (not inside or data.draw(st.booleans())):

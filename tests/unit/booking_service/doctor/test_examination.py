@@ -16,7 +16,7 @@ from booking_memory.bus import MemoryEventBus
 from booking_memory.store import MemoryStore
 from booking_service.composition import Composition, Factory
 from booking_service.doctor.examination import examine, is_healthy
-from booking_service.doctor.parts import Part
+from booking_service.doctor.parts import Component
 from booking_service.settings import Settings, SettingsError
 from tests.unit.booking_workers.world import START
 
@@ -27,7 +27,7 @@ ENVIRON = {
     "BOOKING_JWT_ISSUER": "https://issuer.example.com/",
     "BOOKING_JWT_AUDIENCE": "booking",
 }
-WITHOUT_TOKENS = (Part.DATABASE, Part.BROKER, Part.CATALOG)
+WITHOUT_TOKENS = (Component.DATABASE, Component.BROKER, Component.CATALOG)
 
 
 class Told:
@@ -77,7 +77,7 @@ class Parts:
 
 
 def found_by(
-    parts: Parts, environ: Mapping[str, str] = ENVIRON, *, only: Iterable[Part] = WITHOUT_TOKENS, **how: Any
+    parts: Parts, environ: Mapping[str, str] = ENVIRON, *, only: Iterable[Component] = WITHOUT_TOKENS, **how: Any
 ) -> list[Finding]:
     return list(examine(environ, parts.compose, only=list(only), clock=how.pop("clock", lambda: START), **how))
 
@@ -197,7 +197,7 @@ def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
             yield ok("broker")
 
     assert (
-        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Part.BROKER], patience=0.9)[1:])
+        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Component.BROKER], patience=0.9)[1:])
         == [("broker", "ok")] * 4
     )
 
@@ -207,7 +207,7 @@ def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
     [(0, "ok"), (2, "ok"), (-2, "ok"), (3, "warning"), (-30, "warning"), (31, "trouble"), (-3600, "trouble")],
 )
 def test_the_clocks_are_compared(skew: float, grade: str) -> None:
-    findings = found_by(Parts(), only=[Part.DATABASE], clock=lambda: START + timedelta(seconds=skew))
+    findings = found_by(Parts(), only=[Component.DATABASE], clock=lambda: START + timedelta(seconds=skew))
 
     assert grades(findings)[-1] == ("clock", grade)
     assert f"{abs(skew):.3f} s {'behind' if skew < 0 else 'ahead of'} the database's" in findings[-1].found
@@ -216,7 +216,7 @@ def test_the_clocks_are_compared(skew: float, grade: str) -> None:
 def test_an_answer_that_took_long_proves_no_skew() -> None:
     ticks = iter([START, START + timedelta(seconds=80)])
 
-    findings = found_by(Parts(), only=[Part.DATABASE], clock=lambda: next(ticks))
+    findings = found_by(Parts(), only=[Component.DATABASE], clock=lambda: next(ticks))
 
     assert grades(findings)[-1] == ("clock", "ok")
     assert "40.000 s ahead of the database's, give or take 40.000 s" in findings[-1].found
@@ -229,7 +229,7 @@ def test_a_refused_setting_is_the_adapters_trouble_alone() -> None:
 
 
 def test_without_a_catalog_there_is_nothing_to_look_at() -> None:
-    findings = found_by(Parts(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Part.CATALOG])
+    findings = found_by(Parts(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Component.CATALOG])
 
     assert grades(findings[1:]) == [("catalog", "skipped")]
     assert is_healthy(findings)

@@ -4,7 +4,7 @@ import pytest
 
 from booking_core.ports import Finding, Grade
 from booking_service.doctor.examination import examine
-from booking_service.doctor.parts import Part
+from booking_service.doctor.parts import Component
 from booking_service.doctor.settings import Environment
 from booking_service.settings_table import Need
 from tests.unit.booking_service.doctor.test_examination import ENVIRON, Parts, Told, grades
@@ -58,7 +58,7 @@ def test_a_name_that_looks_mistyped_is_asked_about() -> None:
 def test_a_part_without_good_settings_is_not_looked_at_and_the_others_are() -> None:
     environ = ENVIRON | {"BOOKING_DATABASE_URL": "mysql://x", "BOOKING_LOG_LEVEL": "loud"}
 
-    found = list(examine(environ, Parts().compose, only=[Part.DATABASE, Part.BROKER]))
+    found = list(examine(environ, Parts().compose, only=[Component.DATABASE, Component.BROKER]))
 
     assert grades(found) == [("settings", "trouble"), ("database", "skipped"), ("broker", "warning")]
 
@@ -66,7 +66,10 @@ def test_a_part_without_good_settings_is_not_looked_at_and_the_others_are() -> N
 def test_settings_of_parts_that_nobody_asked_about_are_not_looked_at() -> None:
     environ = {"BOOKING_EVENT_BUS": "memory", "BOOKING_WORKER_PORT": "x"}
 
-    assert grades(examine(environ, Parts().compose, only=[Part.BROKER])) == [("settings", "ok"), ("broker", "warning")]
+    assert grades(examine(environ, Parts().compose, only=[Component.BROKER])) == [
+        ("settings", "ok"),
+        ("broker", "warning"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,9 @@ def test_no_finding_holds_a_secret(environ: dict[str, str], leak: str) -> None:
 
     parts = Parts(bus=Told(Parts().bus, leaks))
 
-    found = list(examine(ENVIRON | environ, parts.compose, only=[Part.BROKER, Part.DATABASE, Part.CATALOG]))
+    found = list(
+        examine(ENVIRON | environ, parts.compose, only=[Component.BROKER, Component.DATABASE, Component.CATALOG])
+    )
 
     said = " ".join(each.found + each.advice for each in found)
     assert "***" in said
