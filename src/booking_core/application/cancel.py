@@ -1,14 +1,16 @@
 """A customer gives a booking back (US-03)."""
 
 from booking_core.application.retries import in_unit_of_work
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking
 from booking_core.domain.errors import BookingNotFound
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.ports.unit_of_work import LockedBooking
 
 
-def cancel(command: CancelBooking, *, store: Store) -> Booking:
+def cancel(command: CancelBooking, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> Booking:
     """The booking, CANCELLED; its seats are free at once, and BR-04 says whether the money goes back.
 
     Where the event was cancelled, and only this booking not yet, it ends with the event, and all money goes back.
@@ -26,7 +28,7 @@ def cancel(command: CancelBooking, *, store: Store) -> Booking:
         uow.commit()
         return locked.booking
 
-    return in_unit_of_work(store, work)
+    return in_unit_of_work(store, work, runtime=runtime)
 
 
 def _cancel(locked: LockedBooking, command: CancelBooking) -> None:

@@ -5,7 +5,6 @@ later one reads the closure after its seat locks. So when no live booking is fou
 transaction that finds none writes `event.cancelled`. A kill anywhere leaves work that the next call finishes.
 """
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -17,11 +16,13 @@ from attrs import define, field
 
 from booking_core.application.catalog_cache import CatalogCache
 from booking_core.application.retries import in_unit_of_work
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import EventNotFound, ServiceBusy
 from booking_core.domain.events import EventCancelled, RefundRequested
 from booking_core.domain.identity import new_id
 from booking_core.domain.values import ActorKind, Cause
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.ports.unit_of_work import Closure
 
@@ -42,7 +43,13 @@ class CancelledEvent:
     refunds: dict[str, tuple[Decimal, int]] = field(factory=dict)
 
 
-def close_event(command: CancelEvent, *, store: Store, catalog_cache: CatalogCache | None = None) -> Closure:
+def close_event(
+    command: CancelEvent,
+    *,
+    store: Store,
+    catalog_cache: CatalogCache | None = None,
+    runtime: Runtime = SYSTEM_RUNTIME,
+) -> Closure:
     """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
 
     wanted = Closure(
@@ -59,10 +66,10 @@ def close_event(command: CancelEvent, *, store: Store, catalog_cache: CatalogCac
         uow.commit()
         return closure
 
-    closure = in_unit_of_work(store, work)
+    closure = in_unit_of_work(store, work, runtime=runtime)
     if closure is None and catalog_cache is not None:
         catalog_cache.ensure_loaded(command.event_id)
-        closure = in_unit_of_work(store, work)
+        closure = in_unit_of_work(store, work, runtime=runtime)
     if closure is None:
         raise EventNotFound()
     return closure
@@ -74,6 +81,7 @@ def finish_closure(
     store: Store,
     progress: Callable[[CancelledEvent], None] = lambda done: None,
     should_continue: Callable[[], bool] = lambda: True,
+    runtime: Runtime = SYSTEM_RUNTIME,
 ) -> CancelledEvent:
     """End every live booking of a closed event, in chunks, and say `event.cancelled` once at the end.
 
@@ -83,12 +91,12 @@ def finish_closure(
     done = CancelledEvent(event_id=closure.event_id)
     if closure.finished:
         return done
-    if not _drain(closure.event_id, store, should_continue):
+    if not _drain(closure.event_id, store, should_continue, runtime):
         return done
     while should_continue():
         # Read before the unit of work, which may have the store's only connection.
         work = partial(_cancel_chunk, closure, store.queries.now())
-        chunk = _patiently(partial(in_unit_of_work, store, work), should_continue)
+        chunk = _patiently(partial(in_unit_of_work, store, work, runtime=runtime), should_continue, runtime)
         if chunk is None:
             break
         done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
@@ -106,13 +114,14 @@ def cancel_event(
     catalog_cache: CatalogCache | None = None,
     progress: Callable[[CancelledEvent], None] = lambda done: None,
     should_continue: Callable[[], bool] = lambda: True,
+    runtime: Runtime = SYSTEM_RUNTIME,
 ) -> CancelledEvent:
     """Close the event and finish its closure. A second call changes nothing. Raises EventNotFound, ServiceBusy."""
-    closure = close_event(command, store=store, catalog_cache=catalog_cache)
-    return finish_closure(closure, store=store, progress=progress, should_continue=should_continue)
+    closure = close_event(command, store=store, catalog_cache=catalog_cache, runtime=runtime)
+    return finish_closure(closure, store=store, progress=progress, should_continue=should_continue, runtime=runtime)
 
 
-def _drain(event_id: UUID, store: Store, should_continue: Callable[[], bool]) -> bool:
+def _drain(event_id: UUID, store: Store, should_continue: Callable[[], bool], runtime: Runtime) -> bool:
     """Lock every seat once and let it go; False if it was told to stop before the last one."""
 
     def step(after: UUID | None) -> UUID | None:
@@ -121,7 +130,7 @@ def _drain(event_id: UUID, store: Store, should_continue: Callable[[], bool]) ->
 
     after: UUID | None = None
     while should_continue():
-        after = _patiently(partial(step, after), should_continue)
+        after = _patiently(partial(step, after), should_continue, runtime)
         if after is None:
             return True
     return False
@@ -163,16 +172,16 @@ def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     )
 
 
-def _patiently(step: Callable[[], T], should_continue: Callable[[], bool]) -> T:
+def _patiently(step: Callable[[], T], should_continue: Callable[[], bool], runtime: Runtime) -> T:
     """Run a step again while somebody holds its locks: for a minute at most, and not after a stop."""
-    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    give_up_at = runtime.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return step()
         except ServiceBusy:
-            if time.monotonic() >= give_up_at or not should_continue():
+            if runtime.monotonic() >= give_up_at or not should_continue():
                 raise
-            time.sleep(_PAUSE_SECONDS)
+            runtime.sleep(_PAUSE_SECONDS)
 
 
 def _count_refund(done: CancelledEvent, asked: RefundRequested) -> None:

@@ -5,7 +5,6 @@ back; what is older than an hour is not sold before it was refreshed (design, se
 """
 
 import logging
-import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
@@ -16,17 +15,17 @@ from attrs import define, evolve, field
 
 from booking_core.application.expiring_set import ExpiringSet
 from booking_core.application.retries import in_unit_of_work
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import Failure, ServiceBusy
 from booking_core.domain.reservation import ReservationFacts, SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
 from booking_core.ports.reads import KnownEvent
+from booking_core.ports.runtime import Lock, Runtime
 from booking_core.ports.store import Store, UnitOfWork
 
 FRESH_FOR: Final = timedelta(seconds=60)
 SALEABLE_FOR: Final = timedelta(hours=1)
-_ROWS_PER_TRANSACTION: Final = 500
-_PATIENCE_SECONDS: Final = 10.0
 _ATTEMPTS: Final = 3
 
 _log = logging.getLogger(__name__)
@@ -49,9 +48,16 @@ class CatalogCache:
     store: Store
     catalog: Catalog | None = None
     later: Callable[[Callable[[], None]], None] = run_at_once
-    _unknown: ExpiringSet = field(factory=lambda: ExpiringSet(seconds=60.0, limit=100_000), init=False)
+    runtime: Runtime = SYSTEM_RUNTIME
+    rows_per_transaction: int = 500
+    lock_timeout_seconds: float = 10.0
+    _unknown: ExpiringSet = field(init=False)
     _refreshing: set[UUID] = field(factory=set, init=False)
-    _turns: list[threading.Lock] = field(factory=lambda: [threading.Lock() for _ in range(64)], init=False)
+    _turns: list[Lock] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._unknown = ExpiringSet(seconds=60.0, limit=100_000, runtime=self.runtime)
+        self._turns = [self.runtime.lock() for _ in range(64)]
 
     # -- for a reservation ---------------------------------------------------------------------------------------------
 
@@ -81,7 +87,7 @@ class CatalogCache:
         if self.catalog is None:
             return
         turn = self._turns[event_id.int % len(self._turns)]
-        if not turn.acquire(timeout=_PATIENCE_SECONDS):
+        if not turn.acquire(timeout=self.lock_timeout_seconds):
             raise ServiceBusy()
         try:
             known = self.store.queries.event(event_id)
@@ -177,8 +183,8 @@ class CatalogCache:
 
     def _write_seats(self, event: TicketedEvent, seats: Sequence[Seat]) -> None:
         ordered = sorted(seats, key=lambda seat: seat.seat_id)
-        for start in range(0, len(ordered), _ROWS_PER_TRANSACTION):
-            chunk = ordered[start : start + _ROWS_PER_TRANSACTION]
+        for start in range(0, len(ordered), self.rows_per_transaction):
+            chunk = ordered[start : start + self.rows_per_transaction]
             self._write(partial(_put_seats, event, chunk))
         withdrawn: list[int] = []
 
@@ -197,7 +203,7 @@ class CatalogCache:
             write(uow)
             uow.commit()
 
-        in_unit_of_work(self.store, work)
+        in_unit_of_work(self.store, work, runtime=self.runtime)
 
 
 class _Overtaken(Exception):

@@ -1,10 +1,11 @@
 """A bounded memory of things that stop being true by themselves."""
 
-import threading
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
-from attrs import define, field
+from attrs import Factory, define, field
+
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_core.ports.runtime import Lock, Runtime
 
 
 @define(eq=False)
@@ -16,15 +17,15 @@ class ExpiringSet:
 
     seconds: float
     limit: int
-    clock: Callable[[], float] = time.monotonic
+    runtime: Runtime = SYSTEM_RUNTIME
     _until: dict[Hashable, float] = field(factory=dict, init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _lock: Lock = field(default=Factory(lambda self: self.runtime.lock(), takes_self=True), init=False)
 
     def add(self, member: Hashable) -> None:
         """Put it in, from now."""
         with self._lock:
             self._until.pop(member, None)
-            self._until[member] = self.clock() + self.seconds
+            self._until[member] = self.runtime.monotonic() + self.seconds
             while len(self._until) > self.limit:
                 self._until.pop(next(iter(self._until)))
 
@@ -36,4 +37,4 @@ class ExpiringSet:
     def __contains__(self, member: object) -> bool:
         with self._lock:
             until = self._until.get(member)
-        return until is not None and self.clock() < until
+        return until is not None and self.runtime.monotonic() < until

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from enum import Enum
 
 from booking_core.application.retries import in_unit_of_work
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.commands import AnswerRefund, ConfirmPayment, FailPayment, PaymentCommand, StartPayment
 from booking_core.domain.errors import BookingNotFound
 from booking_core.domain.values import Terms
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.ports.unit_of_work import LockedBooking
 
@@ -23,27 +25,35 @@ class Effect(Enum):
     NO_BOOKING = "no booking"
 
 
-def start_payment(command: StartPayment, *, store: Store, terms: Terms | None = None) -> bool:
+def start_payment(
+    command: StartPayment, *, store: Store, terms: Terms | None = None, runtime: Runtime = SYSTEM_RUNTIME
+) -> bool:
     """`payment.processing`: a PENDING booking in time becomes PROCESSING, with a deadline of its own (spec 6.2)."""
-    return _apply(command, store, terms)
+    return _apply(command, store, runtime, terms)
 
 
-def confirm_payment(command: ConfirmPayment, *, store: Store) -> bool:
+def confirm_payment(command: ConfirmPayment, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
     """`payment.success`: the booking is CONFIRMED, or the money is asked back, exactly once (FR-09 to FR-11)."""
-    return _apply(command, store)
+    return _apply(command, store, runtime)
 
 
-def fail_payment(command: FailPayment, *, store: Store) -> bool:
+def fail_payment(command: FailPayment, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
     """`payment.failed`: a hold ends and its seats are free at once (FR-12, FR-13)."""
-    return _apply(command, store)
+    return _apply(command, store, runtime)
 
 
-def answer_refund(command: AnswerRefund, *, store: Store) -> bool:
+def answer_refund(command: AnswerRefund, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
     """`refund.completed`, `refund.failed`: what became of a refund we asked for; completed is final."""
-    return _apply(command, store)
+    return _apply(command, store, runtime)
 
 
-def apply_payments(commands: Sequence[PaymentCommand], *, store: Store, terms: Terms | None = None) -> Sequence[Effect]:
+def apply_payments(
+    commands: Sequence[PaymentCommand],
+    *,
+    store: Store,
+    terms: Terms | None = None,
+    runtime: Runtime = SYSTEM_RUNTIME,
+) -> Sequence[Effect]:
     """Do what these messages say, in their order and in one transaction; the effect of each.
 
     All of it happens or nothing does: whatever one of them raises, none was applied. Their bookings are locked until
@@ -68,11 +78,11 @@ def apply_payments(commands: Sequence[PaymentCommand], *, store: Store, terms: T
             uow.commit()
         return effects
 
-    return in_unit_of_work(store, work)
+    return in_unit_of_work(store, work, runtime=runtime)
 
 
-def _apply(command: PaymentCommand, store: Store, terms: Terms | None = None) -> bool:
-    [effect] = apply_payments([command], store=store, terms=terms)
+def _apply(command: PaymentCommand, store: Store, runtime: Runtime, terms: Terms | None = None) -> bool:
+    [effect] = apply_payments([command], store=store, terms=terms, runtime=runtime)
     if effect is Effect.NO_BOOKING:
         raise BookingNotFound()
     return effect is Effect.CHANGED

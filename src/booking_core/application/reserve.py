@@ -7,12 +7,14 @@ from attrs import define, frozen
 
 from booking_core.application.catalog_cache import CatalogCache
 from booking_core.application.retries import in_unit_of_work
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import Reserve
 from booking_core.domain.errors import CommitOutcomeUnknown
 from booking_core.domain.policies import br_03_seat_limit, refusal_of
 from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
 from booking_core.domain.values import Terms
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store, UnitOfWork
 from booking_core.ports.unit_of_work import LockedSeats
 
@@ -33,7 +35,12 @@ class ReplayedResponse:
 
 
 def reserve(
-    command: Reserve, *, store: Store, catalog_cache: CatalogCache | None = None, terms: Terms | None = None
+    command: Reserve,
+    *,
+    store: Store,
+    catalog_cache: CatalogCache | None = None,
+    terms: Terms | None = None,
+    runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Booking:
     """Hold the seats for the customer until the payment window ends; all of them or none (spec 6.3).
 
@@ -41,7 +48,7 @@ def reserve(
     SeatAlreadyReserved (naming every unavailable seat); CatalogUnavailable if the Catalog is needed; ServiceBusy if a
     lock was not to be had in time. Without a mirror only what the store knows can be reserved.
     """
-    outcome = _reserve(command, store, catalog_cache, terms or Terms(), None)
+    outcome = _reserve(command, store, catalog_cache, terms or Terms(), runtime, None)
     assert isinstance(outcome, Booking)  # noqa: S101 - an earlier answer needs a key
     return outcome
 
@@ -53,13 +60,14 @@ def reserve_once(
     store: Store,
     catalog_cache: CatalogCache | None = None,
     terms: Terms | None = None,
+    runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Booking | ReplayedResponse:
     """As `reserve`, at most once per key: the same request again gets the answer of the first.
 
     Only successes are kept. Raises IdempotencyKeyReused for another request under the key, and IdempotencyInProgress
     if the first one is still running after a bounded wait.
     """
-    return _reserve(command, store, catalog_cache, terms or Terms(), once)
+    return _reserve(command, store, catalog_cache, terms or Terms(), runtime, once)
 
 
 class _CatalogNeeded(Exception):
@@ -70,11 +78,16 @@ class _CatalogNeeded(Exception):
 
 
 def _reserve(
-    command: Reserve, store: Store, catalog_cache: CatalogCache | None, terms: Terms, once: IdempotentCall | None
+    command: Reserve,
+    store: Store,
+    catalog_cache: CatalogCache | None,
+    terms: Terms,
+    runtime: Runtime,
+    once: IdempotentCall | None,
 ) -> Booking | ReplayedResponse:
     if refusal := br_03_seat_limit(len(command.seat_ids)):
         raise refusal
-    attempt = partial(_Attempt, command, store, catalog_cache, terms, once)
+    attempt = partial(_Attempt, command, store, catalog_cache, terms, runtime, once)
     try:
         return attempt(may_ask=True).run()
     except _CatalogNeeded as needed:
@@ -89,6 +102,7 @@ class _Attempt:
     store: Store
     catalog_cache: CatalogCache | None
     terms: Terms
+    runtime: Runtime
     once: IdempotentCall | None
     may_ask: bool
     _made: Booking | None = None
@@ -96,7 +110,7 @@ class _Attempt:
 
     def run(self) -> Booking | ReplayedResponse:
         try:
-            return in_unit_of_work(self.store, self._work, repeatable=False)
+            return in_unit_of_work(self.store, self._work, repeatable=False, runtime=self.runtime)
         except CommitOutcomeUnknown:
             # The reply to COMMIT was lost: the booking is there, or it never will be ours to show (then: 503).
             if self._made is not None and self.store.queries.booking(self._made.booking_id) is not None:

@@ -1,18 +1,20 @@
 """Running a use case: one unit of work, and the whole of it again when the database gave it up."""
 
-import random
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import CommitOutcomeUnknown, TransactionConflict
-from booking_core.ports import Store, UnitOfWork
+from booking_core.ports.runtime import Runtime
+from booking_core.ports.store import Store, UnitOfWork
 
 T = TypeVar("T")
-_BACKOFF_SECONDS = 0.01
+_BACKOFF_SECONDS: Final = 0.01
 
 
-def in_unit_of_work(store: Store, work: Callable[[UnitOfWork], T], *, repeatable: bool = True) -> T:
+def in_unit_of_work(
+    store: Store, work: Callable[[UnitOfWork], T], *, repeatable: bool = True, runtime: Runtime = SYSTEM_RUNTIME
+) -> T:
     """What `work` returns; it commits its unit of work itself.
 
     After TransactionConflict the whole is run again in a new unit of work, with jitter, at most `store.retries` times.
@@ -28,4 +30,4 @@ def in_unit_of_work(store: Store, work: Callable[[UnitOfWork], T], *, repeatable
             attempt += 1
             if attempt > store.retries or (isinstance(error, CommitOutcomeUnknown) and not repeatable):
                 raise
-        time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret
+        runtime.sleep(runtime.uniform(0, _BACKOFF_SECONDS * 2**attempt))

@@ -26,6 +26,7 @@ from booking_core.ports.reads import (
     Snapshot,
     Statistics,
 )
+from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
 from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
 from booking_core.ports.unit_of_work import (
     BookingRepository,
@@ -56,12 +57,14 @@ __all__ = [
     "EventSelection",
     "ExpiryResult",
     "Finding",
+    "Flag",
     "Grade",
     "HasBreaker",
     "IdempotencyKeys",
     "Inbox",
     "KnownEvent",
     "LendsConnections",
+    "Lock",
     "LockedBooking",
     "LockedSeats",
     "Message",
@@ -71,12 +74,14 @@ __all__ = [
     "Paged",
     "Queries",
     "ReservationFacts",
+    "Runtime",
     "SeatOnMap",
     "SeatRequest",
     "Snapshot",
     "Statistics",
     "Store",
     "Subscription",
+    "Thread",
     "UnitOfWork",
     "Workload",
 ]

@@ -11,7 +11,6 @@ import pytest
 from attrs import define, evolve, field
 
 from booking_core import CatalogCache, Reserve, reserve
-from booking_core.application import catalog_cache as mirror_module
 from booking_core.domain.errors import EventNotOnSale, ServiceBusy
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports import Store, UnitOfWork
@@ -69,11 +68,6 @@ class Stepping:
         return self.store.unit_of_work()
 
 
-@pytest.fixture(autouse=True)
-def two_rows_per_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror_module, "_ROWS_PER_TRANSACTION", 2)
-
-
 @define
 class World:
     """One database, its clock, and what the Catalog says."""
@@ -87,7 +81,8 @@ class World:
 
     def process(self, happens: Callable[[int], None] = lambda number: None) -> CatalogCache:
         """The mirror of one process."""
-        return CatalogCache(store=cast("Store", Stepping(self.store, happens)), catalog=self.catalog)
+        store = cast("Store", Stepping(self.store, happens))
+        return CatalogCache(store=store, catalog=self.catalog, rows_per_transaction=2)
 
     def check(self) -> None:
         """Fail if it is on sale with a price of another currency."""
