@@ -46,17 +46,21 @@ def run(arguments: Sequence[str], invocation: Invocation) -> int:
         print_error(str(error))
         return FAILED
     except Exception as error:
-        return _told(error)
+        return _report(error, command=next((word for word in arguments if not word.startswith("-")), ""))
     # Without standalone mode click returns the code of ctx.exit(), or else what the command returned.
     return outcome if isinstance(outcome, int) else OK
 
 
-def _told(error: Exception) -> int:
-    """The exit code for an expected trouble, which is told; anything else is raised again."""
-    # Only here: help and completion need none of it.
+def _report(error: Exception, command: str) -> int:
+    """Print an expected error and return its exit code; raise any other error again."""
+    # Imported here, because help and completion need none of it.
     from booking_core.domain.errors import BookingError
+    from booking_service.extras import extra_needed, missing_extra
     from booking_service.settings import SettingsError
 
+    if extra := missing_extra(error):
+        print_error(extra_needed(f"booking {command}".rstrip(), extra))
+        return FAILED
     if isinstance(error, SettingsError):
         print_error(str(error))
         return USAGE

@@ -7,7 +7,6 @@ import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_json, print_line, progress
-from booking_dev.tokens import ADMIN_PERMISSIONS, AUDIENCE, ISSUER
 
 
 @click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking", "booking dev --kafka localhost:9092"))
@@ -60,7 +59,7 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
 @json_option
 def token(user: str, admin: bool, data_dir: Path, as_json: bool) -> None:
     """Print a token for `booking dev`, signed with its key; it is good for a day."""
-    from booking_dev.tokens import KEY_FILE, DevKeyUnusable, DevTokens
+    from booking_dev.tokens import ADMIN_PERMISSIONS, AUDIENCE, ISSUER, KEY_FILE, DevKeyUnusable, DevTokens
 
     if not (data_dir / KEY_FILE).is_file():
         raise CommandFailed(f"there is no key in {data_dir}: `booking dev` makes it at its first start")

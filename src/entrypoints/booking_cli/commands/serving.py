@@ -6,6 +6,7 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import json_option, print_json, print_line
 from booking_core.domain.errors import BookingError, ServiceBusy
 from booking_core.ports import Store
+from booking_service.extras import require_extra
 from booking_service.settings_table import Need
 
 
@@ -21,6 +22,7 @@ def serve(invocation: Invocation, host: str, port: int, workers: int) -> None:
     """
     needs = (Need.DATABASE, Need.CATALOG, Need.TOKENS, Need.TERMS, Need.RETENTION, Need.HTTP)
     settings = invocation.settings("serve", *needs)
+    require_extra("service")  # the API is imported in worker processes
     # Only here, for it is a server's worth of imports.
     from booking_server import serving
 

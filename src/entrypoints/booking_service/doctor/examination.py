@@ -12,6 +12,7 @@ from booking_core.ports import Finding, Grade
 from booking_service.doctor.clock import Clock, our_clock
 from booking_service.doctor.parts import NEED, Component, Compose, look_at
 from booking_service.doctor.settings import CHECK, Environment
+from booking_service.extras import install_command, missing_extra
 from booking_service.settings import SettingsError
 from booking_service.settings_table import Need
 
@@ -63,6 +64,12 @@ def _examiner(
         except SettingsError as error:
             advice = "correct that setting, or install the adapter"
             yield Finding(check=part.value, grade=Grade.TROUBLE, found=str(error), advice=advice)
+        except ModuleNotFoundError as error:
+            extra = missing_extra(error)
+            if extra is None:
+                raise
+            found = f'a library of the extra "{extra}" is not installed'
+            yield Finding(check=part.value, grade=Grade.TROUBLE, found=found, advice=install_command(extra))
 
     return examined
 

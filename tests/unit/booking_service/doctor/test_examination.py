@@ -228,6 +228,14 @@ def test_a_refused_setting_is_the_adapters_trouble_alone() -> None:
     assert grades(findings[3:]) == [("broker", "trouble"), ("catalog", "ok")]
 
 
+def test_adapter_without_its_extra_is_a_trouble_that_names_it() -> None:
+    findings = found_by(Parts(bus=ModuleNotFoundError("No module named 'kafka'", name="kafka")))
+
+    assert grades(findings[3:]) == [("broker", "trouble"), ("catalog", "ok")]
+    assert findings[3].found == 'a library of the extra "kafka" is not installed'
+    assert findings[3].advice == "pip install 'booking-core[kafka]'"
+
+
 def test_without_a_catalog_there_is_nothing_to_look_at() -> None:
     findings = found_by(Parts(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Component.CATALOG])
 
