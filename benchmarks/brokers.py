@@ -1,6 +1,6 @@
 """A real Kafka: the brokers of BOOKING_TEST_KAFKA_BOOTSTRAP_SERVERS, else one of the benchmark's own.
 
-The supervisor of that one is the tests' (`tests/integration/kafka/broker`): benchmarks, like tests, are run from the
+The supervisor of that one is the tests' (`tests/support/kafka/broker`): benchmarks, like tests, are run from the
 sources, and a second recipe for the same broker would only drift from the first.
 """
 
@@ -19,8 +19,8 @@ from kafka.admin import NewTopic
 from benchmarks.errors import BenchmarkFailed
 from booking_kafka.connection import Connection
 from booking_kafka.topics import ensure_topics
-from tests.integration.kafka.broker import KafkaBroker, NotInstalled, java, libraries
-from tests.integration.kafka.certificates import write_certificates
+from tests.support.kafka.broker import KafkaBroker, NotInstalled, java, libraries
+from tests.support.kafka.certificates import write_certificates
 
 PARTITIONS: Final = 6
 

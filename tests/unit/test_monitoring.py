@@ -19,8 +19,8 @@ from booking_cli.main import cli
 from booking_service import worker_jobs
 from booking_service.settings import Settings
 from booking_telemetry.metric_specs import FIGURES, Kind, MetricSpec
-from tests.unit.booking_workers.world import World
-from tests.unit.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
+from tests.support.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
+from tests.support.workers import World
 
 # Prometheus' own, beside ours.
 _OWN: Final = {"up"}

@@ -187,7 +187,7 @@ def test_what_exists_is_found_too() -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "tests/unit/booking_core/builders.py",
+        "tests/support/builders.py",
         "tests/unit/test_requirements.py::is_proof",
         "src/booking_core/contracts/store/fixture.py::Scenery",
         "src/booking_core/contracts/store/expiry.py",

@@ -17,7 +17,7 @@ from booking_core.domain.values import Terms
 from booking_core.messages.payment_messages import CONSUMED, Skipped, parse
 from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
 from booking_workers.relay import Relay
-from tests.unit.booking_workers.world import EVENT_ID, World, payment
+from tests.support.workers import EVENT_ID, World, payment
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "events"
 

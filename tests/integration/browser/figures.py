@@ -16,11 +16,10 @@ from typing import Final
 from attrs import define
 from playwright.sync_api import Browser, Page
 
-from tests.integration.browser.conftest import chromium
 from tests.integration.browser.seat_map import SeatMap
-from tests.integration.dev.conftest import starting
-from tests.integration.dev.running import Dev
-from tests.integration.postgres_fixture import open_directory
+from tests.support.browser import chromium
+from tests.support.dev import Dev, starting
+from tests.support.directories import open_directory
 
 # Clicks are what the browser itself says of them (Event Timing): from the click to the next frame, in steps of 8 ms.
 WATCH: Final = """

@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from playwright.sync_api import Page, expect
 
-from tests.integration.browser.conftest import chromium
 from tests.integration.browser.seat_map import SeatMap
-from tests.integration.dev.conftest import starting
-from tests.integration.dev.running import Dev
-from tests.integration.postgres_fixture import open_directory
+from tests.support.browser import chromium
+from tests.support.dev import Dev, starting
+from tests.support.directories import open_directory
 
 IMAGES: Final = Path(__file__).parents[3] / "docs" / "images"
 DESKTOP: Final = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce"}

@@ -1,13 +1,13 @@
 """The seat map as a customer sees it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 from playwright.sync_api import Locator, Page, expect
 
-from tests.integration.dev.running import Dev
+from tests.support.dev import Dev
 
 _PATIENCE_SECONDS: Final = 10.0
 
@@ -117,3 +117,6 @@ def hold_elsewhere(dev: Dev, user: str, *places: str) -> str:
     assert held.status == 201, held
     booking_id: str = held.data["bookingId"]
     return booking_id
+
+
+OpenMap = Callable[..., SeatMap]

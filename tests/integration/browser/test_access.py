@@ -7,9 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has none
 from playwright.sync_api import Page, expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.browser.seat_map import stage_of
-from tests.integration.dev.running import Dev
+from tests.integration.browser.seat_map import OpenMap, stage_of
+from tests.support.dev import Dev
 
 # WCAG 2.2 up to AA, and what is best practice besides.
 _RULES = {"resultTypes": ["violations"]}

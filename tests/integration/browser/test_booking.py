@@ -4,9 +4,8 @@ import re
 
 from playwright.sync_api import Route, expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.browser.seat_map import hold_elsewhere
-from tests.integration.dev.running import Dev
+from tests.integration.browser.seat_map import OpenMap, hold_elsewhere
+from tests.support.dev import Dev
 
 
 def test_pick_hold_pay_ticket_cancel(open_map: OpenMap) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.browser.seat_map import hold_elsewhere, stage_of
-from tests.integration.dev.conftest import starting
-from tests.integration.dev.running import Dev
-from tests.integration.postgres_fixture import open_directory
+from tests.integration.browser.seat_map import OpenMap, hold_elsewhere, stage_of
+from tests.support.dev import Dev, starting
+from tests.support.directories import open_directory
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.integration.dev.running import Dev
+from tests.support.dev import Dev
 
 Seats = Sequence[tuple[str, int, float]]
 

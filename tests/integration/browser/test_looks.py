@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.dev.running import Dev
+from tests.integration.browser.seat_map import OpenMap
+from tests.support.dev import Dev
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 COLOUR = "element => getComputedStyle(element).backgroundColor.match(/\\d+/g).map(Number)"

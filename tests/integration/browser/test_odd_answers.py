@@ -6,9 +6,8 @@ from contextlib import suppress
 
 from playwright.sync_api import Error, Route, expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.browser.seat_map import stage_of
-from tests.integration.dev.running import Dev
+from tests.integration.browser.seat_map import OpenMap, stage_of
+from tests.support.dev import Dev
 
 
 def test_our_own_hold_is_nobody_elses_before_its_answer_is_here(open_map: OpenMap) -> None:

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser
 
-from tests.integration.dev.running import Dev
+from tests.support.dev import Dev
 
 SEAT_MAP = Path(str(files("booking_dev").joinpath("seat_map")))
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -2,9 +2,8 @@
 
 from playwright.sync_api import expect
 
-from tests.integration.browser.conftest import OpenMap
-from tests.integration.browser.seat_map import SeatMap, hold_elsewhere, stage_of
-from tests.integration.dev.running import Dev
+from tests.integration.browser.seat_map import OpenMap, SeatMap, hold_elsewhere, stage_of
+from tests.support.dev import Dev
 
 
 def test_the_other_ones_seats_go_and_come_back(open_map: OpenMap) -> None:

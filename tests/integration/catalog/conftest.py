@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from booking_catalog.client import RestCatalog
-from tests.integration.catalog.server import CatalogServer, running
+from tests.support.catalog_server import CatalogServer, running
 
 Connect = Callable[..., RestCatalog]
 

@@ -8,7 +8,7 @@ import httpcore2
 import pytest
 
 from booking_catalog.deadline import Deadline, DeadlineBackend
-from tests.integration.catalog.server import CatalogServer
+from tests.support.catalog_server import CatalogServer
 
 
 def test_a_read_ends_by_the_deadline_and_none_is_begun_after_it(server: CatalogServer) -> None:

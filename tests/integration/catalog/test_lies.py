@@ -13,7 +13,7 @@ from booking_core.domain.errors import CatalogUnavailable
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, SEATS, SEATS_PATH, event_json, seat_json
-from tests.integration.catalog.server import Answer, CatalogServer, Handler, reply, says
+from tests.support.catalog_server import Answer, CatalogServer, Handler, reply, says
 
 HUGE = b'{"success": true, "data": [' + b" " * 9_000_000 + b"]}"
 WHOLE = json.dumps({"success": True, "data": event_json()})

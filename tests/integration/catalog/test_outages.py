@@ -20,7 +20,7 @@ from booking_core.domain.errors import CatalogUnavailable
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, event_json, seat_json
-from tests.integration.catalog.server import Answer, CatalogServer, Handler, drip, hang_up, reply, says, silence
+from tests.support.catalog_server import Answer, CatalogServer, Handler, drip, hang_up, reply, says, silence
 
 BAD_STARTS: dict[str, Answer] = {
     "silent": silence,

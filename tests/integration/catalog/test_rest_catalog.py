@@ -14,7 +14,7 @@ from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, SEATS, SEATS_PATH, event_json, seat_json
-from tests.integration.catalog.server import Answer, CatalogServer, Handler, reply, says
+from tests.support.catalog_server import Answer, CatalogServer, Handler, reply, says
 
 
 def honest(known: Known) -> Answer:

@@ -14,7 +14,7 @@ from psycopg.rows import namedtuple_row
 from tests.integration.chaos.load import Acknowledged
 from tests.integration.chaos.payment_service import Outcome, outcome_of
 from tests.integration.chaos.stage import Stage
-from tests.integration.kafka.readers import everything_in
+from tests.support.kafka.readers import everything_in
 
 _LAST_WORD: Final = {"booking.created": ("PENDING", "PROCESSING"), "booking.confirmed": ("CONFIRMED",)}
 _OF_PAYMENTS: Final = """

@@ -9,12 +9,8 @@ import pytest
 
 from tests.integration.chaos.places import MortalPostgres
 from tests.integration.chaos.stage import Stage
-from tests.integration.kafka.broker import KafkaBroker
-from tests.integration.kafka_fixture import new_broker
-from tests.integration.postgres_fixture import FreshDatabase
-
-# It asserts for the tests, which import it later.
-pytest.register_assert_rewrite("tests.integration.chaos.aftermath")
+from tests.support.kafka.broker import KafkaBroker
+from tests.support.postgres.fixtures import FreshDatabase
 
 
 @pytest.fixture
@@ -49,18 +45,10 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[MortalPostgres]:
         server.destroy()
 
 
-@pytest.fixture(scope="module")
-def broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A broker to be cruel to."""
-    broker = new_broker(pytestconfig, tmp_path_factory)
-    yield broker
-    broker.kill()
-
-
 @pytest.fixture
-def frail(postgres: MortalPostgres, broker: KafkaBroker, tmp_path: Path, events: int) -> Iterator[Stage]:
+def frail(postgres: MortalPostgres, mortal_broker: KafkaBroker, tmp_path: Path, events: int) -> Iterator[Stage]:
     """A stage on that database server and that broker."""
-    with Stage.at(postgres.new_database(), broker.bootstrap_servers, tmp_path, events=events) as stage:
+    with Stage.at(postgres.new_database(), mortal_broker.bootstrap_servers, tmp_path, events=events) as stage:
         yield stage
-    # Whatever happened, the next test finds both.
+    # Whatever happened, the next test finds it.
     postgres.start()

@@ -8,8 +8,9 @@ from typing import Final
 import psycopg
 
 from booking_postgres_embedded import EmbeddedPostgres
-from tests.integration.cli.program import free_port
-from tests.integration.postgres_fixture import chosen_binaries, open_directory
+from tests.support.directories import open_directory
+from tests.support.postgres.fixtures import chosen_binaries
+from tests.support.processes import free_port
 
 WAYS_TO_DIE: Final = (signal.SIGKILL, signal.SIGQUIT)
 """kill -9 of the postmaster, and its own immediate shutdown: no session is told politely, recovery follows."""

@@ -20,9 +20,9 @@ from booking_core.ports import EventBus, Store
 from booking_postgres.adapter import create
 from booking_service.catalog_file import LoadedEvent, load_event
 from tests.integration.chaos.programs import Program
-from tests.integration.cli.program import environment
-from tests.integration.kafka.readers import bus_at
-from tests.integration.kafka_fixture import make_topic
+from tests.support.kafka.fixtures import make_topic
+from tests.support.kafka.readers import bus_at
+from tests.support.processes import environment
 
 PRICE: Final = Decimal("75.00")
 CURRENCY: Final = "USD"

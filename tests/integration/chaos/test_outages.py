@@ -12,7 +12,7 @@ from tests.integration.chaos.places import WAYS_TO_DIE, MortalPostgres
 from tests.integration.chaos.programs import Program
 from tests.integration.chaos.rounds import kills
 from tests.integration.chaos.stage import Stage, until
-from tests.integration.kafka.broker import KafkaBroker
+from tests.support.kafka.broker import KafkaBroker
 
 _A_BATCH = 50
 _LONGEST_OUTAGE_SECONDS = 3.0
@@ -29,7 +29,9 @@ def at_work(stage: Stage) -> list[Program]:
 
 
 @kills(1, 15)
-def test_a_broker_killed_and_started_again(frail: Stage, broker: KafkaBroker, moments: Random, kills: int) -> None:
+def test_a_broker_killed_and_started_again(
+    frail: Stage, mortal_broker: KafkaBroker, moments: Random, kills: int
+) -> None:
     programs = at_work(frail)
     relay = programs[0]
     with Load(frail, moments).goes_on() as acknowledged:
@@ -39,8 +41,8 @@ def test_a_broker_killed_and_started_again(frail: Stage, broker: KafkaBroker, mo
             until(lambda: frail.unpublished() > _A_BATCH, "there is a batch to be in the middle of")
             relay.thaw()
             time.sleep(moments.uniform(0.0, 0.2))
-            broker.kill()
-            broker.start()
+            mortal_broker.kill()
+            mortal_broker.start()
     frail.settle()
 
     for program in programs:
@@ -70,7 +72,7 @@ def test_a_database_killed_and_started_again(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("kills", "events"), [(100, 100)])
 def test_everything_dies(
-    frail: Stage, postgres: MortalPostgres, broker: KafkaBroker, moments: Random, kills: int
+    frail: Stage, postgres: MortalPostgres, mortal_broker: KafkaBroker, moments: Random, kills: int
 ) -> None:
     programs = [frail.program(command) for command in ("worker", "worker", "relay", "consume", "consume")]
     accidents: Sequence[Callable[[], None]] = (
@@ -78,7 +80,7 @@ def test_everything_dies(
         lambda: moments.choice(programs).kill(),
         lambda: _freeze(moments.choice(programs), moments),
         lambda: _outage(lambda: postgres.kill(moments.choice(WAYS_TO_DIE)), postgres.start, moments),
-        lambda: _outage(broker.kill, broker.start, moments),
+        lambda: _outage(mortal_broker.kill, mortal_broker.start, moments),
     )
     with Load(frail, moments).goes_on() as acknowledged:
         for _ in range(kills):

@@ -1,26 +1,15 @@
-"""A database with the schema, and a store over it."""
+"""A store over the database that the commands use."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from booking_core.ports.store import Store
-from booking_postgres.adapter import create
-from tests.integration.postgres_fixture import FreshDatabase
+from tests.support.postgres.stage import open_store
 
 
 @pytest.fixture
-def database(fresh_database: FreshDatabase) -> str:
-    """The URL of a database with the newest schema."""
-    url = fresh_database()
-    store = create({"BOOKING_DATABASE_URL": url})
-    store.migrate()
-    store.close()
-    return url
-
-
-@pytest.fixture
-def store(database: str) -> Iterator[Store]:
-    store = create({"BOOKING_DATABASE_URL": database, "BOOKING_DB_CONNECTIONS": "2"})
+def store(database_url: str) -> Iterator[Store]:
+    store = open_store(database_url, 2)
     yield store
     store.close()

@@ -11,7 +11,7 @@ from attrs import define, field
 from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.contracts.store.payments import paying
 from booking_core.domain.booking import Booking
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 # Of the bookings that live, each in turn: how many of its payments wait to be asked back, and what to do to it.
 _PENDING, _PROCESSING, _CONFIRMED, _PAID_TWICE = range(4)

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from tests.integration.cli.program import PATIENCE_SECONDS, running_booking
+from tests.support.processes import PATIENCE_SECONDS, running_booking
 
 
 def chance() -> random.Random:

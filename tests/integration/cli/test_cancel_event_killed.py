@@ -9,8 +9,8 @@ from attrs import frozen
 
 from tests.integration.cli.full_house import FullHouse
 from tests.integration.cli.killing import chance, kill, value
-from tests.integration.cli.program import PATIENCE_SECONDS, booking, running_booking
-from tests.integration.postgres_fixture import FreshDatabase, database_name, databases
+from tests.support.postgres.fixtures import FreshDatabase, database_name, databases
+from tests.support.processes import PATIENCE_SECONDS, booking, running_booking
 
 LIVE = 500  # two full chunks and one that is not
 CLOSED = "SELECT count(*) FROM booking.events WHERE closed_at IS NOT NULL"

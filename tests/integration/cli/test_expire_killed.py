@@ -11,9 +11,9 @@ import pytest
 from attrs import define
 
 from tests.integration.cli.killing import chance, kill, value
-from tests.integration.cli.program import booking
-from tests.integration.postgres.stage import Stage, open_store
-from tests.integration.postgres_fixture import FreshDatabase, database_name, databases
+from tests.support.postgres.fixtures import FreshDatabase, database_name, databases
+from tests.support.postgres.stage import Stage, open_store
+from tests.support.processes import booking
 
 HOLDS = 1500  # three chunks
 EXPIRED = "SELECT count(*) FROM booking.bookings WHERE cancellation_reason = 'EXPIRED'"

@@ -7,8 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from booking_dev.tokens import DevTokens
 from booking_telemetry import metric_specs
-from tests.integration.cli.program import TOKENS, free_port, wait_until
 from tests.integration.cli.test_serve import get, jwks, serving
+from tests.support.processes import TOKENS, free_port, wait_until
 
 LOOKS = 40
 
@@ -22,13 +22,13 @@ def seen(port: int) -> dict[str, float]:
     return found
 
 
-def test_connections_waits_and_requests_of_two_processes(database: str, tmp_path: Path) -> None:
+def test_connections_waits_and_requests_of_two_processes(database_url: str, tmp_path: Path) -> None:
     port, tokens = free_port(), DevTokens(tmp_path, TOKENS["BOOKING_JWT_ISSUER"], TOKENS["BOOKING_JWT_AUDIENCE"])
     headers = {"Authorization": f"Bearer {tokens.sign('ann')}"}
     quiet = {"BOOKING_LOG_LEVEL": "ERROR", "TMPDIR": str(tmp_path)}
     with (
         jwks(tokens) as url,
-        serving(database, port, **quiet, BOOKING_DB_CONNECTIONS="8", BOOKING_JWT_JWKS_URL=url) as process,
+        serving(database_url, port, **quiet, BOOKING_DB_CONNECTIONS="8", BOOKING_JWT_JWKS_URL=url) as process,
     ):
         for _ in range(LOOKS):
             assert get(port, "/api/v1/events", headers)[0] == 200

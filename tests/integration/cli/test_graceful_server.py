@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.program import environment, free_port, running, wait_until
+from tests.support.processes import environment, free_port, running, wait_until
 
 SERVER = str(Path(__file__).with_name("slow_server.py"))
 

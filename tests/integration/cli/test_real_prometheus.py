@@ -15,9 +15,9 @@ import pytest
 from attrs import frozen
 
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import TOKENS, free_port, wait_until
 from tests.integration.cli.test_serve import get, jwks, serving
-from tests.unit.monitoring import PROMETHEUS, queries
+from tests.support.monitoring import PROMETHEUS, queries
+from tests.support.processes import TOKENS, free_port, wait_until
 
 LISTS: Final = 7
 OF_LISTS: Final = 'route="/api/v1/events",status="200"'
@@ -65,12 +65,14 @@ def prometheus(directory: Path, *, serve: int) -> Iterator[Prometheus]:
         process.wait()
 
 
-def test_every_query_is_taken_and_the_first_requests_are_in_the_rates(database: str, tmp_path: Path) -> None:
+def test_every_query_is_taken_and_the_first_requests_are_in_the_rates(database_url: str, tmp_path: Path) -> None:
     port, tokens = free_port(), DevTokens(tmp_path, TOKENS["BOOKING_JWT_ISSUER"], TOKENS["BOOKING_JWT_AUDIENCE"])
     headers = {"Authorization": f"Bearer {tokens.sign('ann')}"}
     with (
         jwks(tokens) as url,
-        serving(database, port, TMPDIR=str(tmp_path), BOOKING_LOG_LEVEL="ERROR", BOOKING_JWT_JWKS_URL=url) as process,
+        serving(
+            database_url, port, TMPDIR=str(tmp_path), BOOKING_LOG_LEVEL="ERROR", BOOKING_JWT_JWKS_URL=url
+        ) as process,
         prometheus(tmp_path / "prometheus", serve=port) as seen,
     ):
         wait_until(lambda: seen.value(f"sum(booking_http_requests_total{{{OF_LISTS}}})") == 0, process)

@@ -16,8 +16,8 @@ from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports import EventBus, Message, Store
 from booking_service.catalog_file import LoadedEvent, load_event
 from booking_workers.relay import Relay
-from tests.integration.cli.program import booking
-from tests.integration.kafka.readers import bus_at, everything_in
+from tests.support.kafka.readers import bus_at, everything_in
+from tests.support.processes import booking
 
 EVENT_ID = UUID("018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101")
 
@@ -72,7 +72,7 @@ def payment(booking_id: UUID) -> Message:
 
 
 def test_events_come_again_as_they_were(
-    database: str, store: Store, booked: list[Booking], settings: dict[str, str], bus: EventBus
+    database_url: str, store: Store, booked: list[Booking], settings: dict[str, str], bus: EventBus
 ) -> None:
     topic = settings["BOOKING_EVENTS_TOPIC"]
     Relay(store, bus, topic).run_once()
@@ -82,24 +82,26 @@ def test_events_come_again_as_they_were(
     def told(records: list[Any]) -> list[Any]:
         return sorted((record.key, record.value, record.headers, record.partition) for record in records)
 
-    done = booking(database, "replay", "events", "--event-id", str(EVENT_ID), "--json", code=0, **settings)
+    done = booking(database_url, "replay", "events", "--event-id", str(EVENT_ID), "--json", code=0, **settings)
 
     assert json.loads(done.stdout) == {"published": 6}
     assert told(everything_in(servers, topic)) == sorted(told(first) * 2)
 
 
 def test_dead_letters_are_counted_fed_back_and_kept(
-    database: str, store: Store, booked: list[Booking], settings: dict[str, str], bus: EventBus
+    database_url: str, store: Store, booked: list[Booking], settings: dict[str, str], bus: EventBus
 ) -> None:
     topic = settings["BOOKING_DEAD_LETTER_TOPIC"]
     strangers = [payment(uuid4()) for _ in range(7)]
     bus.publish(topic, [*map(payment, (made.booking_id for made in booked)), *strangers])
 
     def dead_letters() -> int:
-        return int(json.loads(booking(database, "stats", "--json", code=0, **settings).stdout)["deadLetters"])
+        return int(json.loads(booking(database_url, "stats", "--json", code=0, **settings).stdout)["deadLetters"])
 
     def replay(*options: str) -> Any:
-        return json.loads(booking(database, "replay", "dead-letters", "--json", *options, code=0, **settings).stdout)
+        return json.loads(
+            booking(database_url, "replay", "dead-letters", "--json", *options, code=0, **settings).stdout
+        )
 
     assert dead_letters() == 13
     assert replay("--dry-run") == {"applied": 6, "failed": 7}

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import psycopg
 
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import TOKENS, booking, free_port, running_booking, wait_until
+from tests.support.processes import TOKENS, booking, free_port, running_booking, wait_until
 
 
 def get(port: int, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> tuple[int, str]:
@@ -41,16 +41,16 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
 
 
 @contextmanager
-def serving(database: str, port: int, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
-    with running_booking(database, "serve", "--port", str(port), *arguments, **more) as process:
+def serving(database_url: str, port: int, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    with running_booking(database_url, "serve", "--port", str(port), *arguments, **more) as process:
         wait_until(lambda: is_ready(port), process)
         wait_until(lambda: len(workers_of(process)) == 2, process)
         yield process
 
 
-def test_it_serves_in_two_processes_and_leaves_nothing_behind(database: str, tmp_path: Path) -> None:
+def test_it_serves_in_two_processes_and_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, port, TMPDIR=str(tmp_path)) as process:
+    with serving(database_url, port, TMPDIR=str(tmp_path)) as process:
         assert list(tmp_path.glob("booking-metrics-*"))
         for _ in range(20):
             assert get(port, "/healthz")[0] == 200
@@ -66,10 +66,10 @@ def test_it_serves_in_two_processes_and_leaves_nothing_behind(database: str, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_one_line(database: str, tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(database_url: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, port, TMPDIR=str(tmp_path)):
-        refused = booking(database, "serve", "--port", str(port), code=1)
+    with serving(database_url, port, TMPDIR=str(tmp_path)):
+        refused = booking(database_url, "serve", "--port", str(port), code=1)
 
     assert f"error: cannot listen on 127.0.0.1:{port}: Address already in use" in refused.stderr
 
@@ -96,18 +96,18 @@ def jwks(tokens: DevTokens) -> Iterator[str]:
         thread.join()
 
 
-def test_connections_never_exceed_the_budget(database: str, tmp_path: Path) -> None:
+def test_connections_never_exceed_the_budget(database_url: str, tmp_path: Path) -> None:
     port, tokens = free_port(), DevTokens(tmp_path, TOKENS["BOOKING_JWT_ISSUER"], TOKENS["BOOKING_JWT_AUDIENCE"])
     headers = {"Authorization": f"Bearer {tokens.sign('ann')}"}
     # Without a line for each request: nobody reads them meanwhile, and a full pipe stops the server.
     quiet = {"BOOKING_LOG_LEVEL": "ERROR", "TMPDIR": str(tmp_path)}
     with (
         jwks(tokens) as url,
-        serving(database, port, **quiet, BOOKING_DB_CONNECTIONS="4", BOOKING_JWT_JWKS_URL=url),
+        serving(database_url, port, **quiet, BOOKING_DB_CONNECTIONS="4", BOOKING_JWT_JWKS_URL=url),
         ThreadPoolExecutor(32) as clients,
     ):
         answers = set(clients.map(lambda _: get(port, "/api/v1/events", headers)[0], range(600)))
-        with psycopg.connect(database) as connection:
+        with psycopg.connect(database_url) as connection:
             row = connection.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchone()
@@ -117,15 +117,15 @@ def test_connections_never_exceed_the_budget(database: str, tmp_path: Path) -> N
     assert 2 <= row[0] <= 4
 
 
-def test_too_few_connections_are_refused(database: str) -> None:
-    refused = booking(database, "serve", "--workers", "3", code=2, BOOKING_DB_CONNECTIONS="2")
+def test_too_few_connections_are_refused(database_url: str) -> None:
+    refused = booking(database_url, "serve", "--workers", "3", code=2, BOOKING_DB_CONNECTIONS="2")
 
     assert refused.stderr.startswith("error: BOOKING_DB_CONNECTIONS must be at least 3")
 
 
-def test_workers_do_not_outlive_a_killed_parent(database: str, tmp_path: Path) -> None:
+def test_workers_do_not_outlive_a_killed_parent(database_url: str, tmp_path: Path) -> None:
     port = free_port()
-    with serving(database, port, TMPDIR=str(tmp_path)) as process:
+    with serving(database_url, port, TMPDIR=str(tmp_path)) as process:
         workers = workers_of(process)
         process.send_signal(signal.SIGKILL)
         process.wait(10)

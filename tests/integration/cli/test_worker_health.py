@@ -24,8 +24,8 @@ from booking_service.catalog_file import LoadedEvent, load_event
 from booking_workers.expiry import ExpiryJob
 from booking_workers.health import answering
 from booking_workers.jobs import Job, always, run_together
-from tests.integration.cli.program import booking, free_port, running_booking, wait_until
-from tests.integration.postgres_fixture import database_name
+from tests.support.postgres.fixtures import database_name
+from tests.support.processes import booking, free_port, running_booking, wait_until
 
 PUBLISHED = "booking_events_published_total"
 
@@ -64,9 +64,9 @@ def hold_overdue(store: Store) -> None:
 
 
 @contextmanager
-def unreachable(database: str, postgres_url: str) -> Iterator[None]:
-    """Nobody gets into the database, and those who were there are thrown out."""
-    name = database_name(database)
+def unreachable(database_url: str, postgres_url: str) -> Iterator[None]:
+    """Nobody gets into the database_url, and those who were there are thrown out."""
+    name = database_name(database_url)
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
@@ -77,11 +77,11 @@ def unreachable(database: str, postgres_url: str) -> Iterator[None]:
             admin.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
 
 
-def test_it_tells_what_the_jobs_have_done_and_stops_with_them(store: Store, database: str) -> None:
+def test_it_tells_what_the_jobs_have_done_and_stops_with_them(store: Store, database_url: str) -> None:
     hold_overdue(store)
     port = free_port()
 
-    with running_booking(database, "worker", BOOKING_WORKER_PORT=str(port)) as process:
+    with running_booking(database_url, "worker", BOOKING_WORKER_PORT=str(port)) as process:
         # The hold's own event, and the two of its end.
         wait_until(lambda: figures(port).get(PUBLISHED) == 3, process)
         seen = figures(port)
@@ -104,12 +104,14 @@ def test_it_tells_what_the_jobs_have_done_and_stops_with_them(store: Store, data
     assert json.loads(answers["/else"][1])["error"]["code"] == "NOT_FOUND"
 
 
-def test_without_a_database_it_is_alive_and_not_ready(database: str, postgres_url: str) -> None:
+def test_without_a_database_it_is_alive_and_not_ready(database_url: str, postgres_url: str) -> None:
     port = free_port()
-    with running_booking(database, "worker", BOOKING_WORKER_PORT=str(port), BOOKING_LOG_LEVEL="CRITICAL") as process:
+    with running_booking(
+        database_url, "worker", BOOKING_WORKER_PORT=str(port), BOOKING_LOG_LEVEL="CRITICAL"
+    ) as process:
         wait_until(lambda: get(port, "/readyz")[0] == 200, process)
 
-        with unreachable(database, postgres_url):
+        with unreachable(database_url, postgres_url):
             wait_until(lambda: get(port, "/readyz")[0] == 503, process)
             assert json.loads(get(port, "/readyz")[1])["error"]["code"] == "SERVICE_BUSY"
             assert get(port, "/healthz")[0] == 200
@@ -117,10 +119,10 @@ def test_without_a_database_it_is_alive_and_not_ready(database: str, postgres_ur
         wait_until(lambda: get(port, "/readyz")[0] == 200, process)
 
 
-def test_a_taken_port_is_one_line(database: str) -> None:
+def test_a_taken_port_is_one_line(database_url: str) -> None:
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
-        refused = booking(database, "worker", code=1, BOOKING_WORKER_PORT=str(port))
+        refused = booking(database_url, "worker", code=1, BOOKING_WORKER_PORT=str(port))
 
     assert refused.stderr == f"error: BOOKING_WORKER_PORT: cannot listen on 0.0.0.0:{port}: Address already in use\n"
 

@@ -15,8 +15,8 @@ from booking_core.domain.commands import CancelEvent, Reserve
 from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports.store import Store
 from booking_service.catalog_file import LoadedEvent, load_event
-from tests.integration.cli.program import booking, running_booking, wait_for_line, wait_until
-from tests.integration.postgres_fixture import FreshDatabase
+from tests.support.postgres.fixtures import FreshDatabase
+from tests.support.processes import booking, running_booking, wait_for_line, wait_until
 
 EVENT_ID = UUID("018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101")
 ALREADY_OVER = Terms(payment_window=timedelta(microseconds=1))
@@ -68,8 +68,8 @@ def test_a_database_that_is_not_there_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_expire_every_goes_on_until_told_to_stop(hall: Store, database: str, number: signal.Signals) -> None:
-    with running_booking(database, "expire", "--every", "0.1", "--json") as process:
+def test_expire_every_goes_on_until_told_to_stop(hall: Store, database_url: str, number: signal.Signals) -> None:
+    with running_booking(database_url, "expire", "--every", "0.1", "--json") as process:
         wait_for_line(process, "expire.started")
         for seat in (1, 2):
             hold(hall, seat)
@@ -80,13 +80,13 @@ def test_expire_every_goes_on_until_told_to_stop(hall: Store, database: str, num
     assert (process.returncode, json.loads(out)) == (0, {"expired": 2, "seatsReleased": 2}), err
 
 
-def test_the_worker_does_all_its_jobs_and_stops_cleanly(hall: Store, database: str) -> None:
+def test_the_worker_does_all_its_jobs_and_stops_cleanly(hall: Store, database_url: str) -> None:
     hold(hall, 1)
     hold(hall, 2, Terms())
     command = CancelEvent(event_id=EVENT_ID, reason="flood", administrator="root", correlation_id="corr")
     close_event(command, store=hall)
 
-    with running_booking(database, "worker") as process:
+    with running_booking(database_url, "worker") as process:
         wait_until(lambda: not hall.queries.open_closures(), process)
         wait_until(lambda: hall.queries.statistics().outbox == 0, process)
         process.terminate()
@@ -101,10 +101,10 @@ def test_the_worker_does_all_its_jobs_and_stops_cleanly(hall: Store, database: s
 
 
 @pytest.mark.parametrize("command", ["relay", "consume"])
-def test_each_alone(hall: Store, database: str, command: str) -> None:
+def test_each_alone(hall: Store, database_url: str, command: str) -> None:
     hold(hall, 1, Terms())
 
-    with running_booking(database, command) as process:
+    with running_booking(database_url, command) as process:
         wait_for_line(process, f"{command}.started")
         if command == "relay":
             wait_until(lambda: hall.queries.statistics().outbox == 0, process)

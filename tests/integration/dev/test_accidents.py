@@ -15,9 +15,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.integration.dev.conftest import StartDev
-from tests.integration.dev.running import Dev, dev_command, environment, free_port
-from tests.integration.postgres_fixture import FreshDatabase
+from tests.support.dev import Dev, StartDev, dev_command, environment
+from tests.support.postgres.fixtures import FreshDatabase
+from tests.support.processes import free_port
 
 
 def refused(*command: str, **settings: str) -> tuple[int, str]:

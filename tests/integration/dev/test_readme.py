@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from booking_cli.main import cli
-from tests.integration.dev.running import Dev, environment
+from tests.support.dev import Dev, environment
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
 

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import jwt
 import pytest
 
-from tests.integration.dev.running import Dev
+from tests.support.dev import Dev
 
 NOBODYS = "018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.dev.running import Dev
+from tests.support.dev import Dev
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from booking_core.ports import Message
-from tests.integration.dev.conftest import StartDev
-from tests.integration.dev.running import PATIENCE_SECONDS, dev_command, environment, free_port
-from tests.integration.kafka.readers import bus_at, everything_in
+from tests.support.dev import PATIENCE_SECONDS, StartDev, dev_command, environment
+from tests.support.kafka.readers import bus_at, everything_in
+from tests.support.processes import free_port
 
 
 def test_a_payment_that_somebody_else_writes_confirms_the_booking(

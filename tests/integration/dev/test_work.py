@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.integration.dev.conftest import StartDev
-from tests.integration.dev.running import Dev, environment
+from tests.support.dev import Dev, StartDev, environment
 
 
 def test_settings_are_honoured_and_the_sweep_ends_what_is_overdue(start_dev: StartDev, directory: Path) -> None:

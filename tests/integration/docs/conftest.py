@@ -1,9 +1,6 @@
 """`booking dev` in a directory that looks like the project's after `make`, as the pages want it."""
 
-import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,9 +9,10 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tests.integration.dev.running import Dev, dev_command, environment, free_port
 from tests.integration.docs.pages import Step, walk
-from tests.integration.postgres_fixture import open_directory
+from tests.support.dev import Dev, environment, starting
+from tests.support.directories import open_directory
+from tests.support.processes import free_port
 
 
 @frozen
@@ -52,21 +50,8 @@ def sit_down() -> Iterator[SitDown]:
             directory = open_directory()
             after.callback(shutil.rmtree, directory)
             (directory / ".venv").symlink_to(sys.prefix)
-            errors = directory / "errors"
-            process = subprocess.Popen(
-                dev_command(directory / ".booking", free_port(), *options),
-                env=environment(**settings),
-                cwd=directory,
-                stdout=subprocess.PIPE,
-                stderr=after.enter_context(errors.open("w")),
-                text=True,
-                start_new_session=True,
-            )
-            after.enter_context(process)
-            after.callback(os.killpg, process.pid, signal.SIGTERM)
-            dev = Dev(process, errors=errors)
-            dev.read_walk()
-            return Desk(directory, dev, settings)
+            start_dev = after.enter_context(starting())
+            return Desk(directory, start_dev(directory / ".booking", *options, cwd=directory, **settings), settings)
 
         yield start
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.integration.browser.conftest import chromium
 from tests.integration.docs.pages import DOCS
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -22,12 +21,6 @@ LOOKED_AT = [
     "reference/settings.html",
     "tutorial/first-booking.html",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from referencing import Registry, Resource
 
 from booking_api.openapi.document import document
 from booking_api.openapi.refusals import schema_name
-from tests.integration.dev.running import environment
 from tests.integration.docs.conftest import Desk
 from tests.integration.docs.pages import blocks, compare, steps, text_of
+from tests.support.dev import environment
 
 WALKED = ["tutorial/first-booking.md", "how-to/connect-auth0.md", "how-to/upgrade.md"]
 

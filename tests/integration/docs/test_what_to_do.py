@@ -7,8 +7,8 @@ import pytest
 from booking_core.ports import Message
 from tests.integration.docs.conftest import Desk, SitDown
 from tests.integration.docs.pages import Step, sections, steps, text_of
-from tests.integration.kafka.readers import bus_at
-from tests.integration.kafka_fixture import make_topic
+from tests.support.kafka.fixtures import make_topic
+from tests.support.kafka.readers import bus_at
 
 PAGE = "operations/what-to-do-when.md"
 JAZZ = "eb304562-0e09-54bc-ace1-3a450a638c4c"

@@ -7,11 +7,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from booking_service.doctor.parts import Component
-from tests.integration.cli.program import free_port
 from tests.integration.doctor.looking import grades, look
-from tests.integration.kafka.broker import KafkaBroker
-from tests.integration.kafka.broker.properties import PASSWORD, USER
-from tests.integration.kafka_fixture import PARTITIONS, new_broker
+from tests.support.kafka.broker import KafkaBroker
+from tests.support.kafka.broker.properties import PASSWORD, USER
+from tests.support.kafka.fixtures import PARTITIONS
+from tests.support.processes import free_port
 
 NAMES = ("BOOKING_EVENTS_TOPIC", "BOOKING_PAYMENTS_TOPIC", "BOOKING_DEAD_LETTER_TOPIC")
 LOGIN = {
@@ -160,16 +160,10 @@ def test_a_client_without_tls_at_a_port_that_wants_it(kafka_broker: KafkaBroker)
     assert "BOOKING_KAFKA_SECURITY_PROTOCOL (it is PLAINTEXT)" in found["broker"].advice
 
 
-def test_a_broker_that_is_frozen_is_given_up(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    broker = new_broker(pytestconfig, tmp_path_factory)
-    broker.freeze()
-    try:
-        found = look(Component.BROKER, at(broker.bootstrap_servers))
-    finally:
-        broker.thaw()
-        broker.stop()
+def test_a_broker_that_is_frozen_is_given_up(mortal_broker: KafkaBroker) -> None:
+    mortal_broker.freeze()
+
+    found = look(Component.BROKER, at(mortal_broker.bootstrap_servers))
 
     assert grades(found) == NOT_LET_IN
     assert "timed out" in found["broker"].found

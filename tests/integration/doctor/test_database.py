@@ -16,7 +16,8 @@ from booking_postgres.schema import newest_revision
 from booking_postgres_embedded import EmbeddedPostgres
 from booking_service.doctor.parts import Component
 from tests.integration.doctor.looking import grades, look
-from tests.integration.postgres_fixture import FreshDatabase, chosen_binaries, database_name, open_directory
+from tests.support.directories import open_directory
+from tests.support.postgres.fixtures import FreshDatabase, chosen_binaries, database_name
 
 ALL = ("database", "isolation", "connections", "schema", "clock")
 # The test's server forgets power cuts, and the doctor says so.

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from booking_service.doctor.parts import Component
-from tests.integration.catalog.server import reply, running
-from tests.integration.cli.program import TOKENS, free_port
 from tests.integration.doctor.looking import grades, look
-from tests.integration.http.jwks_server import Jwks
+from tests.support.catalog_server import reply, running
+from tests.support.jwks import Jwks
+from tests.support.processes import TOKENS, free_port
 
 EC_KEY = {"kty": "EC", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA"}
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable
 
-from tests.integration.catalog.server import reply, running
-from tests.integration.cli.program import booking, free_port
-from tests.integration.http.jwks_server import Jwks
+from tests.support.catalog_server import reply, running
+from tests.support.jwks import Jwks
+from tests.support.processes import booking, free_port
 
 
 def test_a_service_that_lacks_nothing(

@@ -13,8 +13,8 @@ from typing import Final
 import httpx2
 from attrs import frozen
 
-from tests.integration.cli.program import free_port
 from tests.integration.test_wheel import ROOT, build, uv
+from tests.support.processes import free_port
 
 EXAMPLES: Final = ROOT / "examples"
 _INSTALLED: Final = ("fastapi", "pytest")

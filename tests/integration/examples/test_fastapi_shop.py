@@ -13,10 +13,10 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.integration.cli.program import wait_until
 from tests.integration.examples.hall import Hall
 from tests.integration.examples.outside import Outside
-from tests.integration.postgres_fixture import databases
+from tests.support.postgres.fixtures import databases
+from tests.support.processes import wait_until
 
 SECRET = "between the shop and its payment provider"
 MIGRATE = "from fastapi_shop.app import migrate; migrate()"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.examples.hall import Hall
 from tests.integration.examples.outside import Outside
-from tests.integration.postgres_fixture import databases
+from tests.support.postgres.fixtures import databases
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 from booking_core.contracts import EVENT_BUS_CONTRACTS
 from booking_postgres.adapter import create
 from tests.integration.examples.outside import EXAMPLES, Outside
-from tests.integration.postgres_fixture import FreshDatabase
+from tests.support.postgres.fixtures import FreshDatabase
 
 
 def test_it_keeps_the_contracts_from_outside(outside: Outside, tmp_path: Path) -> None:

@@ -7,11 +7,8 @@ import pytest
 from booking_core.ports import Store
 from booking_dev.tokens import DevTokens
 from booking_memory.adapter import create_store
-from tests.integration.http.api import AUDIENCE, ISSUER, Api, Hall
-from tests.integration.postgres.conftest import database_url, postgres_template
-from tests.integration.postgres.stage import open_store
-
-__all__ = ["api", "database_url", "hall", "issuer", "postgres_template", "store"]
+from tests.support.api import AUDIENCE, ISSUER, Api, Hall
+from tests.support.postgres.stage import open_store
 
 _CONNECTIONS = 8
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from booking_core import ServiceBusy
-from tests.integration.http.api import BOOKINGS, Api
+from tests.support.api import BOOKINGS, Api
 
 pytestmark = pytest.mark.parametrize("store", ["memory"], indirect=True)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.http.api import ANN, BOOKINGS, EVENTS, Api, Hall, details_of, error_of
+from tests.support.api import ANN, BOOKINGS, EVENTS, Api, Hall, details_of, error_of
 
 # No store makes a difference here, so one is enough.
 pytestmark = pytest.mark.parametrize("store", ["memory"], indirect=True)

@@ -9,7 +9,7 @@ import pytest
 
 from booking_core import Money
 from booking_core.ports import Store
-from tests.integration.http.api import ANN, BOB, BOOKINGS, Api, Hall, data_of, error_of
+from tests.support.api import ANN, BOB, BOOKINGS, Api, Hall, data_of, error_of
 
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 

@@ -4,7 +4,7 @@ import pytest
 
 from booking_core.ports import Store
 from booking_dev.tokens import DevTokens
-from tests.integration.http.api import BOOKINGS, Api, error_of
+from tests.support.api import BOOKINGS, Api, error_of
 
 # No store makes a difference here, so one is enough.
 pytestmark = pytest.mark.parametrize("store", ["memory"], indirect=True)

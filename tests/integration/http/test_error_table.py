@@ -10,7 +10,7 @@ import pytest
 from booking_api.auth.keys import KeysUnavailable
 from booking_api.http.errors import STATUS
 from booking_core import CatalogUnavailable, IdempotencyKey, SaleStatus, Seat, TicketedEvent
-from tests.integration.http.api import ANN, BOB, BOOKINGS, EVENTS, Api, details_of, error_of
+from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, details_of, error_of
 
 
 class SilentCatalog:

@@ -8,7 +8,7 @@ import pytest
 
 from booking_core import SaleStatus, TicketedEvent, finish_closure
 from booking_core.ports import Store
-from tests.integration.http.api import BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, error_of
+from tests.support.api import BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, error_of
 
 
 def shown(hall: Hall, status: str = "ON_SALE") -> dict[str, Any]:

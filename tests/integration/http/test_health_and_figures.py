@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from booking_core import CatalogUnavailable, Seat, TicketedEvent
 from booking_core.ports import Store
-from tests.integration.http.api import ANN, BOB, BOOKINGS, EVENTS, Api, Hall, data_of, error_of
+from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, Hall, data_of, error_of
 
 
 class Troubled:

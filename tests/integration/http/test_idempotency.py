@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from booking_core import IdempotencyKey
-from tests.integration.http.api import ANN, BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, details_of, error_of
+from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, details_of, error_of
 
 
 def post(api: Api, body: Any, key: str = "k", **how: Any) -> TestResponse:

@@ -11,7 +11,7 @@ import pytest
 from booking_api.auth.jwks import KeysUnavailable, RemoteKeys, UnknownKey
 from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
-from tests.integration.http.jwks_server import Clock, Jwks, kid, settle
+from tests.support.jwks import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
 OLD, COOLDOWN = 600, 5

@@ -11,7 +11,7 @@ import pytest
 
 from booking_api.auth.jwks import BRIEF_WAIT_SECONDS, SHORT_WAIT_SECONDS, KeysUnavailable, RemoteKeys, UnknownKey
 from booking_dev.tokens import DevTokens
-from tests.integration.http.jwks_server import Clock, Jwks, kid, settle
+from tests.support.jwks import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
 SLACK = 0.5  # the machine may be busy

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.http.api import ANN, BOOKINGS, EVENTS, ROOT, Api, Hall
+from tests.support.api import ANN, BOOKINGS, EVENTS, ROOT, Api, Hall
 
 SCRATCH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from booking_core import SaleStatus
-from tests.integration.http.api import BOB, BOOKINGS, EVENTS, Api, Hall, error_of
+from tests.support.api import BOB, BOOKINGS, EVENTS, Api, Hall, error_of
 
 ELEVEN = [str(uuid4()) for _ in range(11)]
 

@@ -9,8 +9,8 @@ from PIL import ImageDraw
 from werkzeug.test import TestResponse
 
 from booking_core import Booking, CancelEvent, close_event
-from tests.integration.http.api import BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, details_of, error_of
 from tests.integration.http.ticket_images import SVG, png_image, svg_image, text_in
+from tests.support.api import BOB, BOOKINGS, EVENTS, ROOT, Api, Hall, data_of, details_of, error_of
 
 VERIFY = "/api/v1/tickets/verify"
 NO_TEXTS: list[Any] = [None, 7, True, ["x"], {}]

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live
+from tests.support.live import BOOKINGS, Answer, Customer, Live
 
 _CROWD: Final = 60
 

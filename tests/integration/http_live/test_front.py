@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live, together
+from tests.support.live import BOOKINGS, Answer, Customer, Live, together
 
 _PROCESSES: Final = 2
 _WAITING: Final = (

@@ -19,11 +19,12 @@ from attrs import define, field
 
 from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
-from tests.integration.cli.program import free_port
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Customer, Live, at_work
-from tests.integration.postgres.stage import Stage, open_store, until
-from tests.integration.postgres_fixture import chosen_binaries, open_directory
+from tests.support.directories import open_directory
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Customer, Live, at_work
+from tests.support.postgres.fixtures import chosen_binaries
+from tests.support.postgres.stage import Stage, open_store, until
+from tests.support.processes import free_port
 
 _BUDGET: Final = 12
 _SESSIONS: Final = (

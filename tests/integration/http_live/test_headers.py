@@ -4,7 +4,7 @@ import http.client
 
 import pytest
 
-from tests.integration.http_live.live import BOOKINGS, Live
+from tests.support.live import BOOKINGS, Live
 
 
 def test_a_head_of_40_kb_is_read(live: Live) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 import pytest
 
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live, together
+from tests.support.live import BOOKINGS, Answer, Customer, Live, together
 
 _PAIRS_AT_ONCE: Final = 25
 # As many requests as one process has database connections: both processes may get them all.

@@ -18,8 +18,8 @@ from uuid import UUID
 import pytest
 from attrs import define, field
 
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live, at_work
-from tests.integration.postgres.stage import until
+from tests.support.live import BOOKINGS, Answer, Customer, Live, at_work
+from tests.support.postgres.stage import until
 
 _CALLERS: Final = 12
 _DONE_BETWEEN: Final = 50

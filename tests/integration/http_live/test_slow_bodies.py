@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.integration.http_live.live import BOOKINGS, Live
+from tests.support.live import BOOKINGS, Live
 
 SLOW = 60  # more than the two processes have threads
 

@@ -8,10 +8,10 @@ from time import monotonic
 import pytest
 
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import TOKENS
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live
-from tests.integration.postgres.stage import Stage, until
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Answer, Customer, Live
+from tests.support.postgres.stage import Stage, until
+from tests.support.processes import TOKENS
 
 _CROWD = 60
 _NOTICED_SECONDS = 0.8  # less than a thread that waits for the JWKS would wait; the machine may be busy

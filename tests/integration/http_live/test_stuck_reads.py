@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from booking_dev.tokens import DevTokens
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Live
-from tests.integration.postgres.stage import Stage
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Live
+from tests.support.postgres.stage import Stage
 
 _SOON: Final = 1.0 + 1.5  # the wait, and what the machine takes
 _ROUTES: Final = (f"{BOOKINGS}/<booking_id>", f"{BOOKINGS}/my")

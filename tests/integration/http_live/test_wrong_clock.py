@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from booking_dev.tokens import DevTokens
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Answer, Customer, Live
-from tests.integration.postgres.stage import Stage
-from tests.integration.postgres_fixture import databases
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Answer, Customer, Live
+from tests.support.postgres.fixtures import databases
+from tests.support.postgres.stage import Stage
 
 # Python imports it at the start of every process, before any module of ours can have taken hold of a clock.
 SHIFT = """

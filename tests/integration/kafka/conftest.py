@@ -5,12 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.http_live.conftest import jwks, tokens
 from tests.integration.kafka.service import Service
-from tests.integration.postgres.conftest import database_url, postgres_template, stage
-from tests.integration.postgres.stage import Stage
-
-__all__ = ["database_url", "jwks", "postgres_template", "service", "stage", "tokens"]
+from tests.support.postgres.stage import Stage
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 from attrs import evolve, frozen
 from kafka.consumer.fetcher import ConsumerRecord
 
-from tests.integration.cli.program import running_booking, wait_for_line
-from tests.integration.kafka.readers import everything_in
-from tests.integration.postgres.stage import Stage
+from tests.support.kafka.readers import everything_in
+from tests.support.postgres.stage import Stage
+from tests.support.processes import running_booking, wait_for_line
 
 
 @frozen(kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.kafka.broker import NotInstalled, java, libraries, tools
+from tests.support.kafka.broker import NotInstalled, java, libraries, tools
 
 _MAVEN = """#!/bin/sh
 echo run >> "$XDG_CACHE_HOME/runs"

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli.program import free_port
-from tests.integration.kafka.broker import KafkaBroker, NotInstalled, java, tools, write_console_tools
 from tests.integration.kafka.terminal import Terminal
-from tests.integration.kafka_fixture import new_broker
-from tests.integration.postgres_fixture import open_directory
+from tests.support.directories import open_directory
+from tests.support.kafka.broker import KafkaBroker, NotInstalled, java, tools, write_console_tools
+from tests.support.kafka.fixtures import new_broker
+from tests.support.processes import free_port
 
 PAGE = Path(__file__).parents[3] / "docs" / "kafka.md"
 
@@ -47,10 +47,10 @@ def page() -> Page:
 
 
 @pytest.fixture
-def broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    broker = new_broker(pytestconfig, tmp_path_factory)
-    yield broker
-    broker.kill()
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """One without topics: the page lists them."""
+    with new_broker(tmp_path_factory) as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from uuid import uuid4
 
 from booking_telemetry import metric_specs
-from tests.integration.cli.program import free_port, running_booking, wait_until
 from tests.integration.cli.test_worker_health import figures as shown
 from tests.integration.kafka.payment_messages import said, say
 from tests.integration.kafka.service import Service
+from tests.support.processes import free_port, running_booking, wait_until
 
 
 def test_dead_letters_and_lag_are_shown_as_the_brokers_count_them(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from tests.integration.kafka.service import Service
-from tests.integration.kafka_fixture import PARTITIONS
+from tests.support.kafka.fixtures import PARTITIONS
 
 _GENEROUS_SECONDS = 2.0
 

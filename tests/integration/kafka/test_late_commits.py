@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import environment
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Live
 from tests.integration.kafka.service import Service, first_appearances, message, stop
-from tests.integration.postgres.stage import Stage, until
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Live
+from tests.support.postgres.stage import Stage, until
+from tests.support.processes import environment
 
 _WRITER: Final = Path(__file__).with_name("slow_writer.py")
 _STEPS: Final = 4

@@ -10,12 +10,12 @@ from kafka import KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import running_booking, wait_for_line, wait_until
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.live import BOOKINGS, Live
 from tests.integration.kafka.collector import Collector, Span
 from tests.integration.kafka.payment_messages import said
 from tests.integration.kafka.service import Service
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Live
+from tests.support.processes import running_booking, wait_for_line, wait_until
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = CALLER.split("-")[1]

@@ -2,26 +2,18 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Message, Subscription
-from tests.integration.kafka.broker import KafkaBroker
-from tests.integration.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
-from tests.integration.kafka_fixture import make_topic, new_broker
+from tests.support.kafka.broker import KafkaBroker
+from tests.support.kafka.fixtures import make_topic
+from tests.support.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
 
 _BATCH = 100
-
-
-@pytest.fixture(scope="module")
-def broker(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """A broker to be cruel to."""
-    broker = new_broker(pytestconfig, tmp_path_factory)
-    yield broker
-    broker.kill()
 
 
 def relay(bus: EventBus, topic: str, messages: Sequence[Message], *, pace: float = 0.0) -> int:
@@ -59,46 +51,46 @@ def values(deliveries: Sequence[Delivery]) -> set[int]:
     return {int(delivery.value or b"-1") for delivery in deliveries}
 
 
-def kills(broker: KafkaBroker, *, rounds: int, seed: int) -> None:
+def kills(mortal_broker: KafkaBroker, *, rounds: int, seed: int) -> None:
     """Messages are relayed and read while the broker is killed and started again at random moments."""
     moments = random.Random(seed)
     patience = 60.0 + 30.0 * rounds
-    topic = make_topic(broker.bootstrap_servers)
+    topic = make_topic(mortal_broker.bootstrap_servers)
     messages = numbered(range(rounds * 3000))
-    relaying, reading = bus_at(broker.bootstrap_servers), bus_at(broker.bootstrap_servers)
+    relaying, reading = bus_at(mortal_broker.bootstrap_servers), bus_at(mortal_broker.bootstrap_servers)
     with ThreadPoolExecutor(2) as pool:
         published = pool.submit(relay, relaying, topic, messages, pace=0.04)
         read = pool.submit(receive_all, reading.subscribe(topic, topic), len(messages), patience=patience)
         for _ in range(rounds):
             time.sleep(moments.uniform(0.2, 2.0 if rounds == 1 else 8.0))
-            broker.kill()
-            broker.start()
+            mortal_broker.kill()
+            mortal_broker.start()
         published.result(patience)
         read.result(patience)
     relaying.close()
     reading.close()
 
-    assert_all_in_order(numbers_by_key(everything_in(broker.bootstrap_servers, topic)), published=len(messages))
+    assert_all_in_order(numbers_by_key(everything_in(mortal_broker.bootstrap_servers, topic)), published=len(messages))
 
 
-def test_a_broker_killed_in_the_middle_loses_nothing(broker: KafkaBroker) -> None:
+def test_a_broker_killed_in_the_middle_loses_nothing(mortal_broker: KafkaBroker) -> None:
     seed = random.randrange(2**32)
     print(f"{seed=}")
-    kills(broker, rounds=1, seed=seed)
+    kills(mortal_broker, rounds=1, seed=seed)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_a_broker_killed_many_times_loses_nothing(broker: KafkaBroker) -> None:
+def test_a_broker_killed_many_times_loses_nothing(mortal_broker: KafkaBroker) -> None:
     seed = random.randrange(2**32)
     print(f"{seed=}")
-    kills(broker, rounds=12, seed=seed)
+    kills(mortal_broker, rounds=12, seed=seed)
 
 
-def freeze(broker: KafkaBroker, *, bound: float, seconds: float) -> None:
+def freeze(mortal_broker: KafkaBroker, *, bound: float, seconds: float) -> None:
     """Everything that is asked of a frozen broker fails within `bound`; afterwards all goes on where it was."""
-    topic = make_topic(broker.bootstrap_servers)
-    bus = bus_at(broker.bootstrap_servers)
+    topic = make_topic(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers)
     messages = numbered(range(900))
     bus.publish(topic, messages[:100])
     subscription = bus.subscribe(topic, topic)
@@ -106,7 +98,7 @@ def freeze(broker: KafkaBroker, *, bound: float, seconds: float) -> None:
     while len(polled) < 100:
         polled += subscription.poll(0.5)
 
-    broker.freeze()
+    mortal_broker.freeze()
     frozen_at = time.monotonic()
     try:
         asked: list[Callable[[], None]] = [
@@ -122,14 +114,14 @@ def freeze(broker: KafkaBroker, *, bound: float, seconds: float) -> None:
             assert time.monotonic() - started < bound
         time.sleep(max(0.0, frozen_at + seconds - time.monotonic()))
     finally:
-        broker.thaw()
+        mortal_broker.thaw()
 
     relay(bus, topic, messages[100:800])
     bus.publish(topic, messages[800:])
     receive_all(subscription, 900, seen=polled)  # the commit that failed is made up for by the next
     bus.close()
 
-    by_key = numbers_by_key(everything_in(broker.bootstrap_servers, topic))
+    by_key = numbers_by_key(everything_in(mortal_broker.bootstrap_servers, topic))
     assert_all_in_order(by_key, published=900)
     # The window of 500 that was under way went out once, and all but the first batch of it was then sent again.
     assert sum(map(len, by_key.values())) <= 900 + 400
@@ -140,51 +132,55 @@ def _poll_until_it_fails(subscription: Subscription) -> None:
         subscription.poll(0.5)
 
 
-def test_a_frozen_broker_makes_nobody_wait_for_ever(broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_broker_makes_nobody_wait_for_ever(
+    mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr("booking_kafka.subscription.SILENCE_SECONDS", 1.0)
     monkeypatch.setattr("booking_kafka.subscription.COMMIT_MS", 1000)
-    freeze(broker, bound=6.0, seconds=0.0)
+    freeze(mortal_broker, bound=6.0, seconds=0.0)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [15.0, 40.0])
-def test_as_patient_as_in_production(broker: KafkaBroker, seconds: float) -> None:
-    freeze(broker, bound=16.0, seconds=seconds)
+def test_as_patient_as_in_production(mortal_broker: KafkaBroker, seconds: float) -> None:
+    freeze(mortal_broker, bound=16.0, seconds=seconds)
 
 
-def test_what_was_under_way_is_not_doubled(broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 1.0)
-    topic = make_topic(broker.bootstrap_servers)
-    bus = bus_at(broker.bootstrap_servers)
+    topic = make_topic(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers)
     messages = numbered(range(300))
     bus.publish(topic, messages[:1])
-    broker.freeze()
+    mortal_broker.freeze()
     try:
         with pytest.raises(BusUnavailable, match=r"200 messages to topic .* were not acknowledged in 1 s"):
             bus.publish(topic, messages[1:201])
     finally:
-        broker.thaw()
+        mortal_broker.thaw()
     monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 30.0)
 
     bus.publish(topic, messages[1:])
     bus.close()
 
-    numbers = numbers_by_key(everything_in(broker.bootstrap_servers, topic))
+    numbers = numbers_by_key(everything_in(mortal_broker.bootstrap_servers, topic))
     assert sorted(number for of_key in numbers.values() for number in of_key) == list(range(300))
 
 
-def test_closing_while_the_broker_is_frozen_is_bounded(broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_while_the_broker_is_frozen_is_bounded(
+    mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr("booking_kafka.publishing.CLOSE_SECONDS", 1.0)
-    topic = make_topic(broker.bootstrap_servers)
-    bus = bus_at(broker.bootstrap_servers)
+    topic = make_topic(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers)
     bus.publish(topic, numbered(range(10)))
     subscription = bus.subscribe(topic, topic)
     while not subscription.poll(0.5):
         pass
-    broker.freeze()
+    mortal_broker.freeze()
     try:
         with pytest.raises(BusUnavailable):
             bus.publish(topic, numbered(range(10, 20)))
@@ -192,7 +188,7 @@ def test_closing_while_the_broker_is_frozen_is_bounded(broker: KafkaBroker, monk
         bus.close()
         took = time.monotonic() - started
     finally:
-        broker.thaw()
+        mortal_broker.thaw()
 
     assert took < 6
     with pytest.raises(BusUnavailable, match="closed"):

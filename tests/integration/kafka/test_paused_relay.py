@@ -12,7 +12,7 @@ import pytest
 from attrs import define, frozen
 
 from tests.integration.kafka.service import Service, first_appearances, stop
-from tests.integration.postgres.stage import Stage, until
+from tests.support.postgres.stage import Stage, until
 
 _RELAYS: Final = 4
 # Event n of every booking is recorded before event n + 1 of any: so each batch cuts through the queue.

@@ -13,7 +13,7 @@ from booking_core.application import get_booking
 from booking_core.domain.lifecycle import Status
 from tests.integration.kafka.payment_messages import Word, envelope, said, say, word
 from tests.integration.kafka.service import Service, message, stop
-from tests.integration.postgres.stage import until
+from tests.support.postgres.stage import until
 
 _KEPT_BYTES: Final = 900_000
 _MALFORMED: Final = "MALFORMED_MESSAGE: "

@@ -14,9 +14,9 @@ from kafka.partitioner.default import murmur2
 
 from booking_core.domain.errors import BusUnavailable, InvalidValue
 from booking_core.ports import Message
-from tests.integration.kafka.broker.server import free_ports
-from tests.integration.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
-from tests.integration.kafka_fixture import PARTITIONS
+from tests.support.kafka.broker.server import free_ports
+from tests.support.kafka.fixtures import PARTITIONS
+from tests.support.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
 
 NewTopic = Callable[[], str]
 

@@ -13,7 +13,7 @@ from kafka import KafkaProducer
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Subscription
-from tests.integration.kafka.readers import bus_at, numbered
+from tests.support.kafka.readers import bus_at, numbered
 
 NewTopic = Callable[[], str]
 Compression = Literal["gzip", "lz4", "zstd"]

@@ -6,10 +6,10 @@ import pytest
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, Message
-from tests.integration.kafka.broker import KafkaBroker
-from tests.integration.kafka.broker.properties import PASSWORD, USER
-from tests.integration.kafka.readers import bus_at, everything_in
-from tests.integration.kafka_fixture import make_topic
+from tests.support.kafka.broker import KafkaBroker
+from tests.support.kafka.broker.properties import PASSWORD, USER
+from tests.support.kafka.fixtures import make_topic
+from tests.support.kafka.readers import bus_at, everything_in
 
 LOGIN = {"SASL_MECHANISM": "PLAIN", "SASL_USERNAME": USER, "SASL_PASSWORD": PASSWORD}
 

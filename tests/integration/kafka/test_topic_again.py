@@ -9,9 +9,9 @@ from psycopg import sql
 
 from booking_core.ports import EventBus
 from tests.integration.kafka.payment_messages import Word, envelope, said, say, word
-from tests.integration.kafka.readers import bus_at
 from tests.integration.kafka.service import Service, first_appearances, message, stop
-from tests.integration.postgres.stage import Stage, until
+from tests.support.kafka.readers import bus_at
+from tests.support.postgres.stage import Stage, until
 
 _TABLES = "SELECT array_agg(table_name::text ORDER BY 1) FROM information_schema.tables WHERE table_schema = 'booking'"
 

@@ -5,15 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from booking_dev.tokens import DevTokens
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.http_live.conftest import jwks, tokens
-from tests.integration.http_live.live import Live
 from tests.integration.openapi.scene import Scene, set_scene
-from tests.integration.postgres.conftest import postgres_template
-from tests.integration.postgres.stage import Stage
-from tests.integration.postgres_fixture import databases
-
-__all__ = ["jwks", "postgres_template", "tokens"]
+from tests.support.jwks import Jwks
+from tests.support.live import Live
+from tests.support.postgres.fixtures import databases
+from tests.support.postgres.stage import Stage
 
 # So that holds end while the tools are at work, and the customers can reserve again.
 _WINDOW_SECONDS = "2"

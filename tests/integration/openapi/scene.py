@@ -6,7 +6,7 @@ from attrs import frozen
 
 from booking_core.contracts.store.fixture import StoreFixture
 from booking_core.domain.booking import Booking
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 CUSTOMER: Final = "auth0|wild-customer"
 ADMIN: Final = "auth0|wild-administrator"

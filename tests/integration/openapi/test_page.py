@@ -5,19 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.browser.conftest import chromium, listen
-from tests.integration.dev.conftest import dev
-from tests.integration.dev.running import Dev
-
-__all__ = ["dev"]
+from tests.support.browser import listen
+from tests.support.dev import Dev
 
 DARK = "rgb(28, 32, 34)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

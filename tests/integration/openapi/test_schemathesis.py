@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from tests.integration.http_live.live import Live
 from tests.integration.openapi.scene import ADMIN, CUSTOMER, Scene
 from tests.integration.openapi.wild import Run, Wild
+from tests.support.live import Live
 
 _SECONDS = 600
 _LEAST_CASES = 5000

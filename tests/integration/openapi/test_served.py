@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.dev.conftest import dev
-from tests.integration.dev.running import Dev
-from tests.integration.http_live.live import Live
-
-__all__ = ["dev"]
+from tests.support.dev import Dev
+from tests.support.live import Live
 
 
 class Browser:

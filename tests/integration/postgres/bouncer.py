@@ -13,7 +13,7 @@ from typing import Final
 import psycopg
 from sqlalchemy.engine import URL, make_url
 
-from tests.integration.postgres_fixture import open_directory
+from tests.support.directories import open_directory
 
 MISSING: Final = "pgbouncer is not installed (Debian: apt-get install pgbouncer)"
 _INI: Final = """

@@ -17,7 +17,7 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import EventNotOnSale, SeatAlreadyReserved, SeatNotFound
 from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
 from booking_core.domain.values import SeatStatus
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")
 

@@ -12,7 +12,7 @@ from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
 from booking_core.ports import Page
 from tests.integration.postgres import bouncer
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 pytestmark = [
     pytest.mark.usefixtures("patient"),

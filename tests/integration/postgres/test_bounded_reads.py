@@ -12,7 +12,7 @@ from attrs import define, field
 from booking_core.domain.errors import ServiceBusy, TransactionConflict
 from booking_core.ports import Page
 from tests.integration.postgres import bouncer
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 LOCK_WAIT: Final = 1.0
 LONGEST: Final = 2.0

@@ -21,7 +21,7 @@ from booking_core.domain.errors import (
 )
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.reservation import IdempotencyKey
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 LOCK_WAIT = 1.0
 SEAT_WAIT = 0.25

@@ -6,7 +6,7 @@ import pytest
 from psycopg.errors import CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation
 
 from booking_core.domain.booking import Booking
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from booking_core.domain.errors import EventNotOnSale
 from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.domain.values import SeatStatus
 from booking_core.ports import EventSelection
-from tests.integration.postgres.stage import Stage, until
+from tests.support.postgres.stage import Stage, until
 
 pytestmark = pytest.mark.usefixtures("patient")
 

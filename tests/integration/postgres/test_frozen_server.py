@@ -18,8 +18,9 @@ from booking_postgres.driver.pipeline import Statement, StatementFailed, run
 from booking_postgres.driver.pool import create_pool
 from booking_postgres.store import PostgresStore
 from booking_postgres_embedded import EmbeddedPostgres
-from tests.integration.postgres.stage import Stage, open_store
-from tests.integration.postgres_fixture import chosen_binaries, databases, open_directory
+from tests.support.directories import open_directory
+from tests.support.postgres.fixtures import chosen_binaries, databases
+from tests.support.postgres.stage import Stage, open_store
 
 PATIENCE = 0.4
 CONNECT_TIMEOUT = 3.0  # of the pool; psycopg takes no less than two

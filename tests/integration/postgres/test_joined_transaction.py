@@ -12,7 +12,7 @@ from booking_core.application import get_booking
 from booking_core.contracts.store.fixture import StoreFixture, refused
 from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict, WrongIsolationLevel
 from booking_core.domain.lifecycle import Status
-from tests.integration.postgres.stage import Stage, until
+from tests.support.postgres.stage import Stage, until
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.reservation import ReservationFacts
 from booking_core.ports import UnitOfWork
 from booking_postgres.driver import transaction
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")
 

@@ -14,7 +14,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
 from tests.integration.postgres.cutting_proxy import Cut, CuttingProxy, proxy_before
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 pytestmark = pytest.mark.usefixtures("patient")
 

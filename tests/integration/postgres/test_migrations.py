@@ -18,8 +18,8 @@ from booking_core.contracts.store.crowd import at_once
 from booking_postgres import schema
 from booking_postgres.store import PostgresStore
 from booking_postgres.tables import metadata
-from tests.integration.postgres.stage import open_store, until
-from tests.integration.postgres_fixture import FreshDatabase
+from tests.support.postgres.fixtures import FreshDatabase
+from tests.support.postgres.stage import open_store, until
 
 EVERY_REVISION = ["0001", "0002", "0003"]
 _MIGRATE = """

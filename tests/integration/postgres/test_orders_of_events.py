@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from booking_core.contracts.harness import StoreHarness
 from booking_postgres.tables import metadata
-from tests.integration.contracts.memory_harness import MemoryStoreHarness
-from tests.integration.contracts.postgres_harness import PostgresStoreHarness
 from tests.integration.postgres.order_invariants import Watch
 from tests.integration.postgres.orders import EARLY, EVERY, LATE, PERMUTED, Order, Play, orders
-from tests.integration.postgres.stage import Stage
-from tests.integration.postgres_fixture import databases
+from tests.support.memory_harness import MemoryStoreHarness
+from tests.support.postgres.fixtures import databases
+from tests.support.postgres.harness import PostgresStoreHarness
+from tests.support.postgres.stage import Stage
 
 _chosen = settings.default
 assert _chosen is not None

@@ -21,8 +21,8 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.commands import ConfirmPayment, StartPayment
 from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
 from booking_core.domain.values import SeatStatus, Terms
-from tests.integration.postgres.stage import Stage
 from tests.integration.postgres.test_races import rounds
+from tests.support.postgres.stage import Stage
 
 TERMS = Terms(payment_window=timedelta(seconds=0.5), processing_timeout=timedelta(seconds=0.7))
 EXPIRED = ["booking.created", "booking.expired", "booking.cancelled", "booking.refund_requested"]

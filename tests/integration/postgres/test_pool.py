@@ -16,7 +16,7 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import ServiceBusy
 from booking_core.ports import Page
 from booking_postgres.driver.pipeline import Statement
-from tests.integration.postgres.stage import CONNECTIONS, Stage
+from tests.support.postgres.stage import CONNECTIONS, Stage
 
 
 def test_40_threads_share_the_connections(stage: Stage) -> None:

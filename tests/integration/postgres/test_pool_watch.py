@@ -10,7 +10,7 @@ from booking_core.domain.errors import ServiceBusy
 from booking_core.messages.trace_context import traced_as
 from booking_core.ports import ConnectionUse, LendsConnections
 from booking_postgres.driver import pool_metrics
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

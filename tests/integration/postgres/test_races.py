@@ -11,7 +11,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.ports import Page
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")
 

@@ -15,7 +15,7 @@ from booking_core.application import catalog_cache as mirror_module
 from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.values import Seat, TicketedEvent
-from tests.integration.postgres.stage import Stage, open_store
+from tests.support.postgres.stage import Stage, open_store
 
 PRICES = {"USD": Decimal("75.00"), "EUR": Decimal("60.00")}
 PROCESSES = 4

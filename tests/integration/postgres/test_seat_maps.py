@@ -18,7 +18,7 @@ from booking_postgres.driver.pipeline import Rows, Statement
 from booking_postgres.reads import connection as reading
 from booking_postgres.reads.connection import Reader
 from booking_postgres.reads.seat_maps import SeatMaps
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 AVAILABLE, HELD, SOLD = SeatStatus.AVAILABLE, SeatStatus.HELD, SeatStatus.SOLD
 ROUNDS: Final = 60

@@ -11,7 +11,7 @@ from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.lifecycle import Status
 from booking_postgres.driver import transaction
 from booking_postgres.driver.pipeline import Statement
-from tests.integration.postgres.stage import Stage, until
+from tests.support.postgres.stage import Stage, until
 
 _IDLE: Final = """
     SELECT count(*) FROM pg_stat_activity

@@ -14,7 +14,7 @@ from booking_core.ports import Delivery, Message
 from booking_memory.bus import MemoryEventBus
 from booking_workers.jobs import keep_running
 from booking_workers.relay import Relay
-from tests.integration.postgres.stage import Stage, until
+from tests.support.postgres.stage import Stage, until
 
 TOPIC = "booking.events"
 

@@ -17,7 +17,7 @@ from booking_core.domain.errors import SeatAlreadyReserved
 from booking_core.domain.reservation import IdempotencyKey
 from booking_postgres.driver import pipeline, transaction
 from booking_postgres.reads import connection
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
 EVENTS_SIDE: Final = {"events", "seats", "bookings", "claims", "payments", "history", "outbox", "inbox"}

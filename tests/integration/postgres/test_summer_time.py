@@ -15,7 +15,7 @@ from booking_core.domain.lifecycle import CancellationReason, Status
 from booking_core.domain.policies import br_04_full_refund
 from booking_core.ports import Page, Store
 from booking_postgres.store import PostgresStore
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WINDOW = timedelta(minutes=10)

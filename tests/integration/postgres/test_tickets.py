@@ -8,7 +8,7 @@ import pytest
 from booking_core.application import TicketStatus, verify_ticket
 from booking_core.domain.identity import slot_of_ticket
 from booking_postgres.reads import queries
-from tests.integration.postgres.stage import Stage
+from tests.support.postgres.stage import Stage
 
 # Bookings like the first one, half of them of the same event: the reference, not the slot, must lead to the one.
 _CROWD = """

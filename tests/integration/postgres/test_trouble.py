@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.integration.postgres.stage import open_store
+from tests.support.postgres.stage import open_store
 
 ADVICE = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
 GRANT = "grant that right to the user in BOOKING_DATABASE_URL"

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from booking_postgres_embedded import EmbeddedPostgres
-from tests.integration.postgres_fixture import chosen_binaries, open_directory
+from tests.support.directories import open_directory
+from tests.support.postgres.fixtures import chosen_binaries
 
 # Only root can close a directory to the server and run as somebody else; there is nothing to skip for others.
 collect_ignore = [] if os.geteuid() == 0 else ["test_as_root.py"]

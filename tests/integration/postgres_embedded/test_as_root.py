@@ -11,7 +11,7 @@ import pytest
 
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError, find_binaries, location
 from tests.integration.postgres_embedded.conftest import MakeServer, StartOwner
-from tests.integration.postgres_fixture import open_directory
+from tests.support.directories import open_directory
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tests.integration.postgres_embedded.conftest import MakeServer
-from tests.integration.postgres_fixture import chosen_binaries
+from tests.support.postgres.fixtures import chosen_binaries
 
 
 def _ask(url: str, statement: str) -> object:

@@ -20,7 +20,7 @@ from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.values import Terms
 from booking_core.messages.payment_messages import Skipped, parse
 from booking_dev.tokens import AUDIENCE, ISSUER, DevTokens
-from tests.unit.booking_workers.world import EVENT_ID, World, payment
+from tests.support.workers import EVENT_ID, World, payment
 
 # Without logs, so that what is on standard error is what the command says.
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking", "BOOKING_LOG_LEVEL": "CRITICAL"}

@@ -13,7 +13,7 @@ from booking_core.messages.payment_messages import parse
 from booking_core.ports.event_bus import Message
 from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
 from booking_workers.relay import message_of
-from tests.unit.booking_workers.world import World
+from tests.support.workers import World
 
 PAYMENTS, EVENTS = "payment.events", "booking.events"
 

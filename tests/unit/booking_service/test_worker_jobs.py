@@ -20,7 +20,7 @@ from booking_workers.event_cancellation import CancellationJob
 from booking_workers.expiry import ExpiryJob
 from booking_workers.relay import BATCH, Relay
 from booking_workers.retention import Pruner
-from tests.unit.booking_workers.world import EVENT_ID, FailingBus, World, payment
+from tests.support.workers import EVENT_ID, FailingBus, World, payment
 
 
 @pytest.fixture

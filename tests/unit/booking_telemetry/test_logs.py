@@ -13,8 +13,8 @@ from werkzeug.test import EnvironBuilder
 from booking_core import ServiceBusy
 from booking_dev.tokens import DevTokens
 from booking_telemetry import logs
-from tests.integration.http.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
-from tests.unit.booking_workers.world import EVENT_ID, World, seat_id
+from tests.support.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
+from tests.support.workers import EVENT_ID, World, seat_id
 
 HOSTILE = 'x\r\n{"event": "forged"}\u2028\x85\x0b\x00\x1b[2J\udcff%s%n{}'
 PASSWORD = "hunter2hunter2"

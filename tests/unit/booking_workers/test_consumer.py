@@ -15,7 +15,7 @@ from booking_core.domain.values import Terms
 from booking_core.ports.event_bus import Message
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import MOST_BYTES, DeadLetters
-from tests.unit.booking_workers.world import FailingBus, World, payment
+from tests.support.workers import FailingBus, World, payment
 
 TOPIC, DEAD = "payment.events", "booking.dead-letters"
 

@@ -6,7 +6,7 @@ from booking_memory.store import MemoryStore
 from booking_service import worker_jobs
 from booking_service.settings import Settings
 from booking_workers.expiry import ExpiryJob
-from tests.unit.booking_workers.world import World
+from tests.support.workers import World
 
 
 def test_the_worker_sweeps_every_60_seconds() -> None:

@@ -17,7 +17,7 @@ from booking_workers.backlogs import BacklogWatch, BusWatch
 from booking_workers.expiry import ExpiryJob
 from booking_workers.jobs import InstrumentedJob, always
 from booking_workers.metrics import figures_of
-from tests.unit.booking_workers.world import FailingBus, World, payment
+from tests.support.workers import FailingBus, World, payment
 
 Seen = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -16,7 +16,7 @@ from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.message_handler import Handler
 from booking_workers.replay_dead_letters import LetterReplay, ReplayStalled, replay_group, would_handle
-from tests.unit.booking_workers.world import FailingBus, World, payment
+from tests.support.workers import FailingBus, World, payment
 
 PAYMENTS, DEAD = "payment.events", "booking.dead-letters"
 GROUP = replay_group("booking-core")

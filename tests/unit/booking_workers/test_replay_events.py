@@ -12,7 +12,7 @@ from booking_core.ports.event_bus import Delivery
 from booking_core.ports.store import EventSelection
 from booking_workers.relay import Relay
 from booking_workers.replay_events import replay_events
-from tests.unit.booking_workers.world import FailingBus, World
+from tests.support.workers import FailingBus, World
 
 TOPIC = "booking.events"
 

@@ -21,8 +21,8 @@ from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.relay import Relay
 from booking_workers.tracing import TracedMessages
-from tests.integration.http.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
-from tests.unit.booking_workers.world import EVENT_ID, FailingBus, World, payment, seat_id
+from tests.support.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
+from tests.support.workers import EVENT_ID, FailingBus, World, payment, seat_id
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = CALLER.split("-")[1]

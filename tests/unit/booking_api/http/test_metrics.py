@@ -31,7 +31,7 @@ from booking_memory.store import MemoryStore
 from booking_telemetry import metric_specs, pool_metrics
 from booking_telemetry.metric_specs import FIGURES, Kind
 from booking_telemetry.pool_metrics import PoolMetrics
-from tests.integration.http.api import AUDIENCE, ISSUER
+from tests.support.api import AUDIENCE, ISSUER
 
 Seen = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 USE = ConnectionUse(most=6, used_seconds=1.5, waits=2, waited_seconds=0.25, refused=1)

@@ -16,7 +16,7 @@ from booking_api.http.envelope import enveloped
 from booking_api.http.rendering import booking_json, event_json, pagination_json
 from booking_core import Booking, CancellationReason, RefundStatus
 from booking_core.ports import KnownEvent, Page
-from tests.unit.booking_core.builders import (
+from tests.support.builders import (
     ADMIN,
     EVENT_ID,
     PAYMENT,

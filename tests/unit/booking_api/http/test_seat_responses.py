@@ -14,7 +14,7 @@ from booking_api.http.seat_responses import SeatMapResponses
 from booking_core import SeatMap
 from booking_core.domain.values import Seat, SeatStatus
 from booking_core.ports import KnownEvent, SeatOnMap
-from tests.unit.booking_core.builders import EVENT_ID, RESERVED_AT, event
+from tests.support.builders import EVENT_ID, RESERVED_AT, event
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from booking_core.domain.errors import BusUnavailable
 from booking_core.ports.event_bus import Message
 from booking_memory.bus import MemoryEventBus
 from booking_workers.relay import message_of
+from tests.support.workers import World, payment
 from tests.unit.booking_cli.test_commands import Booking
 from tests.unit.booking_cli.test_commands import booking as booking
 from tests.unit.booking_cli.test_commands import world as world_of_commands  # noqa: F401
-from tests.unit.booking_workers.world import World, payment
 
 DEAD = "booking.dead-letters"
 

@@ -10,11 +10,11 @@ import booking_cli.commands.stats as stats_module
 from booking_core.application import cancel, close_event
 from booking_core.domain.commands import CancelBooking, CancelEvent
 from booking_core.ports.event_bus import Message
+from tests.support.workers import EVENT_ID, World
 from tests.unit.booking_cli.commands.test_replay import LastingBus
 from tests.unit.booking_cli.test_commands import Booking, confirm
 from tests.unit.booking_cli.test_commands import booking as booking
 from tests.unit.booking_cli.test_commands import world as world
-from tests.unit.booking_workers.world import EVENT_ID, World
 
 
 def publish_all(world: World) -> None:

@@ -11,7 +11,7 @@ from booking_core.domain.identity import slot_of_booking, slot_of_ticket
 from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
 from booking_core.domain.payments import PaymentStatus, RefundStatus
 from booking_core.domain.values import Money
-from tests.unit.booking_core.builders import (
+from tests.support.builders import (
     ADMIN,
     AGAIN,
     PAYMENT,

@@ -15,7 +15,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import Refusal
 from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
 from booking_core.domain.payments import RefundStatus
-from tests.unit.booking_core.builders import (
+from tests.support.builders import (
     ADMIN,
     AGAIN,
     EXPIRY_JOB,

@@ -12,7 +12,7 @@ from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.lifecycle import CancellationReason, Status, Trigger
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import ActorKind, Terms
-from tests.unit.booking_core.builders import (
+from tests.support.builders import (
     ADMIN,
     AGAIN,
     EVENT_ID,

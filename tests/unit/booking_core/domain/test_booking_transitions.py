@@ -19,7 +19,7 @@ from booking_core.domain.events import BookingEvent
 from booking_core.domain.lifecycle import CancellationReason
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import Money
-from tests.unit.booking_core.builders import (
+from tests.support.builders import (
     ADMIN,
     AGAIN,
     EXPIRY_JOB,

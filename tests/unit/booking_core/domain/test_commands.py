@@ -19,7 +19,7 @@ from booking_core.domain.commands import (
 from booking_core.domain.errors import InvalidValue
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import ActorKind, is_storable
-from tests.unit.booking_core.builders import EVENT_ID, SEAT_IDS, usd
+from tests.support.builders import EVENT_ID, SEAT_IDS, usd
 
 ID: Final = UUID(int=1)
 PAID: Final[dict[str, Any]] = {

@@ -22,7 +22,7 @@ from booking_core.domain.events import (
 from booking_core.domain.identity import slot_of_event
 from booking_core.domain.lifecycle import CancellationReason, RefundReason
 from booking_core.domain.values import Money
-from tests.unit.booking_core.builders import EVENT_ID, SEAT_IDS, at, usd
+from tests.support.builders import EVENT_ID, SEAT_IDS, at, usd
 
 BOOKING_ID: Final = UUID("019543a0-0000-7abc-8000-000000000001")
 MESSAGE_ID: Final = UUID("019543a0-0000-7000-8000-000000000002")

@@ -18,7 +18,7 @@ from booking_core.domain.identity import (
     slot_of_ticket,
     ticket_reference_in,
 )
-from tests.unit.booking_core.builders import EVENT_ID, at
+from tests.support.builders import EVENT_ID, at
 
 CROCKFORD = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -25,7 +25,7 @@ from booking_core.domain.policies import (
 )
 from booking_core.domain.reservation import ReservationFacts
 from booking_core.domain.values import SaleStatus
-from tests.unit.booking_core.builders import MICROSECOND, SEAT_IDS, SEATS, STARTS_AT, at, event
+from tests.support.builders import MICROSECOND, SEAT_IDS, SEATS, STARTS_AT, at, event
 
 DAY: Final = timedelta(hours=24)
 UNKNOWN: Final = UUID(int=99)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import Money, SaleStatus, Seat, Terms, TicketedEvent, decimals_of, total_of, written_in
-from tests.unit.booking_core.builders import seats_priced, usd
+from tests.support.builders import seats_priced, usd
 
 DECIMALS: Final = {"JPY": 0, "KRW": 0, "XPF": 0, "USD": 2, "EUR": 2, "GBP": 2, "KWD": 3, "TND": 3, "CLF": 4}
 

@@ -5,7 +5,7 @@ from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.values import ActorKind, Cause
 from booking_postgres.writes import statements
 from booking_postgres.writes.reservation import insert_booking
-from tests.unit.booking_core import builders
+from tests.support import builders
 
 CAUSE = Cause(actor=ActorKind.CUSTOMER, actor_id=builders.USER, correlation_id="c")
 

@@ -18,7 +18,7 @@ from booking_service.composition import Composition, Factory
 from booking_service.doctor.examination import examine, is_healthy
 from booking_service.doctor.parts import Component
 from booking_service.settings import Settings, SettingsError
-from tests.unit.booking_workers.world import START
+from tests.support.workers import START
 
 ENVIRON = {
     "BOOKING_DATABASE_URL": "postgresql://booking:hunter22@db/booking",

@@ -12,13 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
+import pytest
 from attrs import define, field, frozen
 
 from booking_core.contracts.store.crowd import at_once
 from booking_dev.tokens import DevTokens
-from tests.integration.cli.program import free_port, running_booking, wait_until
-from tests.integration.http.jwks_server import Jwks
-from tests.integration.postgres.stage import Stage
+from tests.support.jwks import Jwks
+from tests.support.postgres.fixtures import databases
+from tests.support.postgres.stage import Stage
+from tests.support.processes import free_port, running_booking, wait_until
 
 BOOKINGS: Final = "/api/v1/bookings"
 _PATIENCE_SECONDS: Final = 60.0
@@ -158,3 +160,21 @@ def together(requests: Sequence[Callable[[], Answer]]) -> list[Answer]:
     answers = [outcome for outcome in at_once(requests) if isinstance(outcome, Answer)]
     assert len(answers) == len(requests)
     return answers
+
+
+@pytest.fixture(scope="module")
+def live(postgres_url: str, postgres_template: str, tokens: DevTokens, jwks: Jwks) -> Iterator[Live]:
+    """A service that the tests of a file share: each of them has an event and users of its own."""
+    with (
+        databases(postgres_url) as create,
+        Stage.at(create(template=postgres_template)) as stage,
+        Live.over(stage, tokens, jwks) as live,
+    ):
+        yield live
+
+
+@pytest.fixture
+def own_live(stage: Stage, tokens: DevTokens, jwks: Jwks) -> Iterator[Live]:
+    """A service that this test alone calls, and may stop."""
+    with Live.over(stage, tokens, jwks) as live:
+        yield live

@@ -6,7 +6,7 @@ from datetime import datetime
 from booking_kafka.bus import KafkaEventBus
 from booking_kafka.connection import Connection
 from booking_kafka.subscription import KafkaSubscription
-from tests.integration.kafka_fixture import make_topic
+from tests.support.kafka.fixtures import make_topic
 
 
 class _OwnGroups(KafkaEventBus):

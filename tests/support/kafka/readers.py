@@ -7,7 +7,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from booking_core.ports import EventBus, Message
 from booking_kafka.adapter import create
-from tests.integration.kafka_fixture import PARTITIONS
+from tests.support.kafka.fixtures import PARTITIONS
 
 
 def bus_at(bootstrap_servers: str, **settings: str) -> EventBus:

@@ -33,6 +33,36 @@ def booking(url: str, *arguments: str, code: int = 0, **more: str) -> subprocess
     return done
 
 
+def stop(process: subprocess.Popen[Any], seconds: float = PATIENCE_SECONDS) -> None:
+    """Ask a process to end, which a program started with SIGINT ignored understands too; kill its group after a while.
+
+    Only for processes that were started with `start_new_session`.
+    """
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill(process)
+        raise AssertionError(f"{process.args!r} did not end within {seconds} seconds of SIGTERM") from None
+    finally:
+        _close_pipes(process)
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Kill a process and its group, and wait for it; nothing can keep it for longer than that takes."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE_SECONDS)
+    _close_pipes(process)
+
+
+def _close_pipes(process: subprocess.Popen[Any]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):  # of what could no longer be written
+                pipe.close()
+
+
 @contextmanager
 def running(*command: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """A process that is killed at the end if it still runs, and its children with it."""
@@ -48,9 +78,7 @@ def running(*command: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        kill(process)
 
 
 @contextmanager

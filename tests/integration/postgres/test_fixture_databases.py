@@ -2,7 +2,7 @@
 
 import psycopg
 
-from tests.integration.postgres_fixture import FreshDatabase, database_name, databases
+from tests.support.postgres.fixtures import FreshDatabase, database_name, databases
 
 
 def test_databases_are_empty_separate_and_copied_on_demand(fresh_database: FreshDatabase) -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
 from booking_dev.tokens import DevTokens
+from tests.support.processes import TOKENS
 
 
 class Jwks:
@@ -73,3 +78,23 @@ def settle() -> None:
     for thread in threading.enumerate():
         if thread.name == "jwks":
             thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:
+    """Tokens signed two hours ago, for a day: a server whose clock is an hour off finds them valid too."""
+    return DevTokens(
+        tmp_path_factory.mktemp("issuer"),
+        TOKENS["BOOKING_JWT_ISSUER"],
+        TOKENS["BOOKING_JWT_AUDIENCE"],
+        clock=lambda: time.time() - 7200,
+    )
+
+
+@pytest.fixture(scope="session")
+def jwks(tokens: DevTokens) -> Iterator[Jwks]:
+    """The address where the keys of `tokens` are; tests that change its answers make one of their own."""
+    server = Jwks()
+    server.publish(tokens)
+    yield server
+    server.stop()

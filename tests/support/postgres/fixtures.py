@@ -1,14 +1,14 @@
-"""A real PostgreSQL for the tests: `postgres_server`, `postgres_url`, and an empty database per test, `fresh_database`.
+"""A real PostgreSQL for the tests: `database_url` (migrated), `stage` (an event in it), `fresh_database` (any number).
 
-Each worker of pytest-xdist starts its own throw-away server when its first test asks for one. That is a second of work,
-spares the workers any agreement on who stops it, and keeps counters such as `pg_stat_database` to oneself.
-`BOOKING_TEST_POSTGRES_BIN` names the programs to use instead of the wheel's, to run the suite on another version.
+Each worker of pytest-xdist starts its own throw-away server when its first test asks for one. That takes a second,
+spares the workers any agreement on which of them stops it, and keeps counters such as `pg_stat_database` apart.
+Databases are copies of one that was migrated once. `BOOKING_TEST_POSTGRES_BIN` names the programs to use instead of
+the wheel's, to run the suite on another version.
 """
 
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from booking_postgres_embedded import EmbeddedPostgres
+from tests.support.directories import open_directory
+from tests.support.postgres.stage import Stage, open_store
 
 _numbers = itertools.count(1)
 
@@ -36,22 +38,6 @@ def chosen_binaries() -> Path | None:
     return Path(named) if named else None
 
 
-def open_directory() -> Path:
-    """A new temporary directory that every user can enter: pytest's own are closed to the one who runs the server.
-
-    In memory where there is plenty: a cluster is a thousand small files. TMPDIR decides when it is set.
-    """
-    directory = Path(tempfile.mkdtemp(prefix="booking test ", dir=None if os.environ.get("TMPDIR") else _in_memory()))
-    directory.chmod(0o755)
-    return directory
-
-
-def _in_memory() -> Path | None:
-    shared = Path("/dev/shm")
-    plenty = shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > 4 << 30
-    return shared if plenty else None
-
-
 def database_name(url: str) -> str:
     """The name of the database that a URL leads to, fit for `fresh_database(template=…)`."""
     return str(conninfo_to_dict(url)["dbname"])
@@ -59,7 +45,7 @@ def database_name(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[EmbeddedPostgres]:
-    """A throw-away server for all tests of this process. It forgets power cuts, never isolation or order."""
+    """A throw-away server for all tests of this process. It survives no power cut; isolation and order are complete."""
     directory = open_directory()
     server = EmbeddedPostgres(directory, durable=False, settings={"max_connections": "200"}, binaries=chosen_binaries())
     try:
@@ -72,13 +58,13 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: EmbeddedPostgres) -> str:
-    """The server's own database, as superuser: for looking at the server and making databases, not for tables."""
+    """The server's own database, as superuser: to inspect the server and to create databases, not for tables."""
     return postgres_server.url
 
 
 @contextmanager
 def databases(postgres_url: str) -> Iterator[FreshDatabase]:
-    """Makes databases on a server; at the end they are dropped, whoever is still connected."""
+    """Makes databases on a server; at the end they are dropped, and connections to them are closed."""
     names = (f"test_{os.getpid()}_{number}" for number in _numbers)
     made: list[str] = []
     with psycopg.connect(postgres_url, autocommit=True) as connection:
@@ -97,6 +83,30 @@ def databases(postgres_url: str) -> Iterator[FreshDatabase]:
 
 @pytest.fixture
 def fresh_database(postgres_url: str) -> Iterator[FreshDatabase]:
-    """Makes databases that this test alone sees, and drops them after it."""
+    """Makes databases of this test alone, and drops them after it."""
     with databases(postgres_url) as create:
         yield create
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated, empty database to copy."""
+    with databases(postgres_url) as create:
+        url = create()
+        store = open_store(url, 1)
+        store.migrate()
+        store.close()
+        yield database_name(url)
+
+
+@pytest.fixture
+def database_url(fresh_database: FreshDatabase, postgres_template: str) -> str:
+    """A migrated, empty database of this test alone."""
+    return fresh_database(template=postgres_template)
+
+
+@pytest.fixture
+def stage(database_url: str) -> Iterator[Stage]:
+    """One event with twelve seats, in a database of this test alone."""
+    with Stage.at(database_url) as stage:
+        yield stage

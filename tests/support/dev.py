@@ -2,27 +2,25 @@
 
 import json
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
 from attrs import define, field, frozen
 
+from tests.support.directories import open_directory
+from tests.support.processes import free_port, stop
+
 PATIENCE_SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 def dev_command(data_dir: Path, port: int, *options: str) -> list[str]:
@@ -77,7 +75,7 @@ class Dev:
             self.printed += line
             if "data['refund']" in line:
                 return
-        raise AssertionError(f"it ended with {self.process.wait()} and said: {self.errors.read_text()}")
+        raise AssertionError(f"it ended with {self.process.wait(PATIENCE_SECONDS)} and said: {self.errors.read_text()}")
 
     def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Answer:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -131,3 +129,48 @@ class Dev:
     def _variable(self, name: str) -> str:
         [value] = [word.partition("=")[2] for word in self.printed.split() if word.startswith(f"{name}=")]
         return value
+
+
+StartDev = Callable[..., Dev]
+
+
+@contextmanager
+def starting() -> Iterator[StartDev]:
+    """Gives a function that starts one and waits until it is ready; all are stopped at the end of the block."""
+    with ExitStack() as after:
+
+        def start(
+            data_dir: Path, *options: str, port: int | None = None, cwd: Path = Path("/"), **settings: str
+        ) -> Dev:
+            errors = data_dir.with_suffix(".errors")
+            process = subprocess.Popen(
+                dev_command(data_dir, port or free_port(), *options),
+                env=environment(**settings),
+                cwd=cwd,
+                stdout=subprocess.PIPE,
+                stderr=after.enter_context(errors.open("w")),
+                text=True,
+                start_new_session=True,
+            )
+            after.callback(stop, process)
+            dev = Dev(process, errors=errors)
+            dev.read_walk()
+            return dev
+
+        yield start
+
+
+@pytest.fixture
+def start_dev() -> Iterator[StartDev]:
+    """Starts one and waits until it is ready."""
+    with starting() as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def dev() -> Iterator[Dev]:
+    """One that most tests share: each books as a user of its own."""
+    made = open_directory()
+    with starting() as start:
+        yield start(made / "data")
+    shutil.rmtree(made)

@@ -12,7 +12,7 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from tests.integration.kafka.broker.properties import Ports, broker_properties
+from tests.support.kafka.broker.properties import Ports, broker_properties
 
 _CLUSTER_ID: Final = "MkU3OEVBNTcwNTJENDM2Qg"
 # Small, quick to start, and without the file of figures that every Java keeps among the temporary ones.
@@ -41,10 +41,13 @@ class KafkaBroker:
         self._properties.write_text(broker_properties(data=directory / "data", keys=keys, ports=ports))
 
     def start(self) -> None:
-        """Returns when the broker answers. Raises RuntimeError with the end of its log if it does not."""
+        """Returns when the broker answers; does nothing while it runs. Raises RuntimeError with the end of its log."""
+        if self._process is not None:
+            return
         if not (self.directory / "data").exists():
             arguments = ["format", "--standalone", "-t", _CLUSTER_ID, "-c", str(self._properties)]
-            subprocess.run(self._command("kafka.tools.StorageTool", *arguments), check=True, capture_output=True)
+            command = self._command("kafka.tools.StorageTool", *arguments)
+            subprocess.run(command, check=True, capture_output=True, timeout=_START_SECONDS)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*_dying_with_us(), *self._command("kafka.Kafka", str(self._properties))],
@@ -62,15 +65,14 @@ class KafkaBroker:
             try:
                 self._process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+                self.kill()
             self._process = None
 
     def kill(self) -> None:
         """kill -9: nothing is written, nobody is told."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(_STOP_SECONDS)
             self._process = None
 
     def freeze(self) -> None:
