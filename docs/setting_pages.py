@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from booking_service.settings_table import SETTINGS, Need, Setting
+from booking_service.settings import SETTINGS, Need, Setting
 
 _PAGE: Final = """\
-<!-- Made by `python docs/generate.py` from booking_service.settings_table; changes belong there. -->
+<!-- Made by `python docs/generate.py` from booking_service.settings; changes belong there. -->
 
 # Settings
 

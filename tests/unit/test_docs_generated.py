@@ -15,7 +15,7 @@ from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
 from booking_cli.main import cli
 from booking_core.domain.lifecycle import TRANSITIONS, Moves
-from booking_service.settings_table import SETTINGS
+from booking_service.settings import SETTINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,8 +10,7 @@ from attrs import field, frozen
 
 if TYPE_CHECKING:
     from booking_service.composition import Composition
-    from booking_service.settings import Settings
-    from booking_service.settings_table import Need
+    from booking_service.settings import Need, Settings
 
 # The commands that stay: their log is all that they say.
 _TELL_BY_LOG: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})

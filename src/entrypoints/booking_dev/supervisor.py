@@ -26,8 +26,7 @@ from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from booking_service import worker_jobs
 from booking_service.catalog_file import load_event
 from booking_service.composition import Composition
-from booking_service.settings import Settings
-from booking_service.settings_table import Need
+from booking_service.settings import Need, Settings
 from booking_telemetry import logs
 from booking_workers.event_cancellation import CancellationJob
 from booking_workers.expiry import ExpiryJob

@@ -1,108 +1,262 @@
-"""The configuration of a process: read once, checked at once, and never again (design, section 3)."""
+"""Settings: each one a field of one class that carries its reader, meaning and example (design, section 3).
 
-from collections.abc import Collection, Mapping
+The fields are the only list. The values of a process, the errors of commands and the documentation come from them.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from enum import Enum
+from functools import partial
 from typing import Any, Final, Self
 
 from attrs import evolve, field, fields, frozen
 
 from booking_core.domain.values import Terms
-from booking_service.settings_table import PREFIX, SETTINGS, Need, Setting, hidden
+from booking_service import setting_readers as read
 from booking_telemetry.masking import masked_url, passwords_in
 
+PREFIX: Final = "BOOKING_"
 DB_CONNECTIONS: Final[Mapping[str, int]] = {"serve": 12, "worker": 3}
-"""BOOKING_DB_CONNECTIONS where it is not set; every other command: 1."""
+"""Default of BOOKING_DB_CONNECTIONS by command; every other command: 1."""
 
-_SHOWN: Final = 60
+_MONTH_SECONDS: Final = 30 * 24 * 3600
+# An error quotes at most this many characters of a malformed value, so that it stays one line on a screen.
+_QUOTED_CHARACTERS: Final = 60
 
 
 class SettingsError(Exception):
-    """A setting is missing or malformed. The text is one line: its name, what is wrong, an example; no secret."""
+    """A setting is missing or malformed. The text is one line with its name, the problem and an example; no secret."""
 
 
-def _masked(value: str | None) -> str:
-    return repr(value and masked_url(value))
+class Need(Enum):
+    """What a command uses. A command reads the settings of its needs and ignores all others."""
+
+    DATABASE = "database"
+    EVENT_BUS = "event bus"
+    CATALOG = "catalog"
+    TOKENS = "tokens"
+    TERMS = "terms"
+    RETENTION = "retention"
+    HTTP = "http"
+    HEALTH = "health"
+    LOGS = "logs"
 
 
-def _hidden(value: str | None) -> str:
-    return repr(value and hidden(value))
+@frozen(kw_only=True)
+class Setting:
+    """Description of one setting: the metadata of a field of Settings.
+
+    `default` is text as in the environment. A command with this need fails without a `required` setting. A setting
+    with `conceal` holds a secret; `conceal` returns the part of the value that may be shown.
+    """
+
+    name: str
+    need: Need
+    read: Callable[[str], Any]
+    meaning: str
+    example: str
+    default: str | None = None
+    required: bool = False
+    conceal: Callable[[str], str] | None = None
+
+    @property
+    def attribute(self) -> str:
+        """Name of the field in Settings."""
+        return self.name.removeprefix(PREFIX).lower()
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether logs and screens must not show the value."""
+        return self.conceal is not None
+
+    def value(self, written: str | None) -> Any:
+        """Read the text of the environment; None if the variable is not set. Raises SettingsError."""
+        if written is None:
+            if self.required:
+                raise self.missing()
+            return None
+        try:
+            return self.read(written)
+        except ValueError as problem:
+            shown = "" if self.is_secret else f", not {written[:_QUOTED_CHARACTERS]!r}"
+            raise SettingsError(f"{self.name} {problem}{shown} (for example {self.example})") from None
+
+    def missing(self, where: str = "") -> SettingsError:
+        """Error for this setting when it is not set."""
+        problem = f"is not set, and must be{where}: {self.meaning}"
+        return SettingsError(f"{self.name} {problem} (for example {self.example})")
+
+
+def hidden(_: str) -> str:
+    """Conceal the whole value."""
+    return "***"
+
+
+_METADATA: Final = "setting"
+
+
+def _setting(need: Need, reader: Callable[[str], Any], meaning: str, example: str = "", **options: Any) -> Any:
+    """Field of Settings. Its metadata makes the Setting once the name of the field is known; `options` as there.
+
+    Without `example` the default is the example.
+    """
+    default, conceal = options.get("default"), options.get("conceal")
+    options |= {"need": need, "read": reader, "meaning": meaning, "example": example or default}
+    return field(
+        default=None if default is None else reader(default),
+        repr=(lambda value: repr(value and conceal(value))) if conceal else True,
+        metadata={_METADATA: partial(Setting, **options)},
+    )
+
+
+_database = partial(_setting, Need.DATABASE)
+_bus = partial(_setting, Need.EVENT_BUS)
+_tokens = partial(_setting, Need.TOKENS)
+_terms = partial(_setting, Need.TERMS)
+_retention = partial(_setting, Need.RETENTION)
+_logs = partial(_setting, Need.LOGS)
 
 
 @frozen(kw_only=True)
 class Settings:
-    """All settings of design section 3, by the names there in small letters and without prefix.
+    """Settings of one process, read once. The field `events_topic` is the variable BOOKING_EVENTS_TOPIC.
 
-    What a command does not need has its default, or None. Neither `repr` nor `str` shows a secret; `for_adapters` is
-    what adapters are given: every `BOOKING_…` variable as text, those of foreign adapters too, defaults included;
-    what the command does not need has its default there, or is absent.
+    A setting that the command does not need has its default, or None. `repr` and `str` conceal secrets. The order of
+    the fields is that of the documentation and of errors.
     """
 
-    database_url: str | None = field(default=None, repr=_masked)
-    db_connections: int = 1
-    event_bus: str = "kafka"
-    kafka_bootstrap_servers: tuple[str, ...] | None = None
-    kafka_security_protocol: str = "PLAINTEXT"
-    kafka_sasl_mechanism: str | None = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = field(default=None, repr=_hidden)
-    kafka_ssl_cafile: str | None = None
-    events_topic: str = "booking.events"
-    payments_topic: str = "payment.events"
-    dead_letter_topic: str = "booking.dead-letters"
-    consumer_group: str = "booking-core"
-    worker_port: int | None = None
-    catalog_url: str | None = field(default=None, repr=_masked)
-    jwt_issuer: str | None = None
-    jwt_audience: str | None = None
-    jwt_jwks_url: str | None = field(default=None, repr=_masked)
-    payment_window_seconds: int = 600
-    processing_timeout_seconds: int = 300
-    idempotency_hours: int = 24
-    event_retention_days: int = 7
-    cors_origins: tuple[str, ...] | None = None
-    log_level: str = "INFO"
-    log_format: str = "json"
+    database_url: str | None = _database(
+        read.database_url,
+        "the PostgreSQL to keep everything in (`booking dev` starts one of its own instead)",
+        "postgresql://booking:secret@db.example.com/booking",
+        required=True,
+        conceal=masked_url,
+    )
+    db_connections: int = _database(
+        read.whole_number(1, 1000),
+        "the most connections that the command opens, all its processes and threads together"
+        " (default: `serve` 12, `worker` 3, others 1)",
+        "12",
+        default="1",
+    )
+    event_bus: str = _bus(read.text, "name of the event-bus adapter (`memory` in `booking dev`)", default="kafka")
+    kafka_bootstrap_servers: tuple[str, ...] | None = _bus(
+        read.addresses,
+        "brokers to ask first, comma-separated; the kafka adapter needs it",
+        "broker-1.example.com:9092,broker-2.example.com:9092",
+    )
+    kafka_security_protocol: str = _bus(
+        read.one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+        "how to talk to the brokers",
+        "SASL_SSL",
+        default="PLAINTEXT",
+    )
+    kafka_sasl_mechanism: str | None = _bus(
+        read.one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "how to log in to the brokers", "SCRAM-SHA-512"
+    )
+    kafka_sasl_username: str | None = _bus(read.text, "user of the brokers", "booking")
+    kafka_sasl_password: str | None = _bus(read.text, "password of that user", "…", conceal=hidden)
+    kafka_ssl_cafile: str | None = _bus(
+        read.text, "file with the certificates that the brokers' ones are checked against", "/etc/ssl/certs/brokers.pem"
+    )
+    events_topic: str = _bus(
+        read.topic,
+        "everything published, keyed by booking id (`event.cancelled`: by event id)",
+        default="booking.events",
+    )
+    payments_topic: str = _bus(read.topic, "everything consumed, keyed by booking id", default="payment.events")
+    dead_letter_topic: str = _bus(
+        read.topic,
+        "what was consumed and can't be parsed or applied",
+        default="booking.dead-letters",
+    )
+    consumer_group: str = _bus(read.topic, "consumer group of all our consumers", default="booking-core")
+    worker_port: int | None = _setting(
+        Need.HEALTH, read.whole_number(1, 65535), "port for health and metrics of `worker`; unset: none", "9100"
+    )
+    catalog_url: str | None = _setting(
+        Need.CATALOG,
+        read.http_url,
+        "base URL of the Catalog Service; unset: only what `booking catalog load` put into the database is known",
+        "https://catalog.example.com",
+        conceal=masked_url,
+    )
+    jwt_issuer: str | None = _tokens(
+        read.http_url,
+        "who signs the customers' tokens: their `iss`, character by character",
+        "https://tenant.eu.auth0.com/",
+        required=True,
+    )
+    jwt_audience: str | None = _tokens(
+        read.text, "for whom the tokens must be meant: their `aud`", "https://booking.example.com", required=True
+    )
+    jwt_jwks_url: str | None = _tokens(
+        read.http_url,
+        "where the issuer's keys are; default: the issuer, then `.well-known/jwks.json`",
+        "https://tenant.eu.auth0.com/.well-known/jwks.json",
+        conceal=masked_url,
+    )
+    payment_window_seconds: int = _terms(
+        read.whole_number(1, _MONTH_SECONDS), "how long a customer may take to pay (BR-02)", default="600"
+    )
+    processing_timeout_seconds: int = _terms(
+        read.whole_number(1, _MONTH_SECONDS), "how long a payment in progress may take", default="300"
+    )
+    idempotency_hours: int = _retention(
+        read.whole_number(1, 24 * 366), "how long an answer is kept under its Idempotency-Key", default="24"
+    )
+    event_retention_days: int = _retention(
+        read.whole_number(1, 3660), "how long published events and the ids of consumed ones are kept", default="7"
+    )
+    cors_origins: tuple[str, ...] | None = _setting(
+        Need.HTTP,
+        read.origins,
+        "comma-separated origins whose pages may call the API; unset: none",
+        "https://tickets.example.com",
+    )
+    log_level: str = _logs(read.one_of(*read.LOG_LEVELS), "the least important records that are logged", default="INFO")
+    log_format: str = _logs(read.one_of("json", "console"), "`json`, or `console` for people", default="json")
+
     for_adapters: Mapping[str, str] = field(factory=dict, repr=False)
+    """What adapters receive: every `BOOKING_…` variable as text, also those of foreign adapters, defaults included.
+
+    A setting that the command does not need has its default here, or is absent.
+    """
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, needs: Collection[Need], command: str = "") -> Self:
-        """What `command` needs, from the environment; an empty variable is the same as none.
+        """Read what `command` needs from the environment; an empty variable counts as not set.
 
-        Settings of other needs are not looked at, whatever they hold. Raises SettingsError for the first that is
-        missing or malformed, in the order of the table.
+        Settings of other needs are not read, so that a malformed one does not stop the command. Raises SettingsError
+        for the first setting that is missing or malformed, in the order of the fields.
         """
-        defaults = {"BOOKING_DB_CONNECTIONS": str(DB_CONNECTIONS.get(command, 1))}
+        defaults = {each.name: each.default for each in SETTINGS if each.default is not None}
+        defaults["BOOKING_DB_CONNECTIONS"] = str(DB_CONNECTIONS.get(command, 1))
         given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
-        values: dict[str, Any] = {}
-        for setting in SETTINGS:
-            default = defaults.get(setting.name, setting.default)
-            if default is not None:
-                defaults[setting.name] = default
-            if setting.need in needs or setting.need is Need.LOGS:
-                values[setting.attribute] = value_of(setting, given.get(setting.name, default))
+        wanted = [each for each in SETTINGS if each.need in needs or each.need is Need.LOGS]
+        values = {each.attribute: each.value(given.get(each.name, defaults.get(each.name))) for each in wanted}
         if Need.TOKENS in needs and values["jwt_jwks_url"] is None:
             values["jwt_jwks_url"] = values["jwt_issuer"].rstrip("/") + "/.well-known/jwks.json"
         if values.get("event_bus") == "kafka" and values["kafka_bootstrap_servers"] is None:
-            raise _missing(_setting("BOOKING_KAFKA_BOOTSTRAP_SERVERS"), " where BOOKING_EVENT_BUS is kafka")
-        unread = {each.name for each in SETTINGS if each.attribute not in values}
+            raise _named("BOOKING_KAFKA_BOOTSTRAP_SERVERS").missing(" where BOOKING_EVENT_BUS is kafka")
+        unread = {each.name for each in SETTINGS if each not in wanted}
         return cls(**values, for_adapters=defaults | {name: given[name] for name in given.keys() - unread})
 
     def sharing_connections(self, processes: int) -> Self:
-        """The settings of one of several processes that share BOOKING_DB_CONNECTIONS.
+        """Divide BOOKING_DB_CONNECTIONS by the number of processes: the settings of one of them.
 
-        Raises SettingsError where there is not one connection for each.
+        Raises SettingsError if that leaves a process without a connection.
         """
         share = self.db_connections // processes
         if share == 0:
             problem = f"must be at least {processes}, one for each of {processes} processes, not {self.db_connections}"
             raise SettingsError(f"BOOKING_DB_CONNECTIONS {problem} (for example 12)")
-        return evolve(
-            self, db_connections=share, for_adapters={**self.for_adapters, "BOOKING_DB_CONNECTIONS": str(share)}
-        )
+        for_adapters = {**self.for_adapters, "BOOKING_DB_CONNECTIONS": str(share)}
+        return evolve(self, db_connections=share, for_adapters=for_adapters)
 
     @property
     def terms(self) -> Terms:
-        """How long customers have to pay."""
+        """Payment window and processing timeout."""
         return Terms(
             payment_window=timedelta(seconds=self.payment_window_seconds),
             processing_timeout=timedelta(seconds=self.processing_timeout_seconds),
@@ -111,42 +265,27 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every text that must not reach a log."""
-        urls = (self.database_url, self.catalog_url, self.jwt_jwks_url)
-        found = [password for url in urls if url for password in passwords_in(url)]
-        return (*found, self.kafka_sasl_password) if self.kafka_sasl_password else tuple(found)
+        values = ((each, getattr(self, each.attribute)) for each in SETTINGS if each.is_secret)
+        return tuple(
+            secret
+            for each, value in values
+            if value
+            for secret in ((value,) if each.conceal is hidden else passwords_in(value))
+        )
+
+
+SETTINGS: Final[tuple[Setting, ...]] = tuple(
+    each.metadata[_METADATA](name=PREFIX + each.name.upper()) for each in fields(Settings) if each.metadata
+)
+"""Every setting, in the order of the fields."""
 
 
 def required(value: str | None, name: str) -> str:
-    """The value of a setting that this path of the program cannot do without. Raises SettingsError."""
+    """Return the value of a setting that the caller cannot do without. Raises SettingsError if it is not set."""
     if value is None:
-        raise _missing(_setting(name))
+        raise _named(name).missing()
     return value
 
 
-def value_of(setting: Setting, written: str | None) -> Any:
-    """What is written, read as this setting; None stands for nothing written. Raises SettingsError."""
-    if written is None:
-        if setting.required:
-            raise _missing(setting)
-        return None
-    try:
-        return setting.read(written)
-    except ValueError as problem:
-        shown = "" if setting.is_secret else f", not {written[:_SHOWN]!r}"
-        raise SettingsError(f"{setting.name} {problem}{shown} (for example {setting.example})") from None
-
-
-def _missing(setting: Setting, where: str = "") -> SettingsError:
-    return SettingsError(
-        f"{setting.name} is not set, and must be{where}: {setting.meaning} (for example {setting.example})"
-    )
-
-
-def _setting(name: str) -> Setting:
-    return next(setting for setting in SETTINGS if setting.name == name)
-
-
-# The table and the class are two views of one list: a name in one alone is a mistake of ours, seen at the first import.
-_UNMATCHED = {setting.attribute for setting in SETTINGS} ^ ({each.name for each in fields(Settings)} - {"for_adapters"})
-if _UNMATCHED:
-    raise TypeError(f"settings that are not both in the table and in Settings: {_UNMATCHED}")
+def _named(name: str) -> Setting:
+    return next(each for each in SETTINGS if each.name == name)

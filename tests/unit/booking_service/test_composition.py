@@ -8,8 +8,7 @@ import pytest
 
 from booking_service.background import Background
 from booking_service.composition import Composition, Factory, find_adapter
-from booking_service.settings import Settings, SettingsError
-from booking_service.settings_table import Need
+from booking_service.settings import Need, Settings, SettingsError
 
 FULL = Settings(
     event_bus="memory",

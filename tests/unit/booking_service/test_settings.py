@@ -2,8 +2,7 @@
 
 import pytest
 
-from booking_service.settings import Settings, SettingsError, required
-from booking_service.settings_table import SETTINGS, Need
+from booking_service.settings import SETTINGS, Need, Settings, SettingsError, required
 
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://booking:hunter22@db/booking"}
 TOKENS = {"BOOKING_JWT_ISSUER": "https://t.example.com/", "BOOKING_JWT_AUDIENCE": "booking"}

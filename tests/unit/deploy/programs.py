@@ -20,8 +20,7 @@ from booking_cli.invocation import Invocation
 from booking_cli.main import cli
 from booking_memory.adapter import create_store
 from booking_server import graceful_server
-from booking_service.settings import DB_CONNECTIONS, Settings
-from booking_service.settings_table import SETTINGS
+from booking_service.settings import DB_CONNECTIONS, SETTINGS, Settings
 from booking_telemetry.readiness import Readiness
 from booking_workers.health import WorkerHealth
 from booking_workers.jobs import run_together

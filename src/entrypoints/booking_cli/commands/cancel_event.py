@@ -15,7 +15,7 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import written_in
 from booking_service.composition import Composition
-from booking_service.settings_table import Need
+from booking_service.settings import Need
 from booking_workers.stopping import StopSignals
 
 Refunds = Mapping[str, tuple[Decimal, int]]

@@ -9,8 +9,7 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.domain.errors import EventNotFound
 from booking_service.catalog_file import CatalogFileInvalid, load_event, read_catalog_file
-from booking_service.settings import SettingsError
-from booking_service.settings_table import Need
+from booking_service.settings import Need, SettingsError
 from booking_workers.stopping import StopSignals
 
 

@@ -11,7 +11,7 @@ from booking_cli.printing import counted, json_option, print_json, print_line, p
 from booking_core.domain.events import PUBLISHED
 from booking_core.ports.store import EventSelection
 from booking_service.composition import Composition
-from booking_service.settings_table import Need
+from booking_service.settings import Need
 from booking_workers.stopping import StopSignals
 
 if TYPE_CHECKING:

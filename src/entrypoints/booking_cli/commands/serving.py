@@ -7,7 +7,7 @@ from booking_cli.printing import json_option, print_json, print_line
 from booking_core.domain.errors import BookingError, ServiceBusy
 from booking_core.ports import Store
 from booking_service.extras import require_extra
-from booking_service.settings_table import Need
+from booking_service.settings import Need
 
 
 @click.command(epilog=example("booking serve --host 0.0.0.0 --port 8000 --workers 2"))

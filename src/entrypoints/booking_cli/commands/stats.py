@@ -13,7 +13,7 @@ from booking_core.domain.errors import BusUnavailable
 from booking_core.domain.lifecycle import Status
 from booking_core.ports.reads import Statistics
 from booking_service.composition import Composition
-from booking_service.settings_table import Need
+from booking_service.settings import Need
 
 # The sweep comes every 60 s, closures every second, and the relay every 0.1 s: twice (and much more) that long means
 # that nobody does it. The Payment Service has an hour to answer, and so has whoever looks after dead letters.

@@ -10,7 +10,7 @@ import click
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line
 from booking_service.composition import Composition
-from booking_service.settings_table import Need
+from booking_service.settings import Need
 from booking_workers.stopping import StopSignals
 
 # What works is imported where it is set to work: help and completion need none of it, and it takes half a second.

@@ -13,8 +13,7 @@ from booking_service.doctor.clock import Clock, our_clock
 from booking_service.doctor.parts import NEED, Component, Compose, look_at
 from booking_service.doctor.settings import CHECK, Environment
 from booking_service.extras import install_command, missing_extra
-from booking_service.settings import SettingsError
-from booking_service.settings_table import Need
+from booking_service.settings import Need, SettingsError
 
 PATIENCE_SECONDS: Final = 8.0
 """How long each finding may take after the one before, for what does not keep its own bounds."""

@@ -10,8 +10,7 @@ from booking_core.domain.errors import BookingError
 from booking_core.ports import Catalog, Diagnosis, EventBus, Finding, Grade, Store, Workload
 from booking_service.composition import Composition
 from booking_service.doctor.clock import CHECK, Clock, clock_finding
-from booking_service.settings import DB_CONNECTIONS, Settings
-from booking_service.settings_table import Need
+from booking_service.settings import DB_CONNECTIONS, Need, Settings
 
 Compose = Callable[[Settings], Composition]
 _NO_EVENT: Final = UUID(int=0)

@@ -8,8 +8,7 @@ from typing import Final
 from attrs import field, frozen
 
 from booking_core.ports import Finding, Grade
-from booking_service.settings import Settings, SettingsError, value_of
-from booking_service.settings_table import PREFIX, SETTINGS, Need, Setting, hidden
+from booking_service.settings import PREFIX, SETTINGS, Need, Setting, Settings, SettingsError, hidden
 from booking_telemetry.masking import masked_url, passwords_in
 
 CHECK: Final = "settings"
@@ -40,7 +39,7 @@ class Environment:
         for setting in SETTINGS:
             if setting.need is need:
                 try:
-                    value_of(setting, self.variables.get(setting.name) or setting.default)
+                    setting.value(self.variables.get(setting.name) or setting.default)
                 except SettingsError as error:
                     found.append(str(error))
         if not found:

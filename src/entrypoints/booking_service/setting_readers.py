@@ -1,4 +1,4 @@
-"""How the text of one setting becomes its value. Each reader raises ValueError with what the text must be."""
+"""Readers: functions from the text of a setting to its value. Each raises ValueError with what the text must be."""
 
 import re
 from collections.abc import Callable
@@ -11,17 +11,17 @@ _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})
 
 
 def text(value: str) -> str:
-    """Anything on one line."""
+    """Read one line of printable text."""
     if not value.isprintable():
         raise ValueError("must be one line of printable characters")
     return value
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """A reader of whole numbers between two bounds, both allowed."""
+    """Make a reader of whole numbers from `least` to `most`, both included."""
 
     def read(value: str) -> int:
-        # Not int() alone: it takes "1_0", " 1" and digits of every script.
+        # int() alone would accept "1_0", " 1" and digits of every script.
         if not re.fullmatch(r"[0-9]{1,18}", value) or not least <= int(value) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
         return int(value)
@@ -30,7 +30,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """A reader of one of these words, in any case."""
+    """Make a reader of one of these words, in upper or lower case."""
     by_folded = {choice.casefold(): choice for choice in choices}
 
     def read(value: str) -> str:
@@ -42,14 +42,14 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def database_url(value: str) -> str:
-    """What libpq understands as a URL; what is behind the scheme is PostgreSQL's to judge."""
+    """Read a URL for libpq. PostgreSQL checks what follows the scheme."""
     if not value.startswith("postgresql://") or not value.isprintable() or " " in value:
         raise ValueError("must be a URL that starts with postgresql://")
     return value
 
 
 def http_url(value: str) -> str:
-    """An absolute http or https URL without query and fragment."""
+    """Read an absolute http or https URL without query and fragment."""
     problem = ValueError("must be an http or https URL without query and fragment")
     if not value.isprintable() or " " in value:
         raise problem
@@ -64,7 +64,7 @@ def http_url(value: str) -> str:
 
 
 def origins(value: str) -> tuple[str, ...]:
-    """Origins as browsers send them: scheme, host and port, nothing behind."""
+    """Read comma-separated origins as browsers send them: scheme, host and port, without a path."""
     found = _comma_separated(value)
     for origin in found:
         try:
@@ -77,7 +77,7 @@ def origins(value: str) -> tuple[str, ...]:
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """host:port, one or more."""
+    """Read one or more comma-separated host:port."""
     found = _comma_separated(value)
     for address in found:
         matched = _ADDRESS.fullmatch(address)
@@ -87,7 +87,7 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 def topic(value: str) -> str:
-    """A name that Kafka takes for a topic or a group."""
+    """Read a name that Kafka accepts for a topic or a consumer group."""
     if not _TOPIC.fullmatch(value) or value in (".", ".."):
         raise ValueError("must be 1 to 249 letters, digits, dots, underscores or dashes")
     return value
