@@ -62,7 +62,7 @@ audit: $(READY) $(AUDIT_READY) ## licences, known vulnerabilities and age of the
 lock: $(READY) ## resolve the dependencies anew into the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' \
-		--group dev --output-file requirements.lock pyproject.toml
+		--all-extras --group dev --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --custom-compile-command 'make lock' \
 		--group audit --output-file supply_chain/tools.lock

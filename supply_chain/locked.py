@@ -33,8 +33,9 @@ def locked_names(lock: Path) -> frozenset[str]:
 
 
 def direct_names(project: Path) -> frozenset[str]:
-    """Every package that pyproject.toml asks for: for the runtime, as extras, for development and to build."""
+    """Every package that pyproject.toml asks for, as dependency or extra, for development or to build; not itself."""
     table = tomllib.loads(project.read_text(encoding="utf-8"))
+    itself = canonical(table["project"]["name"])  # an extra may include other extras
     groups = [
         table["project"].get("dependencies", []),
         *table["project"].get("optional-dependencies", {}).values(),
@@ -42,16 +43,16 @@ def direct_names(project: Path) -> frozenset[str]:
         table["build-system"]["requires"],
     ]
     # A group may include another one by a table in place of a requirement.
-    return frozenset(name_of(each) for group in groups for each in group if isinstance(each, str))
+    return frozenset(name_of(each) for group in groups for each in group if isinstance(each, str)) - {itself}
 
 
 def runtime_lock(lock: Path, project: Path, into: Path) -> Path:
-    """The lock file without what only developers need; versions and hashes stay as they are."""
+    """The pins of the dependencies and of all extras, without the development group; hashes stay as they are."""
     pruned = into / "runtime.lock"
     shutil.copyfile(lock, pruned)
     uv(
         *("pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"),
-        *("--output-file", pruned, project),
+        *("--all-extras", "--output-file", pruned, project),
     )
     return pruned
 

@@ -1,15 +1,43 @@
 """The wheel as a stranger meets it: built, installed into an empty environment, and used there."""
 
+import email
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 SHELVES = ("src", "src/adapters", "src/entrypoints")
+
+# What each extra is for, and the most distributions it may bring, ours and attrs included.
+EXTRAS = {
+    "postgres": ("booking_postgres", 10),
+    "kafka": ("booking_kafka", 8),
+    "catalog": ("booking_catalog", 16),
+    "workers": ("booking_workers booking_telemetry", 6),
+    "service": ("booking_cli booking_server booking_service booking_api booking_workers booking_telemetry", 50),
+    "dev": ("booking_dev booking_postgres_embedded", 54),
+    "otel": ("opentelemetry.sdk", 24),
+    "all": ("booking_dev booking_cli booking_workers opentelemetry.sdk", 72),
+}
+
+# Migrations are loaded by Alembic alone, a `__main__` runs what it is named for, and one module is for `otel`.
+IMPORT_ALL = """
+import importlib, importlib.util, pkgutil, sys
+traced = importlib.util.find_spec("opentelemetry") is not None
+for package in sys.argv[1:]:
+    top = importlib.import_module(package)
+    for module in pkgutil.walk_packages(top.__path__, package + "."):
+        if module.name.endswith("__main__") or ".migrations." in module.name:
+            continue
+        if traced or module.name != "booking_workers.traced_messages":
+            importlib.import_module(module.name)
+"""
 
 OWNED_NAMES = """
 import importlib.metadata as metadata
@@ -35,6 +63,12 @@ def build(kind: str, source: Path, into: Path) -> Path:
 def contents(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
+
+
+def metadata_of(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))
 
 
 @pytest.fixture(scope="module")
@@ -89,24 +123,53 @@ def test_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) 
     assert contents(rebuilt) == contents(wheel)
 
 
-def test_domain_imports_with_attrs_alone(wheel: Path, empty_environment: Path) -> None:
-    home = empty_environment.parent
-    constraints = ROOT / "requirements.lock"
-    uv("pip", "install", "--python", empty_environment, "--no-deps", wheel, cwd=home)
-    uv("pip", "install", "--python", empty_environment, "--constraint", constraints, "attrs", cwd=home)
+def install(environment: Path, *requirements: str | Path) -> Path:
+    """Install with the versions of the lock file; the environment's Python."""
+    into = ("--python", environment, "--constraint", ROOT / "requirements.lock")
+    uv("pip", "install", *into, *requirements, cwd=environment.parent)
+    return environment / "bin/python"
 
-    run(empty_environment / "bin/python", "-c", "import booking_core, booking_core.contracts", cwd=home)
+
+def distributions(python: Path) -> set[str]:
+    listed = run(sys.executable, "-m", "uv", "pip", "freeze", "--python", python, cwd=python.parent)
+    return {re.split("==| @ ", line)[0] for line in listed.splitlines()}
+
+
+def readme_example() -> str:
+    """The code of README's section on the library."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## As a library")[2]
+    return section.partition("```python\n")[2].partition("```")[0]
+
+
+def test_base_needs_attrs_alone_and_runs_the_readme_example(wheel: Path, empty_environment: Path) -> None:
+    python = install(empty_environment, wheel)
+
+    assert distributions(python) == {"attrs", "booking-core"}
+    run(python, "-c", "import booking_core.contracts, booking_memory.adapter", cwd=python.parent)
+    assert run(python, "-c", readme_example(), cwd=python.parent).splitlines() == [
+        "PENDING 150.00 EUR",
+        "SEAT_ALREADY_RESERVED 2",
+    ]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_extra_brings_what_its_packages_import(wheel: Path, empty_environment: Path, extra: str) -> None:
+    packages, most = EXTRAS[extra]
+    python = install(empty_environment, f"{wheel}[{extra}]")
+
+    run(python, "-c", IMPORT_ALL, *packages.split(), cwd=python.parent)
+    assert len(distributions(python)) <= most
+
+
+def test_every_extra_is_tried(wheel: Path) -> None:
+    assert set(EXTRAS) == set(metadata_of(wheel).get_all("Provides-Extra", []))
 
 
 def test_installed_wheel_owns_only_our_names_and_runs(wheel: Path, empty_environment: Path) -> None:
-    home = empty_environment.parent
-    constraints = ROOT / "requirements.lock"
-    uv("pip", "install", "--python", empty_environment, "--constraint", constraints, wheel, cwd=home)
-    python = empty_environment / "bin/python"
+    python = install(empty_environment, f"{wheel}[service]")
 
-    owned = run(python, "-c", OWNED_NAMES, cwd=home).split()
-    run(python, "-c", "import booking_core", cwd=home)
+    owned = run(python, "-c", OWNED_NAMES, cwd=python.parent).split()
 
     assert "booking_core" in owned
     assert all(name.startswith("booking_") for name in owned)
-    assert "Usage: booking" in run(empty_environment / "bin/booking", "--help", cwd=home)
+    assert "Usage: booking" in run(empty_environment / "bin/booking", "--help", cwd=python.parent)

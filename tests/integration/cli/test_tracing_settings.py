@@ -10,14 +10,14 @@ NOTHING_IMPORTED = """
 import sys
 from booking_api.app import create_app
 from booking_telemetry.spans import tracer_provider
-from booking_service import workers
+from booking_service import worker_jobs
 from booking_telemetry.otel import switch_on
 from booking_workers.tracing import Tracing, tracing
 assert not switch_on("x") and tracer_provider() is None and tracing() == Tracing()
 print([name for name in sys.modules if name.startswith("opentelemetry")])
 """
 SWITCH_ON = """
-from booking_service import logs
+from booking_telemetry import logs
 from booking_telemetry.otel import switch_on
 from booking_workers.tracing import tracing
 from booking_telemetry.spans import tracer_provider

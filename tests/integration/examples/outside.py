@@ -92,10 +92,11 @@ class Outside:
 def make_outside(directory: Path) -> Outside:
     """A new environment with the versions of our lock."""
     constraints = ROOT / "requirements.lock"
-    wheels = [build("wheel", source, directory / source.name) for source in (ROOT, EXAMPLES / "sqlite_bus")]
+    service = f"{build('wheel', ROOT, directory / 'booking')}[service]"
+    bus = build("wheel", EXAMPLES / "sqlite_bus", directory / "bus")
     uv("venv", "--python", sys.executable, directory / "venv", cwd=directory)
     into = ("--python", directory / "venv", "--constraint", constraints)
-    uv("pip", "install", *into, *wheels, *_INSTALLED, cwd=directory)
+    uv("pip", "install", *into, service, bus, *_INSTALLED, cwd=directory)
     return Outside(directory / "venv")
 
 

@@ -20,7 +20,7 @@ from booking_dev.tokens import DevTokens
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.relay import Relay
-from booking_workers.tracing import TracedMessages
+from booking_workers.traced_messages import TracedMessages
 from tests.support.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
 from tests.support.workers import EVENT_ID, FailingBus, World, payment, seat_id
 
