@@ -12,9 +12,8 @@ from event_examples import consumed_example, published_example
 
 from booking_core.domain.errors import MalformedMessage
 from booking_core.domain.events import VERSION, BookingCancelled, BookingExpired, DomainEvent
-from booking_core.domain.lifecycle import CancellationReason
 from booking_core.domain.policies import MAX_SEATS
-from booking_core.domain.values import MAX_AMOUNT, MAX_TEXT, Money
+from booking_core.domain.values import MAX_AMOUNT, MAX_TEXT, CancellationReason, Money
 from booking_core.messages.json_encoding import to_json
 from booking_core.messages.payment_messages import parse
 

@@ -73,13 +73,15 @@ from booking_core.domain.errors import (
     WrongIsolationLevel,
 )
 from booking_core.domain.history import HistoryEntry
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
+from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import (
     ActorKind,
+    CancellationReason,
     Cause,
     Money,
+    RefundReason,
     SaleStatus,
     Seat,
     SeatStatus,

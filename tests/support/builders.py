@@ -11,8 +11,16 @@ from uuid import UUID
 from attrs import evolve
 
 from booking_core.domain.booking import Booking
-from booking_core.domain.lifecycle import CancellationReason
-from booking_core.domain.values import ActorKind, Cause, Money, SaleStatus, Seat, Terms, TicketedEvent
+from booking_core.domain.values import (
+    ActorKind,
+    CancellationReason,
+    Cause,
+    Money,
+    SaleStatus,
+    Seat,
+    Terms,
+    TicketedEvent,
+)
 
 RESERVED_AT = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

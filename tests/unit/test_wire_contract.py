@@ -12,8 +12,7 @@ from booking_core.application import Effect, apply_payments, cancel, cancel_even
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking, CancelEvent
 from booking_core.domain.events import PUBLISHED
-from booking_core.domain.lifecycle import RefundReason
-from booking_core.domain.values import Terms
+from booking_core.domain.values import RefundReason, Terms
 from booking_core.messages.payment_messages import CONSUMED, Skipped, parse
 from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
 from booking_workers.relay import Relay

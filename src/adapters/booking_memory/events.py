@@ -7,8 +7,7 @@ from attrs import evolve
 
 from booking_core.domain.errors import EventNotFound
 from booking_core.domain.events import EventCancelled
-from booking_core.domain.lifecycle import CancellationReason
-from booking_core.domain.values import Seat, TicketedEvent
+from booking_core.domain.values import CancellationReason, Seat, TicketedEvent
 from booking_core.ports import Closure
 from booking_memory.locks import event_lock, seat_lock
 from booking_memory.tables import EventRow, SeatRow

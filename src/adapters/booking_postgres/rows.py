@@ -8,9 +8,9 @@ from uuid import UUID
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
+from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
-from booking_core.domain.values import ActorKind, Money, Seat
+from booking_core.domain.values import ActorKind, CancellationReason, Money, RefundReason, Seat
 from booking_postgres.driver.pipeline import Row
 
 # Everything of a booking in one row. Amounts inside JSON are text, for JSON numbers would pass through floats.

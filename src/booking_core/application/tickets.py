@@ -11,8 +11,8 @@ from booking_core.application.read import get_booking
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import TicketNotAvailable
 from booking_core.domain.identity import ticket_reference_in
-from booking_core.domain.lifecycle import CancellationReason, Status
-from booking_core.domain.values import Seat
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason, Seat
 from booking_core.ports.reads import KnownEvent
 from booking_core.ports.store import Store
 

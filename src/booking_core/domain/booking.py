@@ -22,21 +22,19 @@ from booking_core.domain.events import (
 )
 from booking_core.domain.history import Recorder
 from booking_core.domain.identity import new_booking_id, new_ticket_reference, slot_of_booking
-from booking_core.domain.lifecycle import (
-    LIVE,
-    TRANSITIONS,
-    CancellationReason,
-    Moves,
-    Outcome,
-    RefundReason,
-    Refunds,
-    Refuses,
-    Status,
-    Trigger,
-)
+from booking_core.domain.lifecycle import LIVE, TRANSITIONS, Moves, Outcome, Refunds, Refuses, Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
 from booking_core.domain.policies import br_02_is_overdue, br_02_processing_deadline, br_04_full_refund
-from booking_core.domain.values import Cause, Money, Seat, Terms, TicketedEvent, total_of
+from booking_core.domain.values import (
+    CancellationReason,
+    Cause,
+    Money,
+    RefundReason,
+    Seat,
+    Terms,
+    TicketedEvent,
+    total_of,
+)
 
 _REFUSALS: dict[str, type[Refusal]] = {kind.code: kind for kind in (PaymentInProgress, BookingNotCancellable)}
 

@@ -12,8 +12,7 @@ from uuid import UUID
 from attrs import frozen
 
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.lifecycle import CancellationReason, RefundReason
-from booking_core.domain.values import Money
+from booking_core.domain.values import CancellationReason, Money, RefundReason
 
 VERSION: Final = "1.0"
 

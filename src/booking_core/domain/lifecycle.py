@@ -12,6 +12,8 @@ from typing import Final
 
 from attrs import frozen
 
+from booking_core.domain.values import CancellationReason, RefundReason
+
 
 class Status(Enum):
     """Where a booking stands."""
@@ -33,25 +35,6 @@ class Trigger(Enum):
     EXPIRY = "TIME"
     EVENT_CANCELLED = "EVENT_CANCELLED"
     REFUND_ANSWERED = "REFUND_ANSWERED"
-
-
-class CancellationReason(Enum):
-    """Why a booking ended."""
-
-    USER_CANCELLED = "USER_CANCELLED"
-    PAYMENT_FAILED = "PAYMENT_FAILED"
-    EXPIRED = "EXPIRED"
-    EVENT_CANCELLED = "EVENT_CANCELLED"
-
-
-class RefundReason(Enum):
-    """Why money goes back."""
-
-    USER_CANCELLED = "USER_CANCELLED"
-    EVENT_CANCELLED = "EVENT_CANCELLED"
-    LATE_PAYMENT = "LATE_PAYMENT"
-    DUPLICATE_PAYMENT = "DUPLICATE_PAYMENT"
-    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
 
 
 @frozen

@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import define
 
-from booking_core.domain.lifecycle import RefundReason
+from booking_core.domain.values import RefundReason
 
 
 class PaymentStatus(Enum):

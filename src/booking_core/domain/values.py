@@ -164,6 +164,25 @@ class Terms:
     processing_timeout: timedelta = field(default=timedelta(seconds=300), validator=_is_a_while)
 
 
+class CancellationReason(Enum):
+    """Why a booking ended."""
+
+    USER_CANCELLED = "USER_CANCELLED"
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    EXPIRED = "EXPIRED"
+    EVENT_CANCELLED = "EVENT_CANCELLED"
+
+
+class RefundReason(Enum):
+    """Why money goes back."""
+
+    USER_CANCELLED = "USER_CANCELLED"
+    EVENT_CANCELLED = "EVENT_CANCELLED"
+    LATE_PAYMENT = "LATE_PAYMENT"
+    DUPLICATE_PAYMENT = "DUPLICATE_PAYMENT"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+
+
 class ActorKind(Enum):
     """Who caused a change."""
 

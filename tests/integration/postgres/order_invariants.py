@@ -10,10 +10,10 @@ from attrs import define, evolve, field
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import Payment
 from booking_core.domain.policies import br_02_processing_deadline
-from booking_core.domain.values import SeatStatus, Terms
+from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus, Terms
 from booking_core.ports import OutboxRecord
 from tests.integration.postgres.orders import LATE, SEATS, Play
 

@@ -15,8 +15,8 @@ from booking_core.application import close_event, expire
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import EventNotOnSale, SeatAlreadyReserved, SeatNotFound
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
-from booking_core.domain.values import SeatStatus
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus
 from tests.support.postgres.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("patient")

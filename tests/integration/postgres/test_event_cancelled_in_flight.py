@@ -11,8 +11,8 @@ from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import EventNotOnSale
-from booking_core.domain.lifecycle import CancellationReason, Status
-from booking_core.domain.values import SeatStatus
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason, SeatStatus
 from booking_core.ports import EventSelection
 from tests.support.postgres.stage import Stage, until
 

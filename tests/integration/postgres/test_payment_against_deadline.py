@@ -19,8 +19,8 @@ from booking_core.contracts.store.crowd import at_once
 from booking_core.contracts.store.fixture import content_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import ConfirmPayment, StartPayment
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
-from booking_core.domain.values import SeatStatus, Terms
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus, Terms
 from tests.integration.postgres.test_races import rounds
 from tests.support.postgres.stage import Stage
 

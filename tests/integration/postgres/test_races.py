@@ -9,7 +9,8 @@ from booking_core.application import expire
 from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page
 from tests.support.postgres.stage import Stage
 

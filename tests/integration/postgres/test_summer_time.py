@@ -11,8 +11,9 @@ from sqlalchemy import Engine, create_engine
 
 from booking_core.application import expire
 from booking_core.domain.booking import Booking
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.policies import br_04_full_refund
+from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page, Store
 from booking_postgres.store import PostgresStore
 from tests.support.postgres.stage import Stage

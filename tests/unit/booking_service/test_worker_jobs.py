@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from booking_core.application import apply_payments, close_event, show_booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import BusUnavailable, ServiceBusy
-from booking_core.domain.lifecycle import CancellationReason
+from booking_core.domain.values import CancellationReason
 from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Message
 from booking_service import worker_jobs

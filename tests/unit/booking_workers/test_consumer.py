@@ -9,9 +9,9 @@ import pytest
 from booking_core.application import show_booking
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BusUnavailable, ServiceBusy
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
-from booking_core.domain.values import Terms
+from booking_core.domain.values import CancellationReason, Terms
 from booking_core.ports.event_bus import Message
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import MOST_BYTES, DeadLetters

@@ -7,7 +7,8 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.events import DomainEvent
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import slot_of_booking
-from booking_core.domain.lifecycle import CancellationReason, Status, Trigger
+from booking_core.domain.lifecycle import Status, Trigger
+from booking_core.domain.values import CancellationReason
 from booking_core.messages.json_encoding import to_json
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.rows import payment_values

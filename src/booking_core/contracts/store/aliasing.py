@@ -7,7 +7,8 @@ from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.contracts.store.payments import paying
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.booking import Booking
-from booking_core.domain.lifecycle import RefundReason, Status
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import RefundReason
 from booking_core.ports import Page
 
 

@@ -8,8 +8,8 @@ from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import SeatAlreadyReserved
-from booking_core.domain.lifecycle import CancellationReason, Status
-from booking_core.domain.values import SeatStatus
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason, SeatStatus
 from booking_core.ports import UnitOfWork
 
 

@@ -14,7 +14,7 @@ from booking_core.contracts.wire import payload_of
 from booking_core.domain.errors import BookingNotCancellable, ServiceBusy
 from booking_core.domain.events import EventCancelled
 from booking_core.domain.identity import new_id, slot_of_event
-from booking_core.domain.lifecycle import CancellationReason, RefundReason
+from booking_core.domain.values import CancellationReason, RefundReason
 from booking_core.ports import Closure, Store
 
 

@@ -11,7 +11,8 @@ from booking_core.contracts.store.payments import failing, paying
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import BookingError, EventNotOnSale, PendingLimitReached, SeatAlreadyReserved
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page
 
 ROUNDS = 10

@@ -9,9 +9,9 @@ from booking_core.contracts.store.fixture import CAUSE, StoreFixture, content_of
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PaymentInProgress
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
-from booking_core.domain.values import Money, SeatStatus, Terms
+from booking_core.domain.values import CancellationReason, Money, RefundReason, SeatStatus, Terms
 from booking_core.ports import LockedBooking
 
 Verb = Callable[[LockedBooking], object]

@@ -5,7 +5,8 @@ from uuid import uuid4
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.domain.booking import Booking
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page, Store
 
 

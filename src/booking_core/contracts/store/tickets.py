@@ -6,7 +6,8 @@ from booking_core.contracts.store.fixture import CORRELATION, StoreFixture, cont
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.identity import new_ticket_reference, slot_of_event
-from booking_core.domain.lifecycle import CancellationReason, Status
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import CancellationReason
 
 
 def paid(fixture: StoreFixture, *places: int) -> tuple[Booking, str]:

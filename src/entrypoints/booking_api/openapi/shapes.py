@@ -5,10 +5,18 @@ from enum import Enum
 from typing import Any, Final
 
 from booking_api.openapi import samples
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.policies import MAX_SEATS
-from booking_core.domain.values import MAX_AMOUNT, MAX_PRICE, MAX_TEXT, SaleStatus, SeatStatus
+from booking_core.domain.values import (
+    MAX_AMOUNT,
+    MAX_PRICE,
+    MAX_TEXT,
+    CancellationReason,
+    RefundReason,
+    SaleStatus,
+    SeatStatus,
+)
 
 Schema = dict[str, Any]
 

@@ -8,9 +8,9 @@ import pytest
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_booking, slot_of_ticket
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status, Trigger
+from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import PaymentStatus, RefundStatus
-from booking_core.domain.values import Money
+from booking_core.domain.values import CancellationReason, Money, RefundReason
 from tests.support.builders import (
     ADMIN,
     AGAIN,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import Refusal
-from booking_core.domain.lifecycle import CancellationReason, RefundReason, Status
+from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
+from booking_core.domain.values import CancellationReason, RefundReason
 from tests.support.builders import (
     ADMIN,
     AGAIN,

@@ -9,9 +9,9 @@ import pytest
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingNotCancellable
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.lifecycle import CancellationReason, Status, Trigger
+from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import RefundStatus
-from booking_core.domain.values import ActorKind, Terms
+from booking_core.domain.values import ActorKind, CancellationReason, Terms
 from tests.support.builders import (
     ADMIN,
     AGAIN,

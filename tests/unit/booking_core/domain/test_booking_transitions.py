@@ -16,9 +16,8 @@ from attrs import frozen
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingNotCancellable, PaymentInProgress
 from booking_core.domain.events import BookingEvent
-from booking_core.domain.lifecycle import CancellationReason
 from booking_core.domain.payments import RefundStatus
-from booking_core.domain.values import Money
+from booking_core.domain.values import CancellationReason, Money
 from tests.support.builders import (
     ADMIN,
     AGAIN,

@@ -20,8 +20,7 @@ from booking_core.domain.events import (
     rfc3339,
 )
 from booking_core.domain.identity import slot_of_event
-from booking_core.domain.lifecycle import CancellationReason, RefundReason
-from booking_core.domain.values import Money
+from booking_core.domain.values import CancellationReason, Money, RefundReason
 from tests.support.builders import EVENT_ID, SEAT_IDS, at, usd
 
 BOOKING_ID: Final = UUID("019543a0-0000-7abc-8000-000000000001")

@@ -11,9 +11,7 @@ from booking_core.domain.lifecycle import (
     LIVE,
     ON_HOLD,
     TRANSITIONS,
-    CancellationReason,
     Moves,
-    RefundReason,
     Refunds,
     Refuses,
     Status,
@@ -21,6 +19,7 @@ from booking_core.domain.lifecycle import (
     Trigger,
     diagram,
 )
+from booking_core.domain.values import CancellationReason, RefundReason
 
 DOCS = Path(__file__).parents[4] / "docs"
 OUTSIDE_THE_TABLE = {Trigger.RESERVE, Trigger.REFUND_ANSWERED}
