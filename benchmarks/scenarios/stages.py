@@ -22,7 +22,7 @@ from benchmarks.scenario import Figures, Measure, Run, Scale, Scenario
 from benchmarks.seeding import SeededEvent
 from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.http.bodies import create_booking_from
+from booking_api.http.bodies import decode_create_booking
 from booking_api.http.envelope import enveloped
 from booking_api.http.rendering import booking_json
 from booking_core import Booking, Cause, Terms
@@ -83,7 +83,9 @@ def _run(ground: Ground, event: SeededEvent) -> Figures:
 
 def _reserve(watch: _Watch, store: Store, verifier: TokenVerifier, token: str, user: str, raw: bytes) -> None:
     with watch.at("parse"):
-        fields = create_booking_from("application/json", raw).fields
+        body = decode_create_booking(raw)
+    assert body is not None
+    fields = body.fields
     with watch.at("token"):
         verifier.verify(token)
     unit_of_work = store.unit_of_work()

@@ -13,12 +13,11 @@ from booking_api.auth.verifier import TokenVerifier
 from booking_api.finishing import Finisher
 from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
-from booking_api.http.api_request import ApiRequest, current_api_request
 from booking_api.http.cors import Cors
 from booking_api.http.errors import answer_errors, answer_http_error
 from booking_api.http.initial_series import routes_of
-from booking_api.http.limits import limit_bodies
 from booking_api.http.metrics import HttpMetrics
+from booking_api.http.request import ApiRequest, current_api_request, limit_bodies
 from booking_api.http.tracing import trace_requests
 from booking_api.openapi.serving import add_description_routes
 from booking_api.routes.bookings import add_booking_routes
@@ -43,10 +42,10 @@ class _NoSessions(SessionInterface):
 class BookingApi(Flask):
     """Flask without what this API does not use: sessions, host matching, redirects to a path that was meant.
 
-    `early` are the answers to requests that do not get as far as this.
+    `gateway_responses` are those to requests that do not reach the application.
     """
 
-    early: GatewayResponses
+    gateway_responses: GatewayResponses
     request_class = ApiRequest
     session_interface = _NoSessions()
 
@@ -85,7 +84,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     cors = Cors(service.cors_origins)
     _answer_preflights(app, cors)
     accounting = AccessLog(_metrics_of(service, app), service.pseudonym_key)
-    app.early = GatewayResponses(cors, accounting, verifier, service.store)
+    app.gateway_responses = GatewayResponses(cors, accounting, verifier, service.store)
     app.after_request(Finisher(cors, accounting).finish)
     trace_requests(app, tracer_provider())
     return app

@@ -6,9 +6,8 @@ from typing import Final
 from flask import Response
 
 from booking_api.http.access_log import AccessLog, ResponseRecord
-from booking_api.http.api_request import current_api_request
-from booking_api.http.correlation import HEADER
 from booking_api.http.cors import Cors
+from booking_api.http.request import CORRELATION_HEADER, current_api_request
 from booking_api.routes.bookings import CREATE
 
 SAME_FOR_ALL: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
@@ -26,26 +25,26 @@ class Finisher:
 
     def finish(self, answer: Response) -> Response:
         """The same answer with its headers, counted and logged."""
-        exchange = current_api_request()
+        request = current_api_request()
         headers = answer.headers
-        headers.add(HEADER, exchange.correlation_id)
-        for name, text in _KEPT if exchange.may_be_kept else SAME_FOR_ALL:
+        headers.add(CORRELATION_HEADER, request.correlation_id)
+        for name, text in _KEPT if request.may_be_cached else SAME_FOR_ALL:
             headers.add(name, text)
-        self._cors.mark(exchange, answer)
-        reservation = exchange.error_code or ("REPLAYED" if exchange.replayed else "CREATED")
+        self._cors.mark(request, answer)
+        reservation = request.error_code or ("REPLAYED" if request.replayed else "CREATED")
         self._accounting.note(
             ResponseRecord(
-                method=exchange.method,
-                route=exchange.route,
+                method=request.method,
+                route=request.route,
                 status=answer.status_code,
-                seconds=perf_counter() - exchange.began,
-                waited=exchange.waited,
-                correlation_id=exchange.correlation_id,
-                code=exchange.error_code,
-                reason=exchange.error_reason,
-                user_id=exchange.user_id,
-                booking_id=exchange.booking_id,
-                outcome=reservation if exchange.endpoint == CREATE else "",
+                seconds=perf_counter() - request.began,
+                waited=request.waited,
+                correlation_id=request.correlation_id,
+                code=request.error_code,
+                reason=request.error_reason,
+                user_id=request.user_id,
+                booking_id=request.booking_id,
+                outcome=reservation if request.endpoint == CREATE else "",
             )
         )
         return answer

@@ -1,4 +1,4 @@
-"""Answers to requests that never reach a route: a server in front of the application gives them (ADR 0016)."""
+"""Responses of the gateway to requests that never reach a route (ADR 0016)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from time import perf_counter
@@ -11,18 +11,18 @@ from booking_api.auth.keys import KeysUnavailable
 from booking_api.auth.verifier import Identity, TokenRefused, TokenVerifier
 from booking_api.finishing import SAME_FOR_ALL
 from booking_api.http.access_log import AccessLog, ResponseRecord
-from booking_api.http.bodies import create_booking_from
-from booking_api.http.correlation import HEADER, correlation_in
+from booking_api.http.bodies import Body, CreateBooking, check_content_type, idempotency_key
 from booking_api.http.cors import Cors
 from booking_api.http.envelope import failed
 from booking_api.http.errors import STATUS
-from booking_api.http.idempotency import idempotency_key_from
 from booking_api.http.query import InvalidRequest
+from booking_api.http.request import CORRELATION_HEADER, correlation_id
 from booking_api.routes.bookings import BOOKINGS, RESERVING
 from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store
 
 GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 _BUSY: Final = failed(ServiceBusy.code, ServiceBusy.message)
 _LATE: Final = failed("VALIDATION_FAILED", "The body did not arrive in time")
@@ -39,89 +39,90 @@ class GatewayRequest:
 
 
 @frozen
-class Told:
-    """A reservation (its route's own method and path) some of whose seats are `taken`."""
+class Follower:
+    """A reservation (by its route's own method and path) that waited for others; some of its seats are `taken`."""
 
     request: GatewayRequest
-    body: bytes
+    body: Body[CreateBooking]
     taken: frozenset[UUID]
 
 
 @frozen(kw_only=True)
-class _Wanted:
+class _Reservation:
     command: Reserve
     key: IdempotencyKey | None
 
 
 class GatewayResponses:
-    """Status, headers and body of each, as a route would give them, and counted like any other.
+    """The responses of the gateway, equal to those of a route, and counted like them.
 
-    None of them waits, unless it says so.
+    No method waits unless its docstring says so.
     """
 
-    def __init__(self, cors: Cors, accounting: AccessLog, verifier: TokenVerifier, store: Store) -> None:
-        self._cors, self._accounting, self._verifier, self._store = cors, accounting, verifier, store
+    def __init__(self, cors: Cors, access_log: AccessLog, verifier: TokenVerifier, store: Store) -> None:
+        self._cors, self._access_log, self._verifier, self._store = cors, access_log, verifier, store
 
     def busy(self, request: GatewayRequest) -> GatewayResponse:
-        """SERVICE_BUSY, with `Retry-After`. Not logged: there may be very many."""
-        return self._answer("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(ServiceBusy.retry_after)))
+        """SERVICE_BUSY, with `Retry-After`. Not logged: there may be thousands a second."""
+        return self._response("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(ServiceBusy.retry_after)))
 
     def late_body(self, request: GatewayRequest) -> GatewayResponse:
-        """VALIDATION_FAILED: the body has not arrived. What comes of it later must not be taken for a request."""
-        return self._answer("late_body", request, "VALIDATION_FAILED", _LATE, ("Connection", "close"))
+        """VALIDATION_FAILED: the body has not arrived. Closes the connection: the rest of the body is no request."""
+        return self._response("late_body", request, "VALIDATION_FAILED", _LATE, ("Connection", "close"))
 
     def broken(self, request: GatewayRequest) -> GatewayResponse:
-        """INTERNAL_ERROR: the application itself gave no answer."""
-        return self._answer("broken", request, "INTERNAL_ERROR", _BROKEN)
+        """INTERNAL_ERROR: the application raised an exception instead of responding."""
+        return self._response("broken", request, "INTERNAL_ERROR", _BROKEN)
 
-    def taken(self, request: GatewayRequest, body: bytes, taken: Collection[UUID]) -> GatewayResponse | None:
-        """SEAT_ALREADY_RESERVED for a reservation (its route's own method and path), some of whose seats are `taken`.
+    def taken(self, follower: Follower) -> GatewayResponse | None:
+        """SEAT_ALREADY_RESERVED, logged as the route would.
 
-        None if that takes a look (`taken_after_a_look`): the token was not verified before, it is not sure that the
-        request is well-formed, or it has an idempotency key. Logged as the route would.
+        None if that needs a query (see `taken_after_queries`), because the token was not verified before or the
+        request has an idempotency key; and if the request is invalid.
         """
-        identity = self._verifier.remembered(request.headers.get("authorization"))
-        wanted = None if identity is None else _wanted(request, body, identity)
-        return None if wanted is None or wanted.key is not None else self._refused(request, wanted, taken)
+        identity = self._verifier.remembered(follower.request.headers.get("authorization"))
+        reservation = None if identity is None else _reservation(follower, identity)
+        return None if reservation is None or reservation.key is not None else self._refused(follower, reservation)
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
-        """How it is with these seats now (see `Queries.seat_statuses`); waits for that. Raises ServiceBusy."""
+        """The present statuses of these seats, as `Queries.seat_statuses`; waits for the store. Raises ServiceBusy."""
         return self._store.queries.seat_statuses(event_id, seat_ids)
 
-    def taken_after_a_look(self, told: Sequence[Told]) -> list[GatewayResponse | None]:
-        """As `taken` for several, whose tokens are verified and whose idempotency keys are looked up; waits for both.
+    def taken_after_queries(self, followers: Sequence[Follower]) -> list[GatewayResponse | None]:
+        """As `taken` for several; verifies their tokens, looks up their idempotency keys, and waits for both.
 
-        None for those whom the application should be asked for: the token or the request is not right, or an answer is
-        kept under the key, and may be to this very request. SERVICE_BUSY for all if keys cannot be looked up in time.
+        None for those that the application must respond to: the token or the request is invalid, or a response is
+        stored under the key, perhaps for this very request. SERVICE_BUSY for all if the lookup of keys takes too long.
         """
-        wanted = [self._wanted_by_anybody(each) for each in told]
-        keys = [each.key for each in wanted if each is not None and each.key is not None]
+        reservations = [self._verified(each) for each in followers]
+        keys = [each.key for each in reservations if each is not None and each.key is not None]
         try:
-            kept = dict(zip(keys, self._store.queries.stored_responses(keys) if keys else (), strict=True))
+            stored = dict(zip(keys, self._store.queries.stored_responses(keys) if keys else (), strict=True))
         except ServiceBusy:
-            return [self.busy(each.request) for each in told]
+            return [self.busy(each.request) for each in followers]
         return [
             None
-            if each is None or (each.key is not None and kept[each.key])
-            else self._refused(asked.request, each, asked.taken)
-            for asked, each in zip(told, wanted, strict=True)
+            if reservation is None or (reservation.key is not None and stored[reservation.key])
+            else self._refused(follower, reservation)
+            for follower, reservation in zip(followers, reservations, strict=True)
         ]
 
-    def _wanted_by_anybody(self, told: Told) -> _Wanted | None:
+    def _verified(self, follower: Follower) -> _Reservation | None:
         try:
-            identity = self._verifier.verify(told.request.headers.get("authorization"))
+            identity = self._verifier.verify(follower.request.headers.get("authorization"))
         except (TokenRefused, KeysUnavailable):
             return None
-        return _wanted(told.request, told.body, identity)
+        return _reservation(follower, identity)
 
-    def _refused(self, request: GatewayRequest, wanted: _Wanted, taken: Collection[UUID]) -> GatewayResponse:
-        refusal = SeatAlreadyReserved.of(set(taken).intersection(wanted.command.seat_ids))
-        said = failed(refusal.code, str(refusal), refusal.details)
-        return self._answer("taken", request, refusal.code, said, route=BOOKINGS, user_id=wanted.command.user_id)
+    def _refused(self, follower: Follower, reservation: _Reservation) -> GatewayResponse:
+        command = reservation.command
+        refusal = SeatAlreadyReserved.of(follower.taken.intersection(command.seat_ids))
+        body = failed(refusal.code, str(refusal), refusal.details)
+        return self._response("taken", follower.request, refusal.code, body, route=BOOKINGS, user_id=command.user_id)
 
-    def _answer(
+    def _response(
         self,
-        early: str,
+        kind: str,
         request: GatewayRequest,
         code: str,
         body: bytes,
@@ -130,43 +131,41 @@ class GatewayResponses:
         user_id: str | None = None,
     ) -> GatewayResponse:
         status, headers = STATUS[code], request.headers
-        answered = ResponseRecord(
+        record = ResponseRecord(
             method=request.method,
             route=route,
             status=status,
             seconds=perf_counter() - request.arrived,
-            correlation_id=correlation_in(headers.get("x-correlation-id")),
+            correlation_id=correlation_id(headers.get("x-correlation-id")),
             code=code,
             user_id=user_id,
             outcome=code if route else "",
-            early=early,
+            early=kind,
         )
-        (self._accounting.note if route else self._accounting.count)(answered)
-        said = [
+        (self._access_log.note if route else self._access_log.count)(record)
+        response_headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
-            (HEADER, answered.correlation_id),
+            (CORRELATION_HEADER, record.correlation_id),
             *SAME_FOR_ALL,
             *self._cors.headers_for(headers.get("origin")),
             *more,
         ]
-        return status, said, body
+        return status, response_headers, body
 
 
-def _wanted(request: GatewayRequest, body: bytes, identity: Identity) -> _Wanted | None:
-    headers = request.headers
+def _reservation(follower: Follower, identity: Identity) -> _Reservation | None:
+    """What the route would make of the request; None if it is invalid."""
+    headers, body = follower.request.headers, follower.body
     try:
-        read = create_booking_from(headers.get("content-type"), body)
+        check_content_type(headers.get("content-type"))
         command = Reserve(
             user_id=identity.user_id,
-            event_id=read.fields.event_id,
-            seat_ids=read.fields.seat_ids,
+            event_id=body.fields.event_id,
+            seat_ids=body.fields.seat_ids,
             correlation_id="-",
         )
-        key = headers.get("idempotency-key")
-        return _Wanted(
-            command=command,
-            key=None if key is None else idempotency_key_from(key, identity.user_id, RESERVING, read.document),
-        )
+        key = idempotency_key(headers.get("idempotency-key"), identity.user_id, RESERVING, body)
     except (InvalidRequest, InvalidValue):
         return None
+    return _Reservation(command=command, key=key)

@@ -38,7 +38,9 @@ def load(directory: Path) -> Gateway:
 class Slow:
     def __init__(self, directory: Path) -> None:
         nobody: Any = None  # asks with a token
-        self.early = GatewayResponses(Cors(()), AccessLog(HttpMetrics(CollectorRegistry()), b"key"), nobody, nobody)
+        self.gateway_responses = GatewayResponses(
+            Cors(()), AccessLog(HttpMetrics(CollectorRegistry()), b"key"), nobody, nobody
+        )
         self._directory = directory
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:

@@ -13,8 +13,9 @@ from werkzeug.test import TestResponse
 from booking_api.app import BookingApi, create_app
 from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.gateway_responses import GatewayRequest, GatewayResponse, Told
-from booking_api.http.gateway_environ import TAKEN
+from booking_api.gateway_responses import Follower, GatewayRequest, GatewayResponse
+from booking_api.http.bodies import decode_create_booking
+from booking_api.http.request import KNOWN_TAKEN
 from booking_api.service import Service
 from booking_core import CatalogCache, IdempotencyKey, ServiceBusy
 from booking_dev.tokens import DevTokens
@@ -67,11 +68,17 @@ def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.Mon
     monkeypatch.setitem(app.view_functions, "healthz", busy)
     routed = app.test_client().get("/healthz", headers=HEADERS)
 
-    assert same(app.early.busy(GatewayRequest("GET", HEADERS, perf_counter())), routed)
+    assert same(app.gateway_responses.busy(GatewayRequest("GET", HEADERS, perf_counter())), routed)
 
 
 def order(*seats: UUID, **more: object) -> bytes:
     return json.dumps({"eventId": str(EVENT), "seatIds": [str(seat) for seat in seats], **more}).encode()
+
+
+def follower(request: GatewayRequest, body: bytes, *taken: UUID) -> Follower:
+    decoded = decode_create_booking(body)
+    assert decoded is not None
+    return Follower(request, decoded, frozenset(taken))
 
 
 def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorRegistry, issuer: DevTokens) -> None:
@@ -80,9 +87,9 @@ def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorR
 
     with capture_logs() as lines:
         routed = app.test_client().post(
-            "/api/v1/bookings", data=body, headers=headers, environ_overrides={TAKEN: frozenset({OTHER, EVENT})}
+            "/api/v1/bookings", data=body, headers=headers, environ_overrides={KNOWN_TAKEN: frozenset({OTHER, EVENT})}
         )
-        early = app.early.taken(request, body, frozenset({OTHER, EVENT}))
+        early = app.gateway_responses.taken(follower(request, body, OTHER, EVENT))
 
     assert same(early, routed)
     assert routed.json is not None
@@ -109,17 +116,21 @@ def test_what_may_be_wrong_is_left_to_the_application(
     headers = {"authorization": f"Bearer {issuer.sign('ann')}", "content-type": content_type}
     request = GatewayRequest("POST", headers, perf_counter())
     app.test_client().get("/api/v1/events", headers=headers)
-    assert app.early.taken(
-        GatewayRequest("POST", headers | {"content-type": "application/json"}, 0.0), order(SEAT), {SEAT}
-    )
+    valid = GatewayRequest("POST", headers | {"content-type": "application/json"}, 0.0)
+    assert app.gateway_responses.taken(follower(valid, order(SEAT), SEAT))
 
-    assert app.early.taken(request, body, {SEAT}) is None
+    decoded = decode_create_booking(body)
+
+    assert decoded is None or app.gateway_responses.taken(Follower(request, decoded, frozenset({SEAT}))) is None
 
 
 def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: DevTokens) -> None:
     headers = {"authorization": f"Bearer {issuer.sign('bob')}"}
 
-    assert app.early.taken(GatewayRequest("POST", headers, perf_counter()), order(SEAT), {SEAT}) is None
+    assert (
+        app.gateway_responses.taken(follower(GatewayRequest("POST", headers, perf_counter()), order(SEAT), SEAT))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +140,7 @@ def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: D
 def test_each_is_counted_and_has_the_envelope(
     app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str
 ) -> None:
-    answer: GatewayResponse = getattr(app.early, name)(GatewayRequest("BREW", HEADERS, perf_counter()))
+    answer: GatewayResponse = getattr(app.gateway_responses, name)(GatewayRequest("BREW", HEADERS, perf_counter()))
 
     assert answer[0] == status
     assert json.loads(answer[2])["error"]["code"] == code
@@ -139,7 +150,7 @@ def test_each_is_counted_and_has_the_envelope(
 
 
 def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
-    assert ("Connection", "close") in app.early.late_body(GatewayRequest("POST", {}, perf_counter()))[1]
+    assert ("Connection", "close") in app.gateway_responses.late_body(GatewayRequest("POST", {}, perf_counter()))[1]
 
 
 class TestAfterALook:
@@ -152,9 +163,9 @@ class TestAfterALook:
         app.test_client().get("/api/v1/events", headers=headers)
         return headers
 
-    def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Told:
+    def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Follower:
         request = GatewayRequest("POST", headers | {"idempotency-key": key}, perf_counter())
-        return Told(request, body or order(SEAT, OTHER), frozenset({OTHER}))
+        return follower(request, body or order(SEAT, OTHER), OTHER)
 
     def keep(self, store: MemoryStore, user: str, key: str) -> None:
         kept = IdempotencyKey(user_id=user, operation="POST /api/v1/bookings", key=key, fingerprint="whatever")
@@ -170,10 +181,10 @@ class TestAfterALook:
             "/api/v1/bookings",
             data=order(SEAT, OTHER),
             headers=headers,
-            environ_overrides={TAKEN: frozenset({OTHER})},
+            environ_overrides={KNOWN_TAKEN: frozenset({OTHER})},
         )
 
-        assert same(app.early.taken_after_a_look([self.told(headers)])[0], routed)
+        assert same(app.gateway_responses.taken_after_queries([self.told(headers)])[0], routed)
 
     def test_whoever_may_have_been_answered_asks_the_application(
         self, app: BookingApi, store: MemoryStore, issuer: DevTokens, headers: dict[str, str]
@@ -186,19 +197,19 @@ class TestAfterALook:
             self.told(headers, "kept", order(SEAT)),
             self.told(headers, "new"),
             self.told(headers, "x" * 256),
-            self.told(headers, "new", b"{"),
+            self.told(headers, "new", order(SEAT, SEAT)),
             self.told(headers | {"authorization": f"Bearer {issuer.sign('stranger')}"}, "kept"),
             self.told(headers | {"authorization": "Bearer not.a.token"}, "new"),
         ]
 
-        answers = app.early.taken_after_a_look(asked)
+        answers = app.gateway_responses.taken_after_queries(asked)
 
         assert [answer and answer[0] for answer in answers] == [None, 409, None, 409, None, None, 409, None]
 
     def test_one_with_a_key_is_not_told_without_a_look(self, app: BookingApi, headers: dict[str, str]) -> None:
         told = self.told(headers)
 
-        assert app.early.taken(told.request, told.body, told.taken) is None
+        assert app.gateway_responses.taken(told) is None
 
     def test_all_are_told_to_come_again_if_the_store_is_busy(
         self, app: BookingApi, store: MemoryStore, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -207,17 +218,17 @@ class TestAfterALook:
             raise ServiceBusy()
 
         monkeypatch.setattr("booking_memory.reads.MemoryQueries.stored_responses", busy)
-        answers = app.early.taken_after_a_look([self.told(headers), self.told(headers, "x" * 256)])
+        answers = app.gateway_responses.taken_after_queries([self.told(headers), self.told(headers, "x" * 256)])
 
         assert [answer and answer[0] for answer in answers] == [503, 503]
 
     def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
         headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
-        told = Told(GatewayRequest("POST", headers, perf_counter()), order(SEAT), frozenset({SEAT}))
-        assert app.early.taken(told.request, told.body, told.taken) is None
+        told = follower(GatewayRequest("POST", headers, perf_counter()), order(SEAT), SEAT)
+        assert app.gateway_responses.taken(told) is None
 
-        [answer] = app.early.taken_after_a_look([told])
+        [answer] = app.gateway_responses.taken_after_queries([told])
 
         assert answer is not None
         assert answer[0] == 409
-        assert app.early.taken(told.request, told.body, told.taken) is not None
+        assert app.gateway_responses.taken(told) is not None

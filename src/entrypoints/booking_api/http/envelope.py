@@ -9,6 +9,8 @@ from typing import Any, Final
 from flask import Response
 from msgspec.json import Encoder
 
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+
 _ENCODER: Final = Encoder(decimal_format="number")
 
 

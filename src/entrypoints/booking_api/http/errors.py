@@ -10,9 +10,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from booking_api.auth.keys import KeysUnavailable
 from booking_api.auth.verifier import TokenRefused
-from booking_api.http.api_request import current_api_request
 from booking_api.http.envelope import failure
 from booking_api.http.query import InvalidRequest
+from booking_api.http.request import current_api_request
 from booking_core import BookingError, Failure, Refusal, ServiceBusy
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
@@ -113,11 +113,11 @@ def answer_http_error(error: HTTPException) -> Response:
 
 
 def _on_surprise(error: Exception) -> Response:
-    exchange = current_api_request()
+    request = current_api_request()
     _log.error(
         "request.failed",
-        correlation_id=exchange.correlation_id,
-        route=exchange.route,
+        correlation_id=request.correlation_id,
+        route=request.route,
         exc_info=(type(error), error, error.__traceback__),
     )
     return refused("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")

@@ -2,8 +2,8 @@
 
 from booking_api.auth.verifier import LONGEST_TOKEN
 from booking_api.http.errors import STATUS
-from booking_api.http.limits import LONGEST_BODY
 from booking_api.http.query import LARGEST_LIMIT
+from booking_api.http.request import LONGEST_BODY
 from booking_api.openapi.refusals import WHEN
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.routes.events import EVENTS

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from msgspec.json import encode
 from werkzeug.exceptions import NotFound
 
-from booking_api.http.api_request import current_api_request
+from booking_api.http.request import current_api_request
 
 OURS: Final = "booking_api.openapi"
 THEIRS: Final = "flask_swagger_ui"
@@ -73,11 +73,11 @@ def docs_asset(asset: str) -> Response:
 
 def _kept(file: File, content_type: str) -> Response:
     """The file; 304 for a caller that has it."""
-    exchange = current_api_request()
-    exchange.may_be_kept = True
+    request = current_api_request()
+    request.may_be_cached = True
     answer = Response(file.body, content_type=content_type)
     answer.set_etag(file.tag)
-    answer.make_conditional(exchange)
+    answer.make_conditional(request)
     return answer
 
 

@@ -1,4 +1,4 @@
-"""The routes of customers: reserve, look, cancel (spec, section 7)."""
+"""The routes of customers: reserve, show, list, cancel (spec, section 7)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,11 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import ApiRequest
-from booking_api.http.bodies import create_booking_in
-from booking_api.http.envelope import answer, enveloped, success
-from booking_api.http.gateway_environ import FOUND, HELD_UP, known_taken
-from booking_api.http.idempotency import REPLAYED_HEADER, idempotency_key_of
+from booking_api.http.bodies import create_booking_in, idempotency_key
+from booking_api.http.envelope import REPLAYED_HEADER, answer, enveloped, success
 from booking_api.http.query import InvalidRequest, both, id_in, page_of, query_of, status_of
 from booking_api.http.rendering import booking_json, pagination_json
+from booking_api.http.request import FOUND_TAKEN, KNOWN_TAKEN, SEATS_BUSY, ApiRequest
 from booking_api.routes.guard import add_guarded
 from booking_api.service import Service
 from booking_core import (
@@ -43,7 +41,7 @@ RESERVING: Final = f"POST {BOOKINGS}"
 
 
 def add_booking_routes(app: Flask, service: Service) -> None:
-    """Everything under /api/v1/bookings."""
+    """Add everything under /api/v1/bookings."""
     routes = BookingRoutes(service)
     add_guarded(app, "POST", BOOKINGS, CREATE, routes.create)
     add_guarded(app, "GET", f"{BOOKINGS}/my", "list_bookings", routes.mine)
@@ -53,40 +51,40 @@ def add_booking_routes(app: Flask, service: Service) -> None:
 
 @frozen
 class BookingRoutes:
-    """Each method answers one route. Refusals are raised; `errors` answers them."""
+    """One method a route. A refusal is raised; `http.errors` turns it into a response."""
 
     service: Service
 
-    def create(self, exchange: ApiRequest, identity: Identity) -> Response:
+    def create(self, request: ApiRequest, identity: Identity) -> Response:
         """201 with the new booking (spec 7.1)."""
-        body = create_booking_in(exchange)
+        body = create_booking_in(request)
         try:
             command = Reserve(
                 user_id=identity.user_id,
                 event_id=body.fields.event_id,
                 seat_ids=body.fields.seat_ids,
-                correlation_id=exchange.correlation_id,
+                correlation_id=request.correlation_id,
             )
         except InvalidValue as error:
             raise InvalidRequest.of(error) from None
-        key = idempotency_key_of(exchange, identity.user_id, RESERVING, body.document)
+        key = idempotency_key(request.environ.get("HTTP_IDEMPOTENCY_KEY"), identity.user_id, RESERVING, body)
         if key is not None:
-            return self._create_once(exchange, command, key)
-        booking = self._reserve(exchange, command)
-        exchange.booking_id = booking.booking_id
+            return self._create_once(request, command, key)
+        booking = self._reserve(request, command)
+        request.booking_id = booking.booking_id
         return success(booking_json(booking), 201)
 
-    def _reserve(self, exchange: ApiRequest, command: Reserve) -> Booking:
-        """Unless the seats are known to be taken: then nothing is asked. What is found out is told (see `crowd`)."""
-        if taken := known_taken(exchange.environ).intersection(command.seat_ids):
+    def _reserve(self, request: ApiRequest, command: Reserve) -> Booking:
+        """Reserve; reject without a query if the gateway already knows that a seat is taken."""
+        if taken := request.environ.get(KNOWN_TAKEN, frozenset()).intersection(command.seat_ids):
             raise SeatAlreadyReserved.of(taken)
         service = self.service
-        with _telling(exchange):
+        with _followers_notified(request):
             booking = reserve(command, store=service.store, catalog_cache=service.catalog_cache, terms=service.terms)
-        exchange.environ[FOUND] = frozenset(booking.seat_ids)
+        request.environ[FOUND_TAKEN] = frozenset(booking.seat_ids)
         return booking
 
-    def _create_once(self, exchange: ApiRequest, command: Reserve, key: IdempotencyKey) -> Response:
+    def _create_once(self, request: ApiRequest, command: Reserve, key: IdempotencyKey) -> Response:
         written = b""
 
         def render(booking: Booking) -> str:
@@ -96,53 +94,55 @@ class BookingRoutes:
 
         service = self.service
         once = IdempotentCall(key=key, render=render)
-        with _telling(exchange):
+        with _followers_notified(request):
             outcome = reserve_once(
                 command, once=once, store=service.store, catalog_cache=service.catalog_cache, terms=service.terms
             )
         if isinstance(outcome, ReplayedResponse):
-            exchange.replayed = True
+            request.replayed = True
             replayed = answer(outcome.text.encode(), 201)
             replayed.headers[REPLAYED_HEADER] = "true"
             return replayed
-        exchange.environ[FOUND] = frozenset(outcome.seat_ids)
-        exchange.booking_id = outcome.booking_id
+        request.environ[FOUND_TAKEN] = frozenset(outcome.seat_ids)
+        request.booking_id = outcome.booking_id
         return answer(written, 201)
 
-    def show(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
+    def show(self, request: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the booking, if it is the caller's (spec 7.2)."""
-        exchange.booking_id = found = _id_of(booking_id)
-        return success(booking_json(get_booking(identity.user_id, found, store=self.service.store)))
+        request.booking_id = known = _id_of(booking_id)
+        return success(booking_json(get_booking(identity.user_id, known, store=self.service.store)))
 
-    def mine(self, exchange: ApiRequest, identity: Identity) -> Response:
+    def mine(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the caller's bookings, newest first (spec 7.3)."""
-        query = query_of(exchange)
+        query = query_of(request)
         page, status = both(lambda: page_of(query), lambda: status_of(query))
-        found = list_bookings(identity.user_id, status, page, store=self.service.store)
-        return success([booking_json(each) for each in found.items], pagination=pagination_json(page, found.total))
+        bookings = list_bookings(identity.user_id, status, page, store=self.service.store)
+        return success(
+            [booking_json(each) for each in bookings.items], pagination=pagination_json(page, bookings.total)
+        )
 
-    def cancel(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
-        """200 with the cancelled booking, also when its owner had cancelled it before (spec 7.4)."""
-        exchange.booking_id = found = _id_of(booking_id)
-        command = CancelBooking(user_id=identity.user_id, booking_id=found, correlation_id=exchange.correlation_id)
+    def cancel(self, request: ApiRequest, identity: Identity, booking_id: str) -> Response:
+        """200 with the cancelled booking, also if its owner had cancelled it before (spec 7.4)."""
+        request.booking_id = known = _id_of(booking_id)
+        command = CancelBooking(user_id=identity.user_id, booking_id=known, correlation_id=request.correlation_id)
         return success(booking_json(cancel(command, store=self.service.store)))
 
 
 @contextmanager
-def _telling(exchange: ApiRequest) -> Iterator[None]:
-    """What a reservation finds out that is refused is there for those who want the same (see `crowd`)."""
+def _followers_notified(request: ApiRequest) -> Iterator[None]:
+    """Record why a reservation was refused, for the gateway's followers: requests that wait for the same seats."""
     try:
         yield
     except SeatAlreadyReserved as refusal:
-        exchange.environ[FOUND] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
+        request.environ[FOUND_TAKEN] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
         raise
     except ServiceBusy:
-        exchange.environ[HELD_UP] = True
+        request.environ[SEATS_BUSY] = True
         raise
 
 
 def _id_of(text: str) -> UUID:
-    found = id_in(text)
-    if found is None:
+    known = id_in(text)
+    if known is None:
         raise BookingNotFound()
-    return found
+    return known

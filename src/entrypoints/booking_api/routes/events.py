@@ -7,19 +7,19 @@ from attrs import field, frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import ApiRequest
-from booking_api.http.bodies import cancel_event_in
-from booking_api.http.envelope import answer, enveloped, success
+from booking_api.http.bodies import cancel_event_in, idempotency_key
+from booking_api.http.envelope import REPLAYED_HEADER, answer, enveloped, success
 from booking_api.http.errors import Forbidden
-from booking_api.http.idempotency import REPLAYED_HEADER, idempotency_key_of, kept_answer
 from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
 from booking_api.http.rendering import event_json, pagination_json
+from booking_api.http.request import ApiRequest
 from booking_api.http.seat_responses import SeatMapResponses
 from booking_api.routes.guard import add_guarded
 from booking_api.service import Service
 from booking_core import (
     CancelEvent,
     EventNotFound,
+    IdempotencyKey,
     InvalidValue,
     SaleStatus,
     close_event,
@@ -27,7 +27,8 @@ from booking_core import (
     list_events,
     list_seats,
 )
-from booking_core.ports import Store
+from booking_core.application.retries import in_unit_of_work
+from booking_core.ports import Store, UnitOfWork
 
 EVENTS: Final = "/api/v1/events"
 ADMIN: Final = "booking:admin"
@@ -52,46 +53,47 @@ class EventRoutes:
     service: Service
     seat_answers: SeatMapResponses = field(factory=SeatMapResponses)
 
-    def list(self, exchange: ApiRequest, identity: Identity) -> Response:
+    def list(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the events we know, by start."""
-        page = page_of(query_of(exchange))
+        page = page_of(query_of(request))
         found = list_events(page, store=self.service.store)
         return success([event_json(each) for each in found.items], pagination=pagination_json(page, found.total))
 
-    def show(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
+    def show(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with one event."""
         return success(
             event_json(get_event(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache))
         )
 
-    def seats(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
+    def seats(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with all seats of an event."""
         found = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
         return answer(self.seat_answers.of(found))
 
-    def cancel(self, exchange: ApiRequest, identity: Identity, event_id: str) -> Response:
+    def cancel(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.
 
         Closing twice is closing once, so the answer is kept under an idempotency key after the event is closed.
         """
         if ADMIN not in identity.permissions:
             raise Forbidden()
-        body = cancel_event_in(exchange)
-        key = idempotency_key_of(exchange, identity.user_id, f"POST {EVENTS}/{event_id.lower()}/cancel", body.document)
-        command = _command(exchange, identity, event_id, body.fields.reason)
+        body = cancel_event_in(request)
+        operation = f"POST {EVENTS}/{event_id.lower()}/cancel"
+        key = idempotency_key(request.environ.get("HTTP_IDEMPOTENCY_KEY"), identity.user_id, operation, body)
+        command = _command(request, identity, event_id, body.fields.reason)
         store = self.service.store
         close_event(command, store=store, catalog_cache=self.service.catalog_cache)
         written = enveloped(_closed_json(store, command.event_id))
         if key is None:
             return answer(written, 202)
-        text, exchange.replayed = kept_answer(store, key, written.decode())
-        kept = answer(text.encode(), 202)
-        if exchange.replayed:
-            kept.headers[REPLAYED_HEADER] = "true"
-        return kept
+        text, request.replayed = _stored_response(store, key, written.decode())
+        response = answer(text.encode(), 202)
+        if request.replayed:
+            response.headers[REPLAYED_HEADER] = "true"
+        return response
 
 
-def _command(exchange: ApiRequest, identity: Identity, event_id: str, reason: str) -> CancelEvent:
+def _command(request: ApiRequest, identity: Identity, event_id: str, reason: str) -> CancelEvent:
     """Complains about the reason first, which is of the body, and then of a text that is no event's id."""
     found = id_in(event_id)
     try:
@@ -99,7 +101,7 @@ def _command(exchange: ApiRequest, identity: Identity, event_id: str, reason: st
             event_id=found or _NO_EVENT,
             reason=reason,
             administrator=identity.user_id,
-            correlation_id=exchange.correlation_id,
+            correlation_id=request.correlation_id,
         )
     except InvalidValue as error:
         raise InvalidRequest.of(error) from None
@@ -128,6 +130,23 @@ def _closed_json(store: Store, event_id: UUID) -> dict[str, Any]:
 def _ended(store: Store, event_id: UUID) -> int:
     with store.unit_of_work() as uow:
         return uow.events.affected_bookings(event_id)
+
+
+def _stored_response(store: Store, key: IdempotencyKey, text: str) -> tuple[str, bool]:
+    """Store `text` as the response of this key; or return the response that was stored before, and True.
+
+    Raises IdempotencyKeyReused, IdempotencyInProgress.
+    """
+
+    def work(uow: UnitOfWork) -> tuple[str, bool]:
+        earlier = uow.idempotency.claim(key)
+        if earlier is not None:
+            return earlier, True
+        uow.idempotency.keep(key, text)
+        uow.commit()
+        return text, False
+
+    return in_unit_of_work(store, work)
 
 
 def _id_of(text: str) -> UUID:

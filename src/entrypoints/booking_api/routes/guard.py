@@ -7,7 +7,7 @@ from flask import Flask, Response
 
 from booking_api.auth.flask import authenticate
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import ApiRequest, current_api_request
+from booking_api.http.request import ApiRequest, current_api_request
 
 P = ParamSpec("P")
 
@@ -21,9 +21,9 @@ def add_guarded(app: Flask, method: str, path: str, name: str, view: View[P]) ->
     """
 
     def reached(*args: P.args, **pieces: P.kwargs) -> Response:
-        exchange = current_api_request()
+        request = current_api_request()
         identity = authenticate()
-        exchange.user_id = identity.user_id
-        return view(exchange, identity, *args, **pieces)
+        request.user_id = identity.user_id
+        return view(request, identity, *args, **pieces)
 
     app.add_url_rule(path, name, reached, methods=[method])

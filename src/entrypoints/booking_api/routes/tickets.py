@@ -11,12 +11,12 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.auth.verifier import Identity
-from booking_api.http.api_request import ApiRequest
 from booking_api.http.bodies import verify_ticket_in
 from booking_api.http.envelope import success
 from booking_api.http.errors import Forbidden
 from booking_api.http.query import id_in
 from booking_api.http.rendering import utc
+from booking_api.http.request import ApiRequest
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.routes.guard import add_guarded
 from booking_api.service import Service
@@ -47,30 +47,30 @@ class TicketRoutes:
 
     service: Service
 
-    def svg(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
+    def svg(self, request: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the QR code as SVG, if the booking is the caller's and confirmed; it fits any size."""
-        reference = self._reference(exchange, identity, booking_id)
-        return _image(svg_of(reference), "image/svg+xml", f"ticket-{exchange.booking_id}.svg")
+        reference = self._reference(request, identity, booking_id)
+        return _image(svg_of(reference), "image/svg+xml", f"ticket-{request.booking_id}.svg")
 
-    def png(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> Response:
+    def png(self, request: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the QR code as PNG, about 400 pixels wide, if the booking is the caller's and confirmed."""
-        reference = self._reference(exchange, identity, booking_id)
-        return _image(png_of(reference), "image/png", f"ticket-{exchange.booking_id}.png")
+        reference = self._reference(request, identity, booking_id)
+        return _image(png_of(reference), "image/png", f"ticket-{request.booking_id}.png")
 
-    def verify(self, exchange: ApiRequest, identity: Identity) -> Response:
+    def verify(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with what the ticket is worth now, also for a text that is no ticket of ours. For those with `VERIFY`.
 
         An Idempotency-Key has no effect here: nothing is changed, and an answer of before may no longer be true.
         """
         if VERIFY not in identity.permissions:
             raise Forbidden()
-        body = verify_ticket_in(exchange)
+        body = verify_ticket_in(request)
         check = verify_ticket(body.fields.ticket_reference, store=self.service.store)
-        exchange.booking_id = check.booking_id
+        request.booking_id = check.booking_id
         return success(check_json(check))
 
-    def _reference(self, exchange: ApiRequest, identity: Identity, booking_id: str) -> str:
-        exchange.booking_id = found = id_in(booking_id)
+    def _reference(self, request: ApiRequest, identity: Identity, booking_id: str) -> str:
+        request.booking_id = found = id_in(booking_id)
         if found is None:
             raise BookingNotFound()
         return get_ticket(identity.user_id, found, store=self.service.store)

@@ -79,7 +79,7 @@ class AdmissionQueue:
         if now - self._said_at > _SAY_EVERY_SECONDS:
             _log.warning("front.turned_away", requests=self._turned_away, waiting=len(self._ready))
             self._said_at, self._turned_away = now, 0
-        return self.application.early.busy(request)
+        return self.application.gateway_responses.busy(request)
 
     def _go_on(self) -> None:
         """Give the crew what it has hands for."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from booking_api.http.limits import LONGEST_BODY
+from booking_api.http.request import LONGEST_BODY
 
 BODY_SECONDS: Final = 10.0
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})

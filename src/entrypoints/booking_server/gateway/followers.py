@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from attrs import define, field, frozen
 
-from booking_api.gateway_responses import Told
+from booking_api.gateway_responses import Follower
 from booking_core import SeatStatus, ServiceBusy
 from booking_server.gateway.pending_request import Answer, PendingRequest
 from booking_server.gateway.wsgi import Application, answer_of
@@ -133,18 +133,18 @@ class FollowerNotifier:
 
     def _told_early(self, visit: PendingRequest) -> Answer | None:
         try:
-            return self.application.early.taken(visit.request, visit.body, visit.taken)
+            return self.application.gateway_responses.taken(_follower(visit))
         except Exception:  # whatever is wrong with this one, the others are told
             _log.exception("front.telling_failed")
-            return self.application.early.broken(visit.request)
+            return self.application.gateway_responses.broken(visit.request)
 
     def _after_a_look(self, visits: Sequence[PendingRequest]) -> "list[Answer | None]":
         """In a thread."""
-        early = self.application.early
+        early = self.application.gateway_responses
         try:
             self._look_at_seats([visit for visit in visits if not visit.taken])
-            told = [Told(visit.request, visit.body, visit.taken) for visit in visits if visit.taken]
-            answers = iter(early.taken_after_a_look(told))
+            told = [_follower(visit) for visit in visits if visit.taken]
+            answers = iter(early.taken_after_queries(told))
             return [next(answers) if visit.taken else None for visit in visits]
         except ServiceBusy:
             return [early.busy(visit.request) for visit in visits]
@@ -159,7 +159,7 @@ class FollowerNotifier:
             assert visit.wish is not None  # noqa: S101 - nobody else is told
             by_event.setdefault(visit.wish.event_id, {})[visit] = visit.wish.seats
         for event_id, wanted in by_event.items():
-            statuses = self.application.early.seat_statuses(event_id, frozenset().union(*wanted.values()))
+            statuses = self.application.gateway_responses.seat_statuses(event_id, frozenset().union(*wanted.values()))
             taken = {seat_id for seat_id, status in statuses.items() if status is not SeatStatus.AVAILABLE}
             for visit, seats in wanted.items():
                 visit.was_looked_at = True
@@ -169,6 +169,11 @@ class FollowerNotifier:
 
     def _by_the_application(self, visits: Sequence[PendingRequest]) -> "list[Answer | None]":
         return [answer_of(self.application, visit) for visit in visits]
+
+
+def _follower(visit: PendingRequest) -> Follower:
+    assert visit.reservation is not None  # noqa: S101 - nobody else is told
+    return Follower(visit.request, visit.reservation, visit.taken)
 
 
 def tell(group: Group) -> "tuple[list[Answer | None], float]":

@@ -17,7 +17,7 @@ from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.access_log import ALIVE, PROBES
 from booking_server.gateway.admission_queue import AdmissionQueue
 from booking_server.gateway.bodies import Bodies
-from booking_server.gateway.pending_request import Answer, PendingRequest, headers_of, wish_of
+from booking_server.gateway.pending_request import Answer, PendingRequest, headers_of, reservation_in, wish_of
 from booking_server.gateway.thread_pool import ThreadPool
 from booking_server.gateway.wsgi import Application, answer_of
 
@@ -57,7 +57,9 @@ class Gateway:
                 raise
             except Exception:  # a mistake of ours; the server would answer with a 500 of its own
                 _log.exception("front.failed")
-                status, headers, body = self._application.early.broken(GatewayRequest(scope.method, {}, perf_counter()))
+                status, headers, body = self._application.gateway_responses.broken(
+                    GatewayRequest(scope.method, {}, perf_counter())
+                )
             protocol.response_bytes(status, headers, body)
 
     async def _answer(self, scope: Any, protocol: Any) -> Answer:
@@ -67,14 +69,16 @@ class Gateway:
         try:
             body = await self._bodies.read(method, headers, protocol)
         except TimeoutError:
-            return self._application.early.late_body(GatewayRequest(method, headers, arrived))
+            return self._application.gateway_responses.late_body(GatewayRequest(method, headers, arrived))
         # A body may take its time: the request has arrived when all of it has.
         request = GatewayRequest(method, headers, perf_counter())
         if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
             return await self._probed(path, PendingRequest(request, scope, body))
         if self._hall.is_full:  # before anything else is done for it, but not before its body is read:
             return self._hall.refuse(request)  # who is still sending might not get to see the answer
-        return await self._hall.admit(PendingRequest(request, scope, body, wish_of(method, path, headers, body)))
+        reservation = reservation_in(method, path, body)
+        wish = None if reservation is None else wish_of(headers, reservation)
+        return await self._hall.admit(PendingRequest(request, scope, body, reservation, wish))
 
     async def _probed(self, path: str, visit: PendingRequest) -> Answer:
         if path == ALIVE:  # waits for nothing, and so not for a thread either

@@ -2,14 +2,13 @@
 
 from asyncio import Future
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from attrs import define, field, frozen
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
-from booking_api.http.limits import LONGEST_BODY
+from booking_api.http.bodies import Body, CreateBooking, decode_create_booking
 from booking_api.routes.bookings import BOOKINGS
 from booking_core.domain.policies import MAX_SEATS
 
@@ -17,14 +16,8 @@ Lane = tuple[str, Hashable]
 Answer = GatewayResponse
 
 
-class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
-    event_id: UUID
-    seat_ids: Annotated[list[UUID], msgspec.Meta(max_length=MAX_SEATS)]
-
-
 # No header that is used here may have it, so that it is refused and not overlooked.
 _NOT_ASCII: Final = "\ufffd"
-_DECODER: Final = msgspec.json.Decoder(_Wanted)
 
 
 @frozen
@@ -45,6 +38,8 @@ class ReservationIntent:
 class PendingRequest:
     """A request that has arrived with its body; `scope` is granian's description of it.
 
+    `reservation`: its body, decoded, if it is a well-formed reservation.
+
     `began` (on `time.perf_counter`) is 0 until the application has it. `taken` are seats that it is told of, `found`
     those that it found taken itself; `held_up` if it did not get to see them in time; `was_looked_at` if there was a
     look at its seats after it had arrived, so that there need not be another.
@@ -53,6 +48,7 @@ class PendingRequest:
     request: GatewayRequest
     scope: Any
     body: bytes
+    reservation: Body[CreateBooking] | None = None
     wish: ReservationIntent | None = None
     began: float = 0.0
     taken: frozenset[UUID] = frozenset()
@@ -83,19 +79,22 @@ def headers_of(scope: Any) -> dict[str, str]:
     return headers
 
 
-def wish_of(method: str, path: str, headers: Mapping[str, str], body: bytes) -> ReservationIntent | None:
-    """What a reservation wants; None for other requests, and for one that will be refused for its form.
+def reservation_in(method: str, path: str, body: bytes) -> Body[CreateBooking] | None:
+    """The body of a reservation, decoded; None for other requests, and for one that will be refused for its form."""
+    if method != "POST" or f"/{path.lstrip('/')}" != BOOKINGS:
+        return None
+    return decode_create_booking(body)
+
+
+def wish_of(headers: Mapping[str, str], reservation: Body[CreateBooking]) -> ReservationIntent | None:
+    """What a reservation wants; None for one that will be refused for its number of seats.
 
     One lane for each seat, and one for the customer, who is known here by the token as it is written.
     """
-    if method != "POST" or f"/{path.lstrip('/')}" != BOOKINGS or len(body) > LONGEST_BODY:
+    if len(reservation.fields.seat_ids) > MAX_SEATS:
         return None
-    try:
-        wanted = _DECODER.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
-        return None
-    event_id = wanted.event_id
-    seats = frozenset(wanted.seat_ids)
+    event_id = reservation.fields.event_id
+    seats = frozenset(reservation.fields.seat_ids)
     lanes: list[Lane] = [("seat", (event_id, seat_id)) for seat_id in seats]
     # Blanks before a token are not part of it, and the scheme is spelled in many ways.
     lanes.append(("user", headers.get("authorization", "").rpartition(" ")[2]))

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from booking_api.gateway_responses import GatewayResponses
-from booking_api.http.gateway_environ import ARRIVED, FOUND, HELD_UP, TAKEN
+from booking_api.http.request import ARRIVED, DECODED_RESERVATION, FOUND_TAKEN, KNOWN_TAKEN, SEATS_BUSY
 from booking_server.gateway.pending_request import Answer, PendingRequest
 
 _log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ class Application(Protocol):
     """A WSGI application that also says how requests are answered that do not get as far as this."""
 
     @property
-    def early(self) -> GatewayResponses: ...
+    def gateway_responses(self) -> GatewayResponses: ...
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]: ...
 
@@ -71,10 +71,11 @@ def serve(application: Application, visit: PendingRequest) -> Answer:
     """The application's answer; the visit knows afterwards what it found. Raises what the application raises."""
     environ = environ_of(visit.scope, visit.request.headers, visit.body)
     environ[ARRIVED] = visit.arrived
-    environ[TAKEN] = visit.taken
+    environ[KNOWN_TAKEN] = visit.taken
+    environ[DECODED_RESERVATION] = visit.reservation
     answer = call(application, environ)
-    visit.found = environ.get(FOUND, visit.found)
-    visit.held_up = environ.get(HELD_UP, False)
+    visit.found = environ.get(FOUND_TAKEN, visit.found)
+    visit.held_up = environ.get(SEATS_BUSY, False)
     return answer
 
 
@@ -85,7 +86,7 @@ def answer_of(application: Application, visit: PendingRequest) -> Answer:
         return serve(application, visit)
     except Exception:
         _log.exception("front.application_failed")
-        return application.early.broken(visit.request)
+        return application.gateway_responses.broken(visit.request)
 
 
 def call(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> Answer:

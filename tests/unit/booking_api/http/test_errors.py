@@ -7,9 +7,9 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import BadGateway, BadRequest, Gone, ImATeapot, NotFound
 
-from booking_api.http.api_request import ApiRequest
 from booking_api.http.errors import STATUS, answer_errors
 from booking_api.http.query import InvalidRequest
+from booking_api.http.request import ApiRequest
 from booking_core import (
     BookingError,
     BusUnavailable,

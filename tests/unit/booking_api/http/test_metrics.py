@@ -18,8 +18,8 @@ from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.errors import STATUS
-from booking_api.http.gateway_environ import ARRIVED
 from booking_api.http.initial_series import OUTCOMES
+from booking_api.http.request import ARRIVED
 from booking_api.openapi.document import document
 from booking_api.openapi.refusals import schema_name
 from booking_api.routes.bookings import BOOKINGS
@@ -106,9 +106,9 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
     app: BookingApi, client: FlaskClient
 ) -> None:
     for _ in range(2):
-        app.early.busy(arrived())
-    app.early.late_body(arrived())
-    app.early.broken(arrived())
+        app.gateway_responses.busy(arrived())
+    app.gateway_responses.late_body(arrived())
+    app.gateway_responses.broken(arrived())
 
     found = shown(client)
 

@@ -10,11 +10,12 @@ import pytest
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
-from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses, Told
+from booking_api.gateway_responses import Follower, GatewayRequest, GatewayResponse, GatewayResponses
 from booking_api.http.access_log import AccessLog
+from booking_api.http.bodies import Body, CreateBooking
 from booking_api.http.cors import Cors
-from booking_api.http.gateway_environ import FOUND, HELD_UP
 from booking_api.http.metrics import HttpMetrics
+from booking_api.http.request import FOUND_TAKEN, SEATS_BUSY
 from booking_core import SeatStatus, ServiceBusy
 from booking_server.gateway import admission_queue as hall_module
 from booking_server.gateway.admission_queue import AdmissionQueue
@@ -42,10 +43,10 @@ class Early(GatewayResponses):
         self.looked_at: list[frozenset[UUID]] = []
         self.is_busy = False
 
-    def taken(self, request: GatewayRequest, body: bytes, taken: Collection[UUID]) -> GatewayResponse | None:
+    def taken(self, follower: Follower) -> GatewayResponse | None:
         if not self.knows:
             return None
-        self.told.append(frozenset(taken))
+        self.told.append(follower.taken)
         return 409, [], b"told"
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
@@ -55,12 +56,12 @@ class Early(GatewayResponses):
         known = frozenset(seat_ids) - self.unknown
         return {each: SeatStatus.SOLD if each in self.claimed else SeatStatus.AVAILABLE for each in known}
 
-    def taken_after_a_look(self, told: Sequence[Told]) -> list[GatewayResponse | None]:
-        self.asked.append(len(told))
-        self.told_after_looks += [each.taken for each in told]
+    def taken_after_queries(self, followers: Sequence[Follower]) -> list[GatewayResponse | None]:
+        self.asked.append(len(followers))
+        self.told_after_looks += [each.taken for each in followers]
         if self.look_fails:
             raise KeyError("a bug")
-        return [None if _key_of(each.request) in self.kept else (409, [], b"told") for each in told]
+        return [None if _key_of(each.request) in self.kept else (409, [], b"told") for each in followers]
 
 
 def _key_of(request: GatewayRequest) -> str:
@@ -72,7 +73,7 @@ class Application:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.early = Early(self.registry)
+        self.gateway_responses = Early(self.registry)
         self.served: list[dict[str, Any]] = []
         self.status = "409 Conflict"
         self.found: frozenset[UUID] = frozenset()
@@ -83,7 +84,7 @@ class Application:
         self.served.append(environ)
         if self.broken:
             raise KeyError("broken")
-        environ[FOUND], environ[HELD_UP] = self.found, self.held_up
+        environ[FOUND_TAKEN], environ[SEATS_BUSY] = self.found, self.held_up
         start_response(self.status, [])
         return [b"answered"]
 
@@ -122,13 +123,14 @@ class Stage:
         return self.hall
 
     def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[Answer]":
-        wish = None
+        wish, reservation = None, None
         if seats:
+            reservation = Body(CreateBooking(UUID(int=99), list(seats)), b"")
             lanes: list[Lane] = [("seat", each) for each in seats]
             lanes.append(("user", user or object()))
             wish = ReservationIntent(frozenset(seats), tuple(lanes), has_key=bool(key), event_id=UUID(int=99))
         request = GatewayRequest("POST", {"x-correlation-id": "c-1", "idempotency-key": key}, perf_counter() - ago)
-        self.admitted.append(self.hall.admit(PendingRequest(request, Scope(), b"", wish)))
+        self.admitted.append(self.hall.admit(PendingRequest(request, Scope(), b"", reservation, wish)))
         return self.admitted[-1]
 
     async def work_off(self, answers: int) -> None:

@@ -6,7 +6,7 @@ from time import perf_counter
 import pytest
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
-from booking_api.http.gateway_environ import TAKEN
+from booking_api.http.request import KNOWN_TAKEN
 from booking_server.gateway import admission_queue as hall_module
 from booking_server.gateway import followers
 from tests.unit.booking_server.gateway.admission_stage import OTHER, SEAT, Stage, impatient, run
@@ -34,7 +34,7 @@ def test_one_inside_for_a_seat_and_what_it_finds_is_told_to_all() -> None:
 
         assert [(await each)[2] for each in (first, side)] == [b"answered"] * 2
         assert {(await each)[2] for each in others} == {b"told"}
-        assert stage.application.early.told == [frozenset({SEAT})] * 39
+        assert stage.application.gateway_responses.told == [frozenset({SEAT})] * 39
         assert len(stage.application.served) == 2
 
     run(test)
@@ -43,12 +43,12 @@ def test_one_inside_for_a_seat_and_what_it_finds_is_told_to_all() -> None:
 def test_whom_nobody_knows_yet_is_told_after_a_look() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.knows = False
+        stage.application.gateway_responses.knows = False
         _, *others = [stage.admit(SEAT) for _ in range(3)]
         await stage.work_off(3)
 
         assert [(await each)[2] for each in others] == [b"told"] * 2
-        assert stage.application.early.asked == [2]
+        assert stage.application.gateway_responses.asked == [2]
 
     run(test)
 
@@ -56,14 +56,14 @@ def test_whom_nobody_knows_yet_is_told_after_a_look() -> None:
 def test_whose_matter_is_another_after_the_look_the_application_tells() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.knows = False
-        stage.application.early.kept = {""}
+        stage.application.gateway_responses.knows = False
+        stage.application.gateway_responses.kept = {""}
         answers = [stage.admit(SEAT) for _ in range(3)]
         await stage.work_off(3)
 
         assert [(await each)[2] for each in answers] == [b"answered"] * 3
         known = frozenset({SEAT})
-        assert [environ[TAKEN] for environ in stage.application.served] == [frozenset(), known, known]
+        assert [environ[KNOWN_TAKEN] for environ in stage.application.served] == [frozenset(), known, known]
 
     run(test)
 
@@ -143,7 +143,7 @@ def test_one_who_can_not_be_told_keeps_nobody_from_it(monkeypatch: pytest.Monkey
                 raise KeyError("a bug")
             return 409, [], b"told"
 
-        monkeypatch.setattr(stage.application.early, "taken", failing)
+        monkeypatch.setattr(stage.application.gateway_responses, "taken", failing)
         answers = [stage.admit(SEAT) for _ in range(20)]
         await stage.hands.work_off()
 
@@ -160,7 +160,7 @@ def test_one_customer_has_one_inside() -> None:
         await stage.hands.work_off()
 
         assert second.done()
-        assert stage.application.served[1][TAKEN] == frozenset()
+        assert stage.application.served[1][KNOWN_TAKEN] == frozenset()
 
     run(test)
 

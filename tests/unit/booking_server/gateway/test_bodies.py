@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from booking_api.http.limits import LONGEST_BODY
+from booking_api.http.request import LONGEST_BODY
 from booking_server.gateway import bodies
 from booking_server.gateway.bodies import Bodies
 

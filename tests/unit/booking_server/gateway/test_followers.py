@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from booking_api.http.gateway_environ import TAKEN
+from booking_api.http.request import KNOWN_TAKEN
 from booking_server.gateway import admission_queue as hall_module
 from tests.unit.booking_server.gateway.admission_stage import OTHER, SEAT, Stage, impatient, run
 
@@ -20,7 +20,7 @@ def test_those_with_keys_are_told_after_one_look_for_all_of_them() -> None:
 
         assert (await first)[2] == b"answered"
         assert {(await each)[2] for each in others} == {b"told"}
-        assert stage.application.early.asked == [19]
+        assert stage.application.gateway_responses.asked == [19]
         assert len(stage.application.served) == 1
 
     run(test)
@@ -29,7 +29,7 @@ def test_those_with_keys_are_told_after_one_look_for_all_of_them() -> None:
 def test_whose_key_has_an_answer_the_application_tells() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.kept = {"again"}
+        stage.application.gateway_responses.kept = {"again"}
         _, again, other = [stage.admit(SEAT, key=key) for key in ("again", "again", "other")]
         await stage.work_off(3)
 
@@ -49,8 +49,8 @@ def test_a_crowd_never_has_more_than_one_hand() -> None:
             assert len(stage.hands.tasks) <= 1
             await (stage.hands.work() if stage.hands.tasks else asyncio.sleep(0.001))
 
-        assert max(stage.application.early.asked) <= 32
-        assert sum(stage.application.early.asked) == 99
+        assert max(stage.application.gateway_responses.asked) <= 32
+        assert sum(stage.application.gateway_responses.asked) == 99
 
     run(test)
 
@@ -58,7 +58,7 @@ def test_a_crowd_never_has_more_than_one_hand() -> None:
 def test_one_who_can_not_be_asked_for_keeps_nobody_waiting() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.look_fails = True
+        stage.application.gateway_responses.look_fails = True
         _, *others = [stage.admit(SEAT, key="k") for _ in range(3)]
         await stage.work_off(3)
 
@@ -75,7 +75,7 @@ def test_who_is_to_be_told_by_a_thread_does_not_wait_for_ever(monkeypatch: pytes
 
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.knows = False
+        stage.application.gateway_responses.knows = False
         first = stage.admit(SEAT, key=key)
         waiting = [stage.admit(SEAT, key=key) for _ in range(3)]
         stuck = [stage.admit(), stage.admit()]
@@ -96,7 +96,7 @@ def test_who_wants_other_seats_besides_hears_of_those_too() -> None:
     """One look for the three of them, at all that they want."""
 
     async def test(stage: Stage) -> None:
-        early = stage.application.early
+        early = stage.application.gateway_responses
         stage.application.found, early.claimed = frozenset({SEAT}), frozenset({SEAT, THIRD})
         first, *others = [stage.admit(SEAT), *(stage.admit(SEAT, OTHER, THIRD) for _ in range(3))]
         await stage.work_off(4)
@@ -113,14 +113,14 @@ def test_who_wants_other_seats_besides_hears_of_those_too() -> None:
 @pytest.mark.parametrize("unknown", [frozenset[UUID](), frozenset({OTHER})])
 def test_whose_seats_are_free_after_all_or_not_known_takes_a_turn(unknown: frozenset[UUID]) -> None:
     async def test(stage: Stage) -> None:
-        early = stage.application.early
+        early = stage.application.gateway_responses
         stage.application.found, early.unknown = frozenset({SEAT}), unknown
         early.claimed = frozenset({SEAT}) if unknown else frozenset()
         answers = [stage.admit(SEAT), stage.admit(SEAT, OTHER), stage.admit(SEAT, OTHER)]
         await stage.work_off(3)
 
         assert [(await each)[2] for each in answers[:2]] == [b"answered"] * 2
-        assert [environ[TAKEN] for environ in stage.application.served[:2]] == [frozenset()] * 2
+        assert [environ[KNOWN_TAKEN] for environ in stage.application.served[:2]] == [frozenset()] * 2
         assert len(early.looked_at) == 1
 
     run(test)
@@ -129,7 +129,7 @@ def test_whose_seats_are_free_after_all_or_not_known_takes_a_turn(unknown: froze
 def test_a_look_that_comes_to_nothing_is_no_reason_to_wait() -> None:
     async def test(stage: Stage) -> None:
         stage.application.found = frozenset({SEAT})
-        stage.application.early.is_busy = True
+        stage.application.gateway_responses.is_busy = True
         answers = [stage.admit(SEAT), *(stage.admit(SEAT, OTHER) for _ in range(2))]
         await stage.work_off(3)
 

@@ -74,7 +74,7 @@ def test_a_body_too_deep_to_be_looked_into_is_the_applications_to_refuse() -> No
 
 
 def test_a_mistake_of_the_fronts_own_is_answered_in_the_envelope(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_server.gateway.gateway.wish_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("booking_server.gateway.gateway.reservation_in", lambda *_: 1 / 0)
 
     [(status, _, body)] = answers_to(Application(), "/api/v1/events")
 

@@ -25,7 +25,7 @@ def visit(*seats: int, user: str = "", arrived: float = 0.0, keyed: bool = False
     lanes = [("seat", (EVENT, seat(number))) for number in seats]
     user = user or f"user-{next(_USERS)}"
     wish = ReservationIntent(frozenset(map(seat, seats)), (*lanes, ("user", user)), keyed, EVENT)
-    return PendingRequest(GatewayRequest("POST", {}, arrived), None, b"", wish)
+    return PendingRequest(GatewayRequest("POST", {}, arrived), None, b"", wish=wish)
 
 
 def taken(*seats: int) -> Finding:

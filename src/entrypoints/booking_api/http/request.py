@@ -1,0 +1,107 @@
+"""Requests: correlation id, what the gateway passes on in the WSGI environ, and reading the body within its limits.
+
+Every header that the API uses has a longest length: tokens 8192 characters (`auth.verifier`), correlation ids 128,
+idempotency keys 255 (`bodies`).
+"""
+
+import re
+from threading import BoundedSemaphore
+from time import perf_counter
+from typing import Any, Final, cast
+from uuid import UUID, uuid4
+
+from flask import Flask, Request, current_app, request
+from structlog.contextvars import bind_contextvars
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from booking_core import ServiceBusy
+
+CORRELATION_HEADER: Final = "X-Correlation-Id"
+LONGEST_BODY: Final = 64 * 1024
+
+# Entries of the WSGI environ that a gateway in front of the application may set or read. All of them may be missing.
+ARRIVED: Final = "booking.arrived"
+"""When the request arrived, on `time.perf_counter`."""
+DECODED_RESERVATION: Final = "booking.decoded_reservation"
+"""The body of a reservation as `bodies.decode_create_booking` returned it; the route does not decode it again."""
+KNOWN_TAKEN: Final = "booking.known_taken"
+"""Seats (a frozenset of ids) that had a live, committed claim at a moment after this request had arrived."""
+FOUND_TAKEN: Final = "booking.found_taken"
+"""Set by the application: the requested seats with a live, committed claim now, those just reserved included."""
+SEATS_BUSY: Final = "booking.seats_busy"
+"""Set by the application: whether the locks of the requested seats could not be acquired in time."""
+
+# A slow upload occupies a thread, and the WSGI server sets no time limit: some threads must never read a body.
+_BODY_WAIT_SECONDS: Final = 0.05
+_BODIES: Final = "booking_bodies"
+# Safe in every log, header and message: no blanks, no line breaks, no quotes.
+_CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class ApiRequest(Request):
+    """Flask's request with the data that the access log and the metrics need.
+
+    `began` is on a monotonic clock. `waited` is the time in seconds from then until the application got the request,
+    None without a gateway. `may_be_cached`: the response is the same for every caller and has an ETag, so clients may
+    cache it and revalidate.
+    """
+
+    may_be_cached = False
+
+    def __init__(self, environ: dict[str, Any], populate_request: bool = True, shallow: bool = False) -> None:
+        super().__init__(environ, populate_request, shallow)
+        arrived: float | None = environ.get(ARRIVED)
+        now = perf_counter()
+        self.began = now if arrived is None else arrived
+        self.waited = None if arrived is None else now - arrived
+        self.correlation_id = correlation_id(environ.get("HTTP_X_CORRELATION_ID"))
+        # For every line that this thread logs until its next request, from any module.
+        bind_contextvars(correlation_id=self.correlation_id)
+        self.user_id: str | None = None
+        self.booking_id: UUID | None = None
+        self.replayed = False
+        self.error_code = ""
+        self.error_reason = ""
+
+    @property
+    def route(self) -> str:
+        """The template of the path, never the path itself; empty if no route matches."""
+        return self.url_rule.rule if self.url_rule is not None else ""
+
+
+def current_api_request() -> ApiRequest:
+    """The request that this thread is handling."""
+    # The object itself: each attribute access through Flask's proxy costs more than the access itself.
+    return cast(ApiRequest, request._get_current_object())  # type: ignore[attr-defined]
+
+
+def correlation_id(header: str | None) -> str:
+    """The caller's correlation id, or a new one if the header is absent or malformed."""
+    return header if header is not None and _CORRELATION_ID.fullmatch(header) else str(uuid4())
+
+
+def limit_bodies(app: Flask, at_once: int) -> None:
+    """Limit the length of bodies, and to `at_once` the number of requests that read one at the same time.
+
+    The limit that Flask gets is one byte longer, so that `body_of` can see that a body is too long.
+    """
+    app.extensions[_BODIES] = BoundedSemaphore(at_once)
+    app.config["MAX_CONTENT_LENGTH"] = LONGEST_BODY + 1
+
+
+def body_of(request: Request) -> bytes:
+    """Read the whole body.
+
+    Raises RequestEntityTooLarge if it is longer than 64 KB, whether or not it declares its length, and ServiceBusy if
+    too many bodies arrive slowly.
+    """
+    reading: BoundedSemaphore = current_app.extensions[_BODIES]
+    if not reading.acquire(timeout=_BODY_WAIT_SECONDS):
+        raise ServiceBusy()
+    try:
+        body = request.get_data(cache=False)
+    finally:
+        reading.release()
+    if len(body) > LONGEST_BODY:
+        raise RequestEntityTooLarge()
+    return body
