@@ -18,7 +18,7 @@ from booking_core.ports.event_bus import Delivery, Message
 from booking_memory.bus import MemoryEventBus
 from booking_memory.store import MemoryStore
 from booking_service.catalog_file import LoadedEvent, load_event
-from booking_service.composition import Composition, Factory
+from booking_service.composition import AdapterFactory, Composition
 from booking_service.settings import Settings
 
 EVENT_ID = UUID("018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101")
@@ -61,7 +61,7 @@ class World:
         command = Reserve(user_id=user, event_id=EVENT_ID, seat_ids=seats, correlation_id=f"corr-{numbers[0]}")
         return reserve(command, store=self.store)
 
-    def find(self, group: str, name: str) -> Factory:
+    def find(self, group: str, name: str) -> AdapterFactory:
         part: Any = {"booking.store": self.store, "booking.event_bus": self.bus}[group]
         return lambda settings: part
 

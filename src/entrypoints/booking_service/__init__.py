@@ -1,1 +1,4 @@
-"""Settings, the composition root and the long-running workers."""
+"""Settings, the composition root, catalog files and the checks of `booking doctor`.
+
+May import booking_core, booking_telemetry, booking_workers and booking_api; `composition` alone may name an adapter.
+"""

@@ -1,4 +1,4 @@
-"""Work that nobody waits for, in one thread."""
+"""A background thread for jobs whose result no caller waits for."""
 
 import logging
 import queue
@@ -12,10 +12,9 @@ _STOP: Final = object()
 
 
 class Background:
-    """Runs jobs one after the other in a thread of its own, which starts with the first job.
+    """Thread that runs jobs one after the other; it starts with the first job.
 
-    At most `limit` jobs wait. One more is run at once, in the thread of the caller: the promise that every job given
-    is run holds until `close`, which lets the running one end (bounded) and forgets the rest.
+    At most `limit` jobs wait in the queue. If it is full, the caller runs the job itself: until `close` no job is lost.
     """
 
     def __init__(self, name: str, *, limit: int = 1000) -> None:
@@ -26,32 +25,32 @@ class Background:
         self._closed = False
 
     def __call__(self, job: Callable[[], None]) -> None:
-        """Run `job` later. After `close` it is forgotten."""
+        """Run `job` later. After `close` the job is discarded."""
         with self._lock:
             if self._closed:
                 return
             if self._thread is None:
-                # A daemon: the end of the process waits for `close`, and for nothing longer.
+                # A daemon: the process ends without waiting for this thread longer than `close` does.
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
-            self._do(job)
+            self._execute(job)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Wait up to `timeout` seconds for the running job. May be called twice."""
+        """Discard the jobs in the queue and wait up to `timeout` seconds for the running one. Idempotent."""
         with self._lock:
             self._closed, thread = True, self._thread
         if thread is None or not thread.is_alive():
             return
-        self._forget()
+        self._discard()
         self._jobs.put(_STOP)
         thread.join(timeout)
         if thread.is_alive():
             _log.warning("background.still_running name=%s after %.0f s", self._name, timeout)
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         while True:
             try:
                 self._jobs.get_nowait()
@@ -63,12 +62,12 @@ class Background:
             job = self._jobs.get()
             if job is _STOP:
                 return
-            self._do(job)
+            self._execute(job)
 
-    def _do(self, job: object) -> None:
+    def _execute(self, job: object) -> None:
         try:
             assert callable(job)  # noqa: S101 - the only other thing in the queue is _STOP
             job()
         except Exception:
-            # One refresh that fails in an unforeseen way must not end all later ones.
+            # A job that fails must not end the thread, on which all later jobs depend.
             _log.exception("background.job_failed name=%s", self._name)

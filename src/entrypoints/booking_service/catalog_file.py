@@ -1,4 +1,7 @@
-"""Events of the file catalog into the store: in small transactions, never on sale with half of their facts."""
+"""Catalog files: parsing them, and loading their events into the store in small transactions.
+
+An event is never on sale while a part of its seats is not yet stored.
+"""
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Hashable, Iterable, Sequence
@@ -17,23 +20,24 @@ from booking_core.domain.values import SaleStatus, Seat, TicketedEvent, decimals
 from booking_core.ports.store import Store, UnitOfWork
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-_LARGEST_NUMBER: Final = 2**31 - 1
+_LARGEST_NUMBER: Final = 2**31 - 1  # the largest integer of PostgreSQL
+SEATS_PER_TRANSACTION: Final = 500  # short transactions: reservations of the same event go on in between
 
 
 class CatalogFileInvalid(Exception):
-    """The file can't be loaded. The text is one line with the path of what is wrong, like `$.events[0].name`."""
+    """The file is malformed or unreadable. The text is one line with the path of the fault, like `$.events[0].name`."""
 
 
 @frozen
 class LoadedEvent:
-    """An event of the file, and all its seats."""
+    """An event of the file with all its seats."""
 
     event: TicketedEvent
     seats: Sequence[Seat]
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What both kinds of entries have in common."""
+    """Base of all entries: camelCase names, and no unknown fields."""
 
 
 class _Seat(_Entry, frozen=True):
@@ -57,7 +61,7 @@ class _File(_Entry, frozen=True):
 
 
 def read_catalog_file(path: Path) -> Sequence[LoadedEvent]:
-    """Everything in the file, in its order. Raises CatalogFileInvalid."""
+    """Read and parse a catalog file; its events in their order. Raises CatalogFileInvalid."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -69,19 +73,19 @@ def read_catalog_file(path: Path) -> Sequence[LoadedEvent]:
 
 
 def parse_catalog(content: bytes) -> Sequence[LoadedEvent]:
-    """Everything in the JSON text, in its order. Raises CatalogFileInvalid."""
+    """Parse the JSON text; its events in their order. Raises CatalogFileInvalid."""
     if content.startswith((BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE)):
         raise CatalogFileInvalid("starts with a byte order mark: save it as UTF-8 without one")
     try:
         file = msgspec.json.decode(content, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CatalogFileInvalid(" ".join(str(error).split()) or "nested too deeply") from error
-    _refuse_repeats((event.event_id for event in file.events), "$.events[{}].eventId")
+    _reject_repeats((event.event_id for event in file.events), "$.events[{}].eventId")
     return [_loaded(event, f"$.events[{index}]") for index, event in enumerate(file.events)]
 
 
 def _loaded(entry: _Event, path: str) -> LoadedEvent:
-    _refuse_unstorable(entry.name, f"{path}.name")
+    _reject_unstorable(entry.name, f"{path}.name")
     try:
         event = TicketedEvent(
             event_id=entry.event_id,
@@ -92,15 +96,15 @@ def _loaded(entry: _Event, path: str) -> LoadedEvent:
         )
     except InvalidValue as error:
         raise CatalogFileInvalid(f"{error} - at `{path}`") from error
-    _refuse_repeats((seat.seat_id for seat in entry.seats), path + ".seats[{}].seatId")
+    _reject_repeats((seat.seat_id for seat in entry.seats), path + ".seats[{}].seatId")
     places = ((seat.row, seat.number) for seat in entry.seats)
-    _refuse_repeats((f"row {row} number {number}" for row, number in places), path + ".seats[{}]")
+    _reject_repeats((f"row {row} number {number}" for row, number in places), path + ".seats[{}]")
     seats = [_seat(seat, entry.currency, f"{path}.seats[{index}]") for index, seat in enumerate(entry.seats)]
     return LoadedEvent(event, seats)
 
 
 def _seat(entry: _Seat, currency: str, path: str) -> Seat:
-    _refuse_unstorable(entry.row, f"{path}.row")
+    _reject_unstorable(entry.row, f"{path}.row")
     try:
         seat = Seat(seat_id=entry.seat_id, row=entry.row, number=entry.number, price=entry.price)
     except InvalidValue as error:
@@ -111,7 +115,7 @@ def _seat(entry: _Seat, currency: str, path: str) -> Seat:
     return seat
 
 
-def _refuse_repeats(ids: Iterable[Hashable], path: str) -> None:
+def _reject_repeats(ids: Iterable[Hashable], path: str) -> None:
     seen: set[Hashable] = set()
     for index, each in enumerate(ids):
         if each in seen:
@@ -119,26 +123,23 @@ def _refuse_repeats(ids: Iterable[Hashable], path: str) -> None:
         seen.add(each)
 
 
-def _refuse_unstorable(text: str, path: str) -> None:
+def _reject_unstorable(text: str, path: str) -> None:
     if not is_storable(text):
         raise CatalogFileInvalid(f"must not hold NUL or unpaired surrogates - at `{path}`")
 
 
-_ROWS: Final = 500
+def load_event(loaded: LoadedEvent, *, store: Store, at_once: int = SEATS_PER_TRANSACTION) -> int:
+    """Store the event and its seats, which never become stale; return the number of seats. Idempotent.
 
-
-def load_event(loaded: LoadedEvent, *, store: Store) -> int:
-    """Write the event and its seats, which do not age; the number of its seats. Doing it again changes nothing.
-
-    Seats that the store has and the file has not are not sold any more. While the event's currency changes it is not
-    on sale, for its seats still have prices of the old one. Raises ServiceBusy.
+    A transaction stores at most `at_once` seats. Seats that only the store has are withdrawn from sale. While the
+    currency of an event changes, the event is not on sale: its seats still have old prices. Raises ServiceBusy.
     """
     event, seats = loaded.event, sorted(loaded.seats, key=lambda seat: seat.seat_id)
     known = store.queries.event(event.event_id)
     whole = known is not None and known.event.currency == event.currency
     _put(event if whole else evolve(event, status=SaleStatus.DRAFT), store, complete=False)
-    for start in range(0, len(seats), _ROWS):
-        _put_seats(event, seats[start : start + _ROWS], store)
+    for start in range(0, len(seats), at_once):
+        _put_seats(event, seats[start : start + at_once], store)
 
     def finish(uow: UnitOfWork) -> None:
         uow.events.withdraw_seats(event.event_id, [seat.seat_id for seat in seats])

@@ -6,8 +6,8 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from booking_service.doctor.parts import Component
-from tests.integration.doctor.looking import grades, look
+from booking_service.doctor.components import Component
+from tests.integration.doctor.examining import examined, grades
 from tests.support.kafka.broker import KafkaBroker
 from tests.support.kafka.broker.properties import PASSWORD, USER
 from tests.support.kafka.fixtures import PARTITIONS
@@ -43,7 +43,7 @@ def configure(servers: str, topic: str, **settings: str) -> None:
 
 
 def test_all_is_well(kafka_bootstrap: str, topics: dict[str, str]) -> None:
-    found = look(Component.BROKER, at(kafka_bootstrap, **topics))
+    found = examined(Component.BROKER, at(kafka_bootstrap, **topics))
 
     assert grades(found) == dict.fromkeys(["broker", *(f"topic {topic}" for topic in topics.values())], "ok")
     assert found["broker"].found == f"1 broker behind {kafka_bootstrap}, over PLAINTEXT"
@@ -51,14 +51,14 @@ def test_all_is_well(kafka_bootstrap: str, topics: dict[str, str]) -> None:
 
 
 def test_one_topic_for_two_things_is_told_once(kafka_bootstrap: str, topics: dict[str, str]) -> None:
-    found = look(Component.BROKER, at(kafka_bootstrap, **dict.fromkeys(NAMES, topics[NAMES[0]])))
+    found = examined(Component.BROKER, at(kafka_bootstrap, **dict.fromkeys(NAMES, topics[NAMES[0]])))
 
     assert grades(found) == {"broker": "ok", f"topic {topics[NAMES[0]]}": "ok"}
 
 
 def test_a_topic_that_is_missing_and_stays_missing(kafka_bootstrap: str, topics: dict[str, str]) -> None:
     for _ in range(2):
-        found = look(Component.BROKER, at(kafka_bootstrap, **topics | {"BOOKING_PAYMENTS_TOPIC": "no.such.topic"}))
+        found = examined(Component.BROKER, at(kafka_bootstrap, **topics | {"BOOKING_PAYMENTS_TOPIC": "no.such.topic"}))
 
         assert [check for check, grade in grades(found).items() if grade == "trouble"] == ["topic no.such.topic"]
         assert "rpk topic create no.such.topic" in found["topic no.such.topic"].advice
@@ -74,8 +74,8 @@ def test_topics_that_will_hurt_one_day(kafka_bootstrap: str, topics: dict[str, s
     admin.create_topics([NewTopic(only_one, 1, 1, topic_configs={"retention.ms": "-1"})])
     admin.close()
 
-    found = look(Component.BROKER, at(kafka_bootstrap, **topics))
-    one = look(Component.BROKER, at(kafka_bootstrap, **topics | {"BOOKING_PAYMENTS_TOPIC": only_one}))[
+    found = examined(Component.BROKER, at(kafka_bootstrap, **topics))
+    one = examined(Component.BROKER, at(kafka_bootstrap, **topics | {"BOOKING_PAYMENTS_TOPIC": only_one}))[
         f"topic {only_one}"
     ]
 
@@ -94,7 +94,7 @@ def test_topics_that_will_hurt_one_day(kafka_bootstrap: str, topics: dict[str, s
 def test_no_broker_there() -> None:
     server = f"127.0.0.1:{free_port()}"
 
-    found = look(Component.BROKER, at(server))
+    found = examined(Component.BROKER, at(server))
 
     assert grades(found) == NOT_LET_IN
     assert found["broker"].found == f"{server}: connection refused"
@@ -104,7 +104,7 @@ def test_no_broker_there() -> None:
 def test_one_of_several_brokers_is_not_there(kafka_bootstrap: str, topics: dict[str, str]) -> None:
     gone = f"127.0.0.1:{free_port()}"
 
-    found = look(Component.BROKER, at(f"{gone},no.such.host.invalid:9092,{kafka_bootstrap}", **topics))
+    found = examined(Component.BROKER, at(f"{gone},no.such.host.invalid:9092,{kafka_bootstrap}", **topics))
 
     assert found["broker"].grade.value == "warning"
     assert f"but {gone}: connection refused; no.such.host.invalid:9092: the name is not known" in found["broker"].found
@@ -115,7 +115,7 @@ def test_a_broker_that_wants_tls_and_a_password(kafka_broker: KafkaBroker, topic
     trust = {"BOOKING_KAFKA_SSL_CAFILE": str(kafka_broker.directory / "ca.pem")}
     secured = at(kafka_broker.tls_servers, BOOKING_KAFKA_SECURITY_PROTOCOL="SASL_SSL", **LOGIN, **trust)
 
-    found = look(Component.BROKER, secured | topics)
+    found = examined(Component.BROKER, secured | topics)
 
     assert set(grades(found).values()) == {"ok"}
     assert found["broker"].found.endswith("over SASL_SSL with PLAIN")
@@ -145,7 +145,7 @@ def test_whoever_is_not_let_in_is_told_why(
     if environ["BOOKING_KAFKA_BOOTSTRAP_SERVERS"] == "plain":
         environ["BOOKING_KAFKA_BOOTSTRAP_SERVERS"] = kafka_broker.bootstrap_servers
 
-    found = look(Component.BROKER, environ)
+    found = examined(Component.BROKER, environ)
 
     assert set(grades(found).values()) <= {"trouble", "skipped"}
     assert told in found["broker"].found
@@ -154,7 +154,7 @@ def test_whoever_is_not_let_in_is_told_why(
 
 
 def test_a_client_without_tls_at_a_port_that_wants_it(kafka_broker: KafkaBroker) -> None:
-    found = look(Component.BROKER, at(kafka_broker.tls_servers))
+    found = examined(Component.BROKER, at(kafka_broker.tls_servers))
 
     assert grades(found) == NOT_LET_IN
     assert "BOOKING_KAFKA_SECURITY_PROTOCOL (it is PLAINTEXT)" in found["broker"].advice
@@ -163,7 +163,7 @@ def test_a_client_without_tls_at_a_port_that_wants_it(kafka_broker: KafkaBroker)
 def test_a_broker_that_is_frozen_is_given_up(mortal_broker: KafkaBroker) -> None:
     mortal_broker.freeze()
 
-    found = look(Component.BROKER, at(mortal_broker.bootstrap_servers))
+    found = examined(Component.BROKER, at(mortal_broker.bootstrap_servers))
 
     assert grades(found) == NOT_LET_IN
     assert "timed out" in found["broker"].found

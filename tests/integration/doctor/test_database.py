@@ -14,8 +14,8 @@ import pytest
 
 from booking_postgres.schema import newest_revision
 from booking_postgres_embedded import EmbeddedPostgres
-from booking_service.doctor.parts import Component
-from tests.integration.doctor.looking import grades, look
+from booking_service.doctor.components import Component
+from tests.integration.doctor.examining import examined, grades
 from tests.support.directories import open_directory
 from tests.support.postgres.fixtures import FreshDatabase, chosen_binaries, database_name
 
@@ -46,7 +46,7 @@ def low(postgres_url: str, database_url: str) -> Iterator[str]:
 
 
 def test_all_is_well(database_url: str) -> None:
-    found = look(Component.DATABASE, of(database_url))
+    found = examined(Component.DATABASE, of(database_url))
 
     assert grades(found) == WELL
     assert found["database"].found.startswith("PostgreSQL ")
@@ -60,13 +60,13 @@ def test_connections_that_the_service_has_already_are_not_needed_again(database_
     with ExitStack() as service:
         for _ in range(3):
             service.enter_context(psycopg.connect(database_url, application_name="booking-core"))
-        found = look(Component.DATABASE, of(database_url, BOOKING_DB_CONNECTIONS="9"))
+        found = examined(Component.DATABASE, of(database_url, BOOKING_DB_CONNECTIONS="9"))
 
     assert "3 open for us, 9 more may be needed" in found["connections"].found
 
 
 def test_a_wrong_password(database_url: str) -> None:
-    found = look(Component.DATABASE, of(as_user(database_url, "booking", "guess-secret")))
+    found = examined(Component.DATABASE, of(as_user(database_url, "booking", "guess-secret")))
 
     assert grades(found) == NO_WAY_IN
     assert 'password authentication failed for user "booking"' in found["database"].found
@@ -75,7 +75,7 @@ def test_a_wrong_password(database_url: str) -> None:
 
 
 def test_no_such_database(database_url: str) -> None:
-    found = look(Component.DATABASE, of(database_url.replace(database_name(database_url), "elsewhere")))
+    found = examined(Component.DATABASE, of(database_url.replace(database_name(database_url), "elsewhere")))
 
     assert grades(found) == NO_WAY_IN
     assert 'database "elsewhere" does not exist' in found["database"].found
@@ -83,19 +83,19 @@ def test_no_such_database(database_url: str) -> None:
 
 
 def test_a_host_that_is_not_there() -> None:
-    found = look(Component.DATABASE, of("postgresql://u:p@no.such.host.invalid/x"))
+    found = examined(Component.DATABASE, of("postgresql://u:p@no.such.host.invalid/x"))
 
     assert grades(found) == NO_WAY_IN
     assert "correct the host" in found["database"].advice
 
 
 def test_no_schema_and_an_old_one(fresh_database: FreshDatabase, database_url: str) -> None:
-    none = look(Component.DATABASE, of(fresh_database()))["schema"]
+    none = examined(Component.DATABASE, of(fresh_database()))["schema"]
     with psycopg.connect(database_url, autocommit=True) as door:
         door.execute("UPDATE booking.schema_version SET version_num = '0001'")
-        old = look(Component.DATABASE, of(database_url))["schema"]
+        old = examined(Component.DATABASE, of(database_url))["schema"]
         door.execute("UPDATE booking.schema_version SET version_num = '9999'")
-        newer = look(Component.DATABASE, of(database_url))["schema"]
+        newer = examined(Component.DATABASE, of(database_url))["schema"]
 
     assert (none.grade.value, old.grade.value, newer.grade.value) == ("trouble", "trouble", "ok")
     assert none.found.startswith("the database has no schema")
@@ -105,12 +105,12 @@ def test_no_schema_and_an_old_one(fresh_database: FreshDatabase, database_url: s
 
 
 def test_a_user_who_may_do_too_little_and_connect_too_seldom(low: str, database_url: str) -> None:
-    outside = look(Component.DATABASE, of(low))
+    outside = examined(Component.DATABASE, of(low))
     with psycopg.connect(database_url, autocommit=True) as door:
         door.execute("GRANT USAGE ON SCHEMA booking TO low; GRANT SELECT ON ALL TABLES IN SCHEMA booking TO low")
-        reading = look(Component.DATABASE, of(low))
+        reading = examined(Component.DATABASE, of(low))
         door.execute("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA booking TO low")
-        writing = look(Component.DATABASE, of(low, BOOKING_DB_CONNECTIONS="2"))
+        writing = examined(Component.DATABASE, of(low, BOOKING_DB_CONNECTIONS="2"))
 
     assert grades(outside) == WELL | {"connections": "trouble", "schema": "trouble"}
     assert "5 of our user" in outside["connections"].found
@@ -124,7 +124,7 @@ def test_a_database_that_takes_no_writes(low: str, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as door:
         door.execute("ALTER ROLE low SET default_transaction_read_only = on")
 
-    found = look(Component.DATABASE, of(low))["database"]
+    found = examined(Component.DATABASE, of(low))["database"]
 
     assert found.grade.value == "trouble"
     assert "read-only for us" in found.found
@@ -132,7 +132,7 @@ def test_a_database_that_takes_no_writes(low: str, database_url: str) -> None:
 
 @pytest.mark.parametrize(("hours", "grade"), [(0, "ok"), (1, "trouble"), (-1, "trouble")])
 def test_a_clock_that_is_an_hour_wrong(database_url: str, hours: int, grade: str) -> None:
-    found = look(Component.DATABASE, of(database_url), clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
+    found = examined(Component.DATABASE, of(database_url), clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
 
     assert grades(found) == WELL | {"clock": grade}
 
@@ -146,12 +146,12 @@ def test_a_server_that_is_frozen_and_then_gone() -> None:
         os.kill(postmaster, signal.SIGSTOP)
         began = time.monotonic()
         try:
-            frozen = look(Component.DATABASE, of(url))
+            frozen = examined(Component.DATABASE, of(url))
         finally:
             os.kill(postmaster, signal.SIGCONT)
         seconds = time.monotonic() - began
         server.stop()
-        gone = look(Component.DATABASE, of(url))
+        gone = examined(Component.DATABASE, of(url))
     finally:
         server.destroy()
         shutil.rmtree(directory)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from booking_service.doctor.parts import Component
-from tests.integration.doctor.looking import grades, look
+from booking_service.doctor.components import Component
+from tests.integration.doctor.examining import examined, grades
 from tests.support.catalog_server import reply, running
 from tests.support.jwks import Jwks
 from tests.support.processes import TOKENS, free_port
@@ -19,7 +19,7 @@ def issuer(jwks: Jwks, **more: str) -> dict[str, str]:
 
 class TestKeys:
     def test_all_is_well(self, jwks: Jwks) -> None:
-        found = look(Component.TOKENS, issuer(jwks))
+        found = examined(Component.TOKENS, issuer(jwks))
 
         assert grades(found) == {"jwks": "ok"}
         assert found["jwks"].found == f"1 usable key at {jwks.url}"
@@ -38,14 +38,14 @@ class TestKeys:
     def test_keys_that_cannot_be_had(self, jwks: Jwks, status: int, body: bytes, told: str) -> None:
         jwks.status, jwks.body = status, body
 
-        found = look(Component.TOKENS, issuer(jwks))["jwks"]
+        found = examined(Component.TOKENS, issuer(jwks))["jwks"]
 
         assert found.grade.value == "trouble"
         assert told.partition(".*")[0] in found.found
         assert told.rpartition(".*")[2] in found.found
 
     def test_nobody_there(self) -> None:
-        found = look(Component.TOKENS, TOKENS | {"BOOKING_JWT_JWKS_URL": f"http://127.0.0.1:{free_port()}/keys"})
+        found = examined(Component.TOKENS, TOKENS | {"BOOKING_JWT_JWKS_URL": f"http://127.0.0.1:{free_port()}/keys"})
 
         assert grades(found) == {"jwks": "trouble"}
         assert "refused" in found["jwks"].found
@@ -53,13 +53,13 @@ class TestKeys:
     def test_a_slow_answer_is_given_up_in_time(self, jwks: Jwks) -> None:
         jwks.gate.clear()
 
-        found = look(Component.TOKENS, issuer(jwks), patience=6.0)
+        found = examined(Component.TOKENS, issuer(jwks), timeout=6.0)
 
         assert grades(found) == {"jwks": "trouble"}
         assert "timed out" in found["jwks"].found
 
     def test_auth0_writes_a_slash(self, jwks: Jwks) -> None:
-        found = look(Component.TOKENS, issuer(jwks, BOOKING_JWT_ISSUER="https://tenant.eu.auth0.com"))
+        found = examined(Component.TOKENS, issuer(jwks, BOOKING_JWT_ISSUER="https://tenant.eu.auth0.com"))
 
         assert grades(found) == {"jwks": "ok", "issuer": "warning"}
         assert "BOOKING_JWT_ISSUER to https://tenant.eu.auth0.com/" in found["issuer"].advice
@@ -69,7 +69,7 @@ class TestCatalog:
     def test_an_unknown_event_is_all_that_is_asked_for(self) -> None:
         with running() as server:
             server.answer = reply(404)
-            found = look(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})
+            found = examined(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})
 
         assert grades(found) == {"catalog": "ok"}
         assert found["catalog"].found.endswith("breaker closed")
@@ -86,7 +86,7 @@ class TestCatalog:
     def test_answers_that_are_none(self, status: int, body: str, told: str) -> None:
         with running() as server:
             server.answer = reply(status, body)
-            found = look(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})["catalog"]
+            found = examined(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})["catalog"]
 
         assert found.grade.value == "trouble"
         assert told in found.found
@@ -95,7 +95,7 @@ class TestCatalog:
     def test_nobody_there(self) -> None:
         url = f"http://user:cat-secret@127.0.0.1:{free_port()}"
 
-        found = look(Component.CATALOG, {"BOOKING_CATALOG_URL": url})
+        found = examined(Component.CATALOG, {"BOOKING_CATALOG_URL": url})
 
         assert grades(found) == {"catalog": "trouble"}
         assert "Connection refused" in found["catalog"].found
@@ -105,7 +105,7 @@ class TestCatalog:
         with running() as server:
             server.answer = lambda handler: server.over.wait(30)  # type: ignore[assignment]
             try:
-                found = look(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})
+                found = examined(Component.CATALOG, {"BOOKING_CATALOG_URL": server.url})
             finally:
                 server.over.set()
 

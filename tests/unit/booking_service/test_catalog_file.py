@@ -97,12 +97,11 @@ def seat_statuses(store: MemoryStore) -> dict[int, SeatStatus]:
     return {each.seat.number: each.status for each in store.queries.seats(UUID(EVENT))}
 
 
-def test_loading_is_complete_ageless_and_idempotent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_service.catalog_file._ROWS", 2)
+def test_loading_is_complete_ageless_and_idempotent() -> None:
     store = MemoryStore()
     (loaded,) = parse_catalog(text(event(seats=[seat(number) for number in range(1, 6)])))
 
-    assert [load_event(loaded, store=store), load_event(loaded, store=store)] == [5, 5]
+    assert [load_event(loaded, store=store, at_once=2), load_event(loaded, store=store, at_once=2)] == [5, 5]
 
     known = store.queries.event(UUID(EVENT))
     assert known is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from booking_service.background import Background
-from booking_service.composition import Composition, Factory, find_adapter
+from booking_service.composition import AdapterFactory, Composition, find_adapter
 from booking_service.settings import Need, Settings, SettingsError
 
 FULL = Settings(
@@ -30,7 +30,7 @@ class Component:
 
 
 def recording(closed: list[str], built: list[str]) -> Any:
-    def find(group: str, name: str) -> Factory:
+    def find(group: str, name: str) -> AdapterFactory:
         def make(settings: Mapping[str, str]) -> Component:
             built.append(f"{group} {name}")
             return Component(group, closed)
@@ -52,7 +52,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_an_adapter_that_refuses_its_settings_is_one_line_without_secrets() -> None:
-    def find(group: str, name: str) -> Factory:
+    def find(group: str, name: str) -> AdapterFactory:
         def make(settings: Mapping[str, str]) -> None:
             raise ValueError("no\nsuch thing: hunter22")
 

@@ -38,8 +38,8 @@ def doctor(invocation: Invocation, context: click.Context, only: tuple[str, ...]
     Catalog. Changes nothing, takes seconds, and shows no secret. It fails if there is a trouble; warnings are none.
     """
     # Only here, like all that takes long to import.
+    from booking_service.doctor.components import Component
     from booking_service.doctor.examination import ALL, examine, is_healthy
-    from booking_service.doctor.parts import Component
     from booking_telemetry import logs
 
     # What goes wrong is in the findings, in better words.

@@ -1,1 +1,4 @@
-"""The checks of `booking doctor`. May import the settings and the composition root."""
+"""The checks of `booking doctor`: what the service needs, and what is wrong with it.
+
+May import the settings, the composition root and the keys of booking_api.
+"""

@@ -1,4 +1,4 @@
-"""`booking doctor`: everything that the service needs, looked at side by side, and told one finding after the other."""
+"""`booking doctor`: check the settings and all components concurrently, and yield the findings in order."""
 
 import threading
 import time
@@ -9,14 +9,13 @@ from typing import Final
 from attrs import evolve, frozen
 
 from booking_core.ports import Finding, Grade
-from booking_service.doctor.clock import Clock, our_clock
-from booking_service.doctor.parts import NEED, Component, Compose, look_at
+from booking_service.doctor.components import Clock, Component, Compose, check_component, server_clock
 from booking_service.doctor.settings import CHECK, Environment
 from booking_service.extras import install_command, missing_extra
 from booking_service.settings import Need, SettingsError
 
-PATIENCE_SECONDS: Final = 8.0
-"""How long each finding may take after the one before, for what does not keep its own bounds."""
+TIMEOUT_SECONDS: Final = 8.0
+"""Longest time between two findings of a component. Adapters keep shorter timeouts of their own."""
 
 ALL: Final = tuple(Component)
 
@@ -26,18 +25,19 @@ def examine(
     compose: Compose,
     *,
     only: Collection[Component] = ALL,
-    clock: Clock = our_clock,
-    patience: float = PATIENCE_SECONDS,
+    clock: Clock = server_clock,
+    timeout: float = TIMEOUT_SECONDS,
 ) -> Iterator[Finding]:
-    """All findings: the settings', then those of each part in order. Nothing is changed, and nothing is raised.
+    """Yield the findings of the settings and then of each component in order. Changes nothing and raises nothing.
 
-    The parts are looked at side by side, each in a thread of its own, from the first finding that is asked for. What
-    does not come to an end is given up and told as a trouble. No finding holds a secret of the environment.
+    The components are checked concurrently, each in its own thread, from the first finding that the caller takes. A
+    check that does not end in time is abandoned and reported as TROUBLE. No finding holds a secret of the environment.
     """
-    wanted = [part for part in Component if part in only]
-    environment = Environment(environ, list(Need) if wanted == list(ALL) else [NEED[part] for part in wanted])
-    looks = [_Look.begun(part.value, _examiner(part, environment, compose, clock)) for part in wanted]
-    for findings in (environment.findings(), *(look.findings(patience) for look in looks)):
+    components = [component for component in Component if component in only]
+    needs = list(Need) if components == list(ALL) else [component.need for component in components]
+    environment = Environment(environ, needs)
+    checks = [_RunningCheck.start(each.value, _findings(each, environment, compose, clock)) for each in components]
+    for findings in (environment.findings(), *(check.findings(timeout) for check in checks)):
         for finding in findings:
             yield evolve(
                 finding,
@@ -47,72 +47,74 @@ def examine(
 
 
 def is_healthy(findings: Iterable[Finding]) -> bool:
-    """Whether there is no trouble. Warnings are none."""
+    """Whether no finding is a TROUBLE."""
     return all(finding.grade is not Grade.TROUBLE for finding in findings)
 
 
-def _examiner(
-    part: Component, environment: Environment, compose: Compose, clock: Clock
+def _findings(
+    component: Component, environment: Environment, compose: Compose, clock: Clock
 ) -> Callable[[], Iterator[Finding]]:
-    def examined() -> Iterator[Finding]:
-        if environment.faults(NEED[part]):
-            yield Finding(check=part.value, grade=Grade.SKIPPED, found=f"not looked at: see {CHECK}")
+    name = component.value
+
+    def findings() -> Iterator[Finding]:
+        if environment.faults(component.need):
+            yield Finding(check=name, grade=Grade.SKIPPED, found=f"not looked at: see {CHECK}")
             return
         try:
-            yield from look_at(part, environment.settings(NEED[part]), compose, clock)
+            yield from check_component(component, environment.settings(component.need), compose, clock)
         except SettingsError as error:
             advice = "correct that setting, or install the adapter"
-            yield Finding(check=part.value, grade=Grade.TROUBLE, found=str(error), advice=advice)
+            yield Finding(check=name, grade=Grade.TROUBLE, found=str(error), advice=advice)
         except ModuleNotFoundError as error:
             extra = missing_extra(error)
             if extra is None:
                 raise
             found = f'a library of the extra "{extra}" is not installed'
-            yield Finding(check=part.value, grade=Grade.TROUBLE, found=found, advice=install_command(extra))
+            yield Finding(check=name, grade=Grade.TROUBLE, found=found, advice=install_command(extra))
 
-    return examined
+    return findings
 
 
 @frozen
-class _Look:
-    """A part that is being looked at by a thread, which puts its findings, and at last None, with the time into `told`.
+class _RunningCheck:
+    """A check that runs in a daemon thread. `results` receives each finding with its time, and None at the end.
 
-    The thread is not waited for: one that hangs ends with the process.
+    No caller joins the thread: a check that hangs ends with the process.
     """
 
-    check: str
-    began: float
-    told: SimpleQueue[tuple[float, Finding | None]]
+    name: str
+    started: float
+    results: SimpleQueue[tuple[float, Finding | None]]
 
     @classmethod
-    def begun(cls, check: str, examined: Callable[[], Iterator[Finding]]) -> "_Look":
-        look = cls(check, time.monotonic(), SimpleQueue())
-        threading.Thread(target=look._run, args=(examined,), name=f"doctor-{check}", daemon=True).start()
-        return look
+    def start(cls, name: str, findings: Callable[[], Iterator[Finding]]) -> "_RunningCheck":
+        running = cls(name, time.monotonic(), SimpleQueue())
+        threading.Thread(target=running._run, args=(findings,), name=f"doctor-{name}", daemon=True).start()
+        return running
 
-    def findings(self, patience: float) -> Iterator[Finding]:
-        last = self.began
+    def findings(self, timeout: float) -> Iterator[Finding]:
+        last = self.started
         while True:
             try:
-                last, finding = self.told.get(timeout=max(0.0, last + patience - time.monotonic()))
+                last, finding = self.results.get(timeout=max(0.0, last + timeout - time.monotonic()))
             except Empty:
-                found = f"nothing within {patience:g} s: given up"
+                found = f"nothing within {timeout:g} s: given up"
                 advice = "see what it hangs on: the network, or a server that is there and does not answer"
-                yield Finding(check=self.check, grade=Grade.TROUBLE, found=found, advice=advice)
+                yield Finding(check=self.name, grade=Grade.TROUBLE, found=found, advice=advice)
                 return
             if finding is None:
                 return
             yield finding
 
-    def _run(self, examined: Callable[[], Iterator[Finding]]) -> None:
+    def _run(self, findings: Callable[[], Iterator[Finding]]) -> None:
         try:
-            for finding in examined():
-                self.told.put((time.monotonic(), finding))
+            for finding in findings():
+                self.results.put((time.monotonic(), finding))
         except Exception as error:
-            # Of an adapter, ours or not: it must not take the other parts' findings with it.
+            # An adapter may raise anything; the findings of the other components must still be shown.
             text = " ".join(str(error).split())
             found, advice = f"the check failed with {type(error).__name__}: {text}", "tell whoever wrote the adapter"
-            failed = Finding(check=self.check, grade=Grade.TROUBLE, found=found, advice=advice)
-            self.told.put((time.monotonic(), failed))
+            failed = Finding(check=self.name, grade=Grade.TROUBLE, found=found, advice=advice)
+            self.results.put((time.monotonic(), failed))
         finally:
-            self.told.put((time.monotonic(), None))
+            self.results.put((time.monotonic(), None))

@@ -1,4 +1,4 @@
-"""What the doctor makes of the environment: all that is wrong with it, where a command stops at the first."""
+"""The doctor's check of the environment: every fault of the settings, not only the first one."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -12,50 +12,50 @@ from booking_service.settings import PREFIX, SETTINGS, Need, Setting, Settings, 
 from booking_telemetry.masking import masked_url, passwords_in
 
 CHECK: Final = "settings"
-_ALIKE: Final = 0.8
+_SIMILARITY: Final = 0.8  # of difflib's ratio: one or two letters of a name are wrong
 _EXAMPLE: Final = " (for example "
-# Shorter texts are no secret, and masking them would garble everything else.
+# A shorter text is not treated as a secret: masking it would make other text unreadable.
 _SHORTEST_SECRET: Final = 4
-# As the database's client reads it: also one that should have been percent-encoded.
+# Up to the last @, as libpq reads it: also a password that should have been percent-encoded.
 _PASSWORD: Final = re.compile("//[^:/@]*:(.+)@")
 
 
 @frozen
 class Environment:
-    """The variables that the doctor looks at, and which of the settings that `needs` have it cannot trust."""
+    """Environment variables, and the needs whose settings the doctor checks."""
 
     variables: Mapping[str, str] = field(repr=False)
     needs: Collection[Need]
 
     def settings(self, need: Need) -> Settings:
-        """The settings of one need, whatever is said about logs. Raises SettingsError."""
+        """Read the settings of one need; those of logs are ignored. Raises SettingsError."""
         of_logs = {setting.name for setting in SETTINGS if setting.need is Need.LOGS}
         variables = {name: value for name, value in self.variables.items() if name not in of_logs}
         return Settings.from_environ(variables, needs=[need], command="doctor")
 
     def faults(self, need: Need) -> list[str]:
-        """All that is wrong with the settings of a need; empty if nothing is."""
-        found: list[str] = []
+        """Everything that is wrong with the settings of a need."""
+        faults: list[str] = []
         for setting in SETTINGS:
             if setting.need is need:
                 try:
                     setting.value(self.variables.get(setting.name) or setting.default)
                 except SettingsError as error:
-                    found.append(str(error))
-        if not found:
+                    faults.append(str(error))
+        if not faults:
             try:
                 self.settings(need)
-            except SettingsError as error:  # what one setting asks of another
-                found.append(str(error))
-        return found
+            except SettingsError as error:  # one setting requires another
+                faults.append(str(error))
+        return faults
 
     def findings(self) -> Iterator[Finding]:
-        """One line for each fault and each name that looks mistyped; one that all is well if there is no fault."""
+        """Yield a finding for each fault and each name that looks mistyped; a single OK if there is no fault."""
         faults = [fault for need in self.needs for fault in self.faults(need)]
         for fault in faults:
-            told, _, example = fault.removesuffix(")").partition(_EXAMPLE)
+            problem, _, example = fault.removesuffix(")").partition(_EXAMPLE)
             advice = f"set it, for example to {example}" if example else "correct it"
-            yield Finding(check=CHECK, grade=Grade.TROUBLE, found=told, advice=advice)
+            yield Finding(check=CHECK, grade=Grade.TROUBLE, found=problem, advice=advice)
         yield from self._mistyped()
         if not faults:
             wanted = [setting for setting in SETTINGS if setting.need in self.needs]
@@ -64,7 +64,7 @@ class Environment:
             yield Finding(check=CHECK, grade=Grade.OK, found=found)
 
     def without_secrets(self, text: str) -> str:
-        """The text, in which nothing of the environment that nobody may see can be read."""
+        """Replace every secret of the environment in the text by `***`."""
         secrets = {secret for setting in SETTINGS for secret in _secrets_in(setting, self.variables.get(setting.name))}
         for secret in sorted(secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -73,21 +73,25 @@ class Environment:
     def _mistyped(self) -> Iterator[Finding]:
         known = [setting.name for setting in SETTINGS]
         for name in sorted(self.variables):
-            # Adapters of others have settings of their own.
-            if name.startswith(PREFIX) and name not in known and (meant := get_close_matches(name, known, 1, _ALIKE)):
+            # An unknown name that resembles none of ours may be a setting of a foreign adapter.
+            if (
+                name.startswith(PREFIX)
+                and name not in known
+                and (meant := get_close_matches(name, known, 1, _SIMILARITY))
+            ):
                 found = f"{name} is no setting of ours"
                 yield Finding(check=CHECK, grade=Grade.WARNING, found=found, advice=f"is {meant[0]} meant?")
 
 
 def _secrets_in(setting: Setting, value: str | None) -> Iterator[str]:
-    """What nobody may see of a value. One that is the user's or the database's name as well says nothing to anybody."""
+    """Secrets in a value. A password that is also the name of the user or the database is not masked."""
     if not value or not setting.is_secret:
         return
     if setting.conceal is hidden or "://" not in value:
         yield value
         return
-    found = {*passwords_in(value), *_PASSWORD.findall(value)}
+    secrets = {*passwords_in(value), *_PASSWORD.findall(value)}
     public = value
-    for secret in found:
+    for secret in secrets:
         public = public.replace(f":{secret}@", "@").replace(f"password={secret}", "")
-    yield from (secret for secret in found if len(secret) >= _SHORTEST_SECRET and secret not in public)
+    yield from (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET and secret not in public)

@@ -1,4 +1,4 @@
-"""Whether the issuer's keys can be had, asked as the API asks for them."""
+"""The doctor's check of the issuer: whether its keys can be fetched, as the API fetches them."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,14 +14,14 @@ from booking_service.settings import Settings, required
 
 CHECK: Final = "jwks"
 _TIMEOUT_SECONDS: Final = 3.0
-_HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def token_findings(settings: Settings) -> Iterator[Finding]:
-    """`jwks`: the keys, and what looks wrong about the issuer."""
+def check_tokens(settings: Settings) -> Iterator[Finding]:
+    """Fetch the keys (`jwks`), and warn about an issuer that looks mistyped (`issuer`)."""
     issuer = required(settings.jwt_issuer, "BOOKING_JWT_ISSUER")
     url = required(settings.jwt_jwks_url, "BOOKING_JWT_JWKS_URL")
-    yield _keys(url)
+    yield _check_keys(url)
     host = urlsplit(issuer).hostname or ""
     if host.endswith(".auth0.com") and not issuer.endswith("/"):
         found = f"the issuer is {issuer}, and what Auth0 writes into its tokens ends with a slash"
@@ -29,7 +29,7 @@ def token_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(check="issuer", grade=Grade.WARNING, found=found, advice=advice)
 
 
-def _keys(url: str) -> Finding:
+def _check_keys(url: str) -> Finding:
     try:
         document = PyJWKClient(url, cache_jwk_set=False, timeout=_TIMEOUT_SECONDS).fetch_data()
         usable = signing_keys(document)
@@ -42,14 +42,14 @@ def _keys(url: str) -> Finding:
         return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice="have the issuer sign with RS256")
     found = f"{len(usable)} usable key{'s' if len(usable) > 1 else ''} at {url}"
     parts = urlsplit(url)
-    if parts.scheme == "http" and parts.hostname not in _HERE:
+    if parts.scheme == "http" and parts.hostname not in _LOCAL:
         found, advice = f"{found}, over a line that anybody on the way can change", "fetch it by https"
         return Finding(check=CHECK, grade=Grade.WARNING, found=found, advice=advice)
     return Finding(check=CHECK, grade=Grade.OK, found=found)
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong at the bottom: each layer above wraps it in words of its own."""
+    """Text of the first cause; each layer above it wraps it in a text of its own."""
     cause = error.__cause__ or error
     if isinstance(cause, URLError) and not isinstance(cause, HTTPError):
         cause = cause.reason if isinstance(cause.reason, Exception) else cause

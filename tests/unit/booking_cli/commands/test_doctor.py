@@ -10,7 +10,7 @@ from booking_cli.invocation import Invocation
 from booking_cli.main import run
 from booking_core.ports import Finding, Grade
 from booking_memory.bus import MemoryEventBus
-from booking_service.doctor.parts import Component
+from booking_service.doctor.components import Component
 from tests.unit.booking_service.doctor.test_examination import ENVIRON, Parts, Told
 
 BAD = Finding(check="broker", grade=Grade.TROUBLE, found="does\tnot \x1b[31manswer", advice="start it")

@@ -14,9 +14,9 @@ from booking_core.ports import Finding, Grade, Workload
 from booking_memory.adapter import StoredCatalog
 from booking_memory.bus import MemoryEventBus
 from booking_memory.store import MemoryStore
-from booking_service.composition import Composition, Factory
+from booking_service.composition import AdapterFactory, Composition
+from booking_service.doctor.components import Component
 from booking_service.doctor.examination import examine, is_healthy
-from booking_service.doctor.parts import Component
 from booking_service.settings import Settings, SettingsError
 from tests.support.workers import START
 
@@ -68,7 +68,7 @@ class Parts:
     def compose(self, settings: Settings) -> Composition:
         parts = {"booking.store": self.store, "booking.event_bus": self.bus, "booking.catalog": self.catalog}
 
-        def find(group: str, name: str) -> Factory:
+        def find(group: str, name: str) -> AdapterFactory:
             if isinstance(parts[group], Exception):
                 raise parts[group]
             return lambda settings: parts[group]
@@ -179,7 +179,7 @@ def test_what_hangs_is_given_up_and_all_are_looked_at_side_by_side() -> None:
     )
     began = time.monotonic()
     try:
-        findings = found_by(parts, patience=0.5)
+        findings = found_by(parts, timeout=0.5)
     finally:
         over.set()
 
@@ -197,7 +197,7 @@ def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
             yield ok("broker")
 
     assert (
-        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Component.BROKER], patience=0.9)[1:])
+        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Component.BROKER], timeout=0.9)[1:])
         == [("broker", "ok")] * 4
     )
 

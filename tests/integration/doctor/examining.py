@@ -1,16 +1,16 @@
-"""One part of a service, looked at by the doctor."""
+"""One component of a service, examined by the doctor."""
 
 from typing import Any
 
 from booking_core.ports import Finding, Grade
 from booking_service.composition import Composition
+from booking_service.doctor.components import Component
 from booking_service.doctor.examination import examine
-from booking_service.doctor.parts import Component
 
 
-def look(part: Component, environ: dict[str, str], **how: Any) -> dict[str, Finding]:
-    """What the doctor finds out of that part, by check; the settings are in order."""
-    settings, *findings = examine(environ, Composition, only=[part], **how)
+def examined(component: Component, environ: dict[str, str], **how: Any) -> dict[str, Finding]:
+    """The findings about that component, by check; the settings are in order."""
+    settings, *findings = examine(environ, Composition, only=[component], **how)
     assert settings.grade is Grade.OK, settings
     by_check = {finding.check: finding for finding in findings}
     assert len(by_check) == len(findings), "each check is told once"
