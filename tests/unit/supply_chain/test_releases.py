@@ -37,9 +37,9 @@ def test_a_package_that_the_index_does_not_know_is_no_young_one() -> None:
 
 
 def test_a_decision_excuses_what_it_names_as_code() -> None:
-    text = "**Decided.** `purgatory` and `Flask_Thing` stay; pytest does not. See `booking_catalog/breaker.py`."
+    text = "**Decided.** `segno` and `Flask_Thing` stay; pytest does not. See `booking_api/codes.py`."
 
-    assert exceptions_in(text) == {"purgatory", "flask-thing"}
+    assert exceptions_in(text) == {"segno", "flask-thing"}
 
 
 def test_names_are_compared_as_indexes_do() -> None:

@@ -10,13 +10,13 @@ from threading import Barrier
 import pytest
 import time_machine
 
-from booking_catalog.breaker import CircuitBreaker, CircuitOpen, Unanswered
+from booking_catalog.circuit_breaker import AttemptFailed, CircuitBreaker, CircuitOpen
 
 
 def fail(breaker: CircuitBreaker, times: int = 1) -> None:
     for _ in range(times):
-        with pytest.raises(Unanswered), breaker.attempt():
-            raise Unanswered("status 503")
+        with pytest.raises(AttemptFailed), breaker.attempt():
+            raise AttemptFailed("status 503")
 
 
 def succeed(breaker: CircuitBreaker) -> None:
@@ -67,8 +67,8 @@ def test_attempts_older_than_the_trial_do_not_decide_it(late_success: bool) -> N
         if late_success:
             old.__exit__(None, None, None)
         else:
-            error = Unanswered("late")
-            old.__exit__(Unanswered, error, None)
+            error = AttemptFailed("late")
+            old.__exit__(AttemptFailed, error, None)
         assert breaker.state == "half-open"
     assert breaker.state == "closed"
 

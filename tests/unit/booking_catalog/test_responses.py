@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from booking_catalog import answers
-from booking_catalog.answers import event_of, seats_of
+from booking_catalog import responses
+from booking_catalog.responses import parse_event, parse_seats
 from booking_core.domain.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
 from booking_core.ports.catalog import CatalogAnswerInvalid
 
@@ -36,7 +36,7 @@ def priced(literal: str) -> bytes:
 
 
 def test_an_event_is_read_and_its_start_given_in_utc() -> None:
-    event = event_of(answer({**EVENT, "unknown": [1.5, {"x": None}]}), ID)
+    event = parse_event(answer({**EVENT, "unknown": [1.5, {"x": None}]}), ID)
     assert event == TicketedEvent(
         event_id=ID,
         name="N",
@@ -49,7 +49,7 @@ def test_an_event_is_read_and_its_start_given_in_utc() -> None:
 
 def test_seats_are_read() -> None:
     other = {**SEAT, "seatId": str(OTHER), "row": "", "number": 2**31 - 1, "price": 0, "unknown": 1}
-    assert seats_of(answer([SEAT, other]), "EUR") == [
+    assert parse_seats(answer([SEAT, other]), "EUR") == [
         Seat(seat_id=ID, row="A", number=7, price=Decimal("1.50")),
         Seat(seat_id=OTHER, row="", number=2**31 - 1, price=Decimal(0)),
     ]
@@ -71,7 +71,7 @@ def test_seats_are_read() -> None:
     ],
 )
 def test_a_price_is_exact_and_written_with_the_currency_s_decimals(literal: str, currency: str, price: str) -> None:
-    assert str(seats_of(priced(literal), currency)[0].price) == price
+    assert str(parse_seats(priced(literal), currency)[0].price) == price
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_price_is_exact_and_written_with_the_currency_s_decimals(literal: str,
     ],
 )
 def test_an_impossible_price_is_refused(literal: str, problem: str) -> None:
-    refused(lambda: seats_of(priced(literal), "USD"), problem)
+    refused(lambda: parse_seats(priced(literal), "USD"), problem)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_an_impossible_price_is_refused(literal: str, problem: str) -> None:
     ],
 )
 def test_an_impossible_event_is_refused(changes: dict[str, Any], problem: str) -> None:
-    refused(lambda: event_of(answer(changed(EVENT, changes)), ID), problem)
+    refused(lambda: parse_event(answer(changed(EVENT, changes)), ID), problem)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_an_impossible_event_is_refused(changes: dict[str, Any], problem: str) -
 )
 def test_an_impossible_seat_is_refused(changes: dict[str, Any], problem: str) -> None:
     seats = [{**SEAT, "seatId": str(OTHER)}, changed(SEAT, changes)]
-    refused(lambda: seats_of(answer(seats), "EUR"), problem)
+    refused(lambda: parse_seats(answer(seats), "EUR"), problem)
 
 
 @pytest.mark.parametrize(
@@ -173,18 +173,18 @@ def test_an_impossible_seat_is_refused(changes: dict[str, Any], problem: str) ->
     ],
 )
 def test_an_impossible_answer_is_refused(body: bytes, problem: str) -> None:
-    refused(lambda: event_of(body, ID), problem)
-    refused(lambda: seats_of(body, "EUR"), problem)
+    refused(lambda: parse_event(body, ID), problem)
+    refused(lambda: parse_seats(body, "EUR"), problem)
 
 
 def test_text_that_is_no_utf_8_is_refused() -> None:
-    refused(lambda: event_of(answer({**EVENT, "name": "NAME"}).replace(b"NAME", b"\xff"), ID), "not JSON")
-    refused(lambda: seats_of(answer([{**SEAT, "row": "ROW"}]).replace(b"ROW", b"\xed\xa0\x80"), "EUR"), "not JSON")
+    refused(lambda: parse_event(answer({**EVENT, "name": "NAME"}).replace(b"NAME", b"\xff"), ID), "not JSON")
+    refused(lambda: parse_seats(answer([{**SEAT, "row": "ROW"}]).replace(b"ROW", b"\xed\xa0\x80"), "EUR"), "not JSON")
 
 
 def test_a_seat_that_the_domain_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MAX_PRICE", MAX_PRICE * 10)
-    refused(lambda: seats_of(priced(str(MAX_PRICE)), "EUR"), "price must be below")
+    monkeypatch.setattr(responses, "MAX_PRICE", MAX_PRICE * 10)
+    refused(lambda: parse_seats(priced(str(MAX_PRICE)), "EUR"), "price must be below")
 
 
 def refused(ask: Any, problem: str) -> None:
@@ -199,7 +199,7 @@ def refused(ask: Any, problem: str) -> None:
 def test_a_price_is_either_exactly_that_or_refused(amount: Decimal, currency: str) -> None:
     fits = amount == round(amount, decimals_of(currency))
     try:
-        [seat] = seats_of(priced(str(amount)), currency)
+        [seat] = parse_seats(priced(str(amount)), currency)
     except CatalogAnswerInvalid:
         assert not fits
     else:
@@ -230,6 +230,6 @@ def test_no_bytes_whatever_make_another_error(body: bytes) -> None:
 
 
 def believed(event: bytes, seats: bytes) -> None:
-    for ask in (lambda: event_of(event, ID), lambda: seats_of(seats, "EUR")):
+    for ask in (lambda: parse_event(event, ID), lambda: parse_seats(seats, "EUR")):
         with suppress(CatalogAnswerInvalid):
             ask()

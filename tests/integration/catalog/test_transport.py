@@ -7,13 +7,13 @@ from contextlib import closing
 import httpcore2
 import pytest
 
-from booking_catalog.deadline import Deadline, DeadlineBackend
+from booking_catalog.transport import Deadline, DeadlineBackend
 from tests.support.catalog_server import CatalogServer
 
 
 def test_a_read_ends_by_the_deadline_and_none_is_begun_after_it(server: CatalogServer) -> None:
     start = time.monotonic()
-    with closing(DeadlineBackend().connect_tcp("127.0.0.1", server.server_port)) as stream, Deadline(0.1).kept():
+    with closing(DeadlineBackend().connect_tcp("127.0.0.1", server.server_port)) as stream, Deadline(0.1).applied():
         for _ in range(2):
             with pytest.raises(httpcore2.ReadTimeout):
                 stream.read(1, timeout=3.0)
@@ -34,15 +34,15 @@ def test_nothing_else_is_begun_after_it(
 ) -> None:
     with (
         closing(DeadlineBackend().connect_tcp("127.0.0.1", server.server_port)) as stream,
-        Deadline(0.0).kept(),
+        Deadline(0.0).applied(),
         pytest.raises(late),
     ):
         use(stream)
-    with Deadline(0.0).kept(), pytest.raises(httpcore2.ConnectTimeout):
+    with Deadline(0.0).applied(), pytest.raises(httpcore2.ConnectTimeout):
         DeadlineBackend().connect_tcp("127.0.0.1", server.server_port)
 
 
 def test_the_next_call_of_the_thread_has_its_own_time(server: CatalogServer) -> None:
-    with Deadline(0.0).kept():
+    with Deadline(0.0).applied():
         pass
     DeadlineBackend().connect_tcp("127.0.0.1", server.server_port, timeout=5.0).close()

@@ -1,7 +1,7 @@
-"""How long one call may take altogether, kept by every socket operation made for it.
+"""HTTP transport that ends every socket operation by the deadline of the whole call.
 
-An HTTP client's timeouts are per operation: a server that drips one byte of its headers or body every second is never
-late. Here every operation is given what is left of the whole call, looking up the name included.
+The timeouts of an HTTP client apply per operation: a server that sends one byte of its headers or body each second
+never exceeds them. Here each operation, name resolution included, is limited to the time that the call has left.
 """
 
 import socket
@@ -13,25 +13,26 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from ipaddress import ip_address
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import httpcore2
+import httpx2
 
 
 class Deadline:
-    """A moment of the monotonic clock, so that changes of the wall clock do not move it."""
+    """The end of a call on the monotonic clock, so that changes of the wall clock do not move it."""
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
 
     @property
     def remaining(self) -> float:
-        """Seconds that are left, never negative."""
+        """Seconds left, never negative."""
         return max(0.0, self._at - time.monotonic())
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """All socket operations of this thread inside the block end by this deadline."""
+    def applied(self) -> Iterator[None]:
+        """End all socket operations of this thread inside the block by this deadline."""
         token = _current.set(self)
         try:
             yield
@@ -39,22 +40,23 @@ class Deadline:
             _current.reset(token)
 
 
-# httpcore2's synchronous pool works in the caller's thread, so the caller's context reaches the sockets.
+# httpcore2's synchronous pool runs in the caller's thread, so the caller's context reaches the sockets.
 _current: ContextVar[Deadline | None] = ContextVar("booking_catalog_deadline", default=None)
 
 
-def _allowed(timeout: float | None, late: type[httpcore2.TimeoutException]) -> float | None:
+def _allowed(timeout: float | None, expired: type[httpcore2.TimeoutException]) -> float | None:
+    """The timeout of one operation, at most what the call has left; raise `expired` if that is nothing."""
     deadline = _current.get()
     if deadline is None:
         return timeout
     remaining = deadline.remaining
-    if not remaining:  # a socket timeout of 0 would mean "do not block", not "too late"
-        raise late("the time for the whole call is over")
+    if not remaining:  # a socket timeout of 0 would mean "do not block", not "expired"
+        raise expired("the time for the whole call is over")
     return remaining if timeout is None else min(timeout, remaining)
 
 
 class DeadlineBackend(httpcore2.NetworkBackend):
-    """TCP connections whose every operation ends by the current deadline; raises what httpcore2's own backend does."""
+    """TCP connections whose operations end by the current deadline; raises the errors of httpcore2.SyncBackend."""
 
     def __init__(self) -> None:
         self._plain = httpcore2.SyncBackend()
@@ -105,24 +107,69 @@ class _DeadlineStream(httpcore2.NetworkStream):
 def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
     """The addresses of a host, in the resolver's order.
 
-    `getaddrinfo` knows no timeout and may hang for as long as the resolver likes, so it is asked in a thread of its
-    own; the pool and the breaker keep such threads few.
+    `getaddrinfo` has no timeout, so it runs in a thread of its own. The connection pool and the circuit breaker limit
+    the number of such threads.
     """
     try:
         return [str(ip_address(host))]
     except ValueError:
         pass  # a name
-    answer: Future[list[str]] = Future()
+    resolved: Future[list[str]] = Future()
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer.set_result(list(dict.fromkeys(str(info[4][0]) for info in found)))
+            resolved.set_result(list(dict.fromkeys(str(info[4][0]) for info in found)))
         except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for a name
-            answer.set_exception(httpcore2.ConnectError(f"{host}: {error}"))
+            resolved.set_exception(httpcore2.ConnectError(f"{host}: {error}"))
 
-    Thread(target=ask, name="booking-catalog-resolver", daemon=True).start()
+    Thread(target=resolve, name="booking-catalog-resolver", daemon=True).start()
     try:
-        return answer.result(timeout)
+        return resolved.result(timeout)
     except TimeoutError:
         raise httpcore2.ConnectTimeout(f"{host}: the name was not resolved in time") from None
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, response: httpcore2.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from cast("Iterable[bytes]", self._response.stream)
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class DeadlineTransport(httpx2.BaseTransport):
+    """Pooled HTTP/1.1 connections; network errors are raised as httpcore2's, not httpx2's."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None, *, connections: int) -> None:
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=connections,
+            keepalive_expiry=5.0,
+            network_backend=DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = httpcore2.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        response = self._pool.handle_request(
+            httpcore2.Request(
+                method=request.method, url=url, headers=request.headers.raw, extensions=request.extensions
+            )
+        )
+        return httpx2.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()

@@ -1,0 +1,151 @@
+"""Parse and validate the response bodies of the Catalog Service.
+
+Every function raises CatalogAnswerInvalid with one printable line that names the problem and its place. Unknown fields
+are ignored. No number passes through a binary float: 0.1 stays 0.1.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Annotated, Any, Final, NoReturn, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct, UnsetType
+
+from booking_core.domain.errors import InvalidValue
+from booking_core.domain.values import MAX_PRICE, SaleStatus, Seat, TicketedEvent, decimals_of
+from booking_core.ports.catalog import CatalogAnswerInvalid
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """At most `limit` characters; line breaks, control characters and lone surrogates become `?`."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(char if char.isprintable() else "?" for char in cut)
+
+
+_T = TypeVar("_T")
+_Text = Annotated[str, Meta(max_length=255)]
+_Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+# Precise enough for an amount below MAX_PRICE in any currency; rounding is an error.
+_EXACT: Final = Context(prec=20, traps=[Inexact, InvalidOperation])
+
+
+class _Envelope(Struct):
+    success: bool
+    data: Raw | UnsetType = msgspec.UNSET
+
+
+class _EventBody(Struct, rename="camel"):
+    event_id: UUID
+    name: _Text
+    starts_at: Annotated[datetime, Meta(tz=True)]
+    status: SaleStatus
+    currency: str
+
+
+class _SeatBody(Struct, rename="camel"):
+    seat_id: UUID
+    row: _Text
+    number: _Number
+    price: Any  # a JSON number: msgspec's Decimal would accept the string "75.00" too
+
+
+def parse_event(body: bytes, event_id: UUID) -> TicketedEvent:
+    """The event in the response to a request for `event_id`, with its start in UTC."""
+    sent = _decode(_event_decoder, _data_of(body), "$.data")
+    if sent.event_id != event_id:
+        _reject(f"eventId is {sent.event_id}, but {event_id} was asked for")
+    try:
+        return TicketedEvent(
+            event_id=event_id,
+            name=_storable(sent.name, "$.data.name"),
+            starts_at=sent.starts_at.astimezone(UTC),
+            status=sent.status,
+            currency=sent.currency,
+        )
+    except InvalidValue as error:
+        _reject(f"{error.field} {error.problem} - at `$.data`")
+    except OverflowError:
+        _reject(f"startsAt {sent.starts_at} is outside the calendar in UTC")
+
+
+def parse_seats(body: bytes, currency: str) -> Sequence[Seat]:
+    """All seats of a response, in its order, none twice; prices have the decimals of `currency`."""
+    seats: dict[UUID, Seat] = {}
+    listed = _decode(_seats_decoder, _data_of(body), "$.data")
+    for place, sent in enumerate(listed):
+        where = f"$.data[{place}]"
+        if sent.seat_id in seats:
+            _reject(f"seatId {sent.seat_id} is there twice, the second time at {where}")
+        try:
+            seats[sent.seat_id] = Seat(
+                seat_id=sent.seat_id,
+                row=_storable(sent.row, f"{where}.row"),
+                number=sent.number,
+                price=_parse_price(sent.price, currency, f"{where}.price"),
+            )
+        except InvalidValue as error:  # a rule of the domain that is stricter than the checks here
+            _reject(f"{error.field} {error.problem} - at `{where}`")
+    return list(seats.values())
+
+
+def _data_of(body: bytes) -> Raw:
+    envelope = _decode(_envelope_decoder, body, "$")
+    if not envelope.success:
+        _reject("success is false")
+    if isinstance(envelope.data, UnsetType):
+        _reject("data is missing")
+    return envelope.data
+
+
+def _decode(decoder: msgspec.json.Decoder[_T], content: bytes | Raw, where: str) -> _T:
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        _reject(text.replace("`$", f"`{where}") if "`$" in text else f"{text} - at `{where}`")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        start = bytes(content)[:40].decode("utf-8", "replace")
+        _reject(f"not JSON: {error} - in `{where}`, which starts with {start!r}")
+    except RecursionError:
+        _reject(f"nested too deeply - in `{where}`")
+
+
+def _storable(text: str, where: str) -> str:
+    if "\0" in text:
+        _reject(f"a NUL character - at `{where}`")  # PostgreSQL cannot store one
+    return text
+
+
+def _parse_price(value: Any, currency: str, where: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        _reject(f"the price is {_json_type(value)}, not a number - at `{where}`")
+    amount = Decimal(value)
+    if not amount.is_finite() or not 0 <= amount < MAX_PRICE:
+        _reject(f"the price {amount} is not from 0 to below {MAX_PRICE} - at `{where}`")
+    decimals = decimals_of(currency)
+    try:
+        return abs(amount.quantize(Decimal(1).scaleb(-decimals), context=_EXACT))  # abs: -0 is 0
+    except (Inexact, InvalidOperation):
+        _reject(f"the price {amount} has more decimals than {currency}, which has {decimals} - at `{where}`")
+
+
+def _json_type(value: object) -> str:
+    return {bool: "a boolean", str: "a string", list: "an array", dict: "an object"}.get(type(value), "null")
+
+
+def _exact(literal: str) -> Decimal:
+    try:
+        return Decimal(literal)
+    except InvalidOperation:  # an exponent beyond what the decimal module can hold
+        return Decimal("NaN")
+
+
+def _reject(problem: str) -> NoReturn:
+    raise CatalogAnswerInvalid(printable(problem)) from None
+
+
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+_event_decoder = msgspec.json.Decoder(_EventBody)
+_seats_decoder = msgspec.json.Decoder(list[_SeatBody], float_hook=_exact)
