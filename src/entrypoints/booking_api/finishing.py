@@ -1,6 +1,6 @@
 """The last step of every request that reached the application: the headers of all answers, and the account of it."""
 
-from time import perf_counter
+from time import monotonic
 from typing import Final
 
 from flask import Response
@@ -37,7 +37,7 @@ class Finisher:
                 method=request.method,
                 route=request.route,
                 status=answer.status_code,
-                seconds=perf_counter() - request.began,
+                seconds=monotonic() - request.began,
                 waited=request.waited,
                 correlation_id=request.correlation_id,
                 code=request.error_code,

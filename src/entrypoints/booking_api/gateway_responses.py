@@ -1,7 +1,7 @@
 """Responses of the gateway to requests that never reach a route (ADR 0016)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from time import perf_counter
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -31,7 +31,7 @@ _BROKEN: Final = failed("INTERNAL_ERROR", "Something went wrong; the correlation
 
 @frozen
 class GatewayRequest:
-    """A request as it arrived, at `arrived` on `time.perf_counter`. The names of `headers` are in lower case."""
+    """A request as it arrived, at `arrived` on `time.monotonic`. The names of `headers` are in lower case."""
 
     method: str
     headers: Mapping[str, str]
@@ -135,7 +135,7 @@ class GatewayResponses:
             method=request.method,
             route=route,
             status=status,
-            seconds=perf_counter() - request.arrived,
+            seconds=monotonic() - request.arrived,
             correlation_id=correlation_id(headers.get("x-correlation-id")),
             code=code,
             user_id=user_id,

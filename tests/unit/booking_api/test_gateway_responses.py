@@ -1,7 +1,7 @@
 """Answers that no route gives: they look as if one had."""
 
 import json
-from time import perf_counter
+from time import monotonic
 from typing import NoReturn
 from uuid import UUID
 
@@ -68,7 +68,7 @@ def test_busy_is_what_a_route_would_say(app: BookingApi, monkeypatch: pytest.Mon
     monkeypatch.setitem(app.view_functions, "healthz", busy)
     routed = app.test_client().get("/healthz", headers=HEADERS)
 
-    assert same(app.gateway_responses.busy(GatewayRequest("GET", HEADERS, perf_counter())), routed)
+    assert same(app.gateway_responses.busy(GatewayRequest("GET", HEADERS, monotonic())), routed)
 
 
 def order(*seats: UUID, **more: object) -> bytes:
@@ -83,7 +83,7 @@ def follower(request: GatewayRequest, body: bytes, *taken: UUID) -> Follower:
 
 def test_taken_is_what_the_route_would_say(app: BookingApi, registry: CollectorRegistry, issuer: DevTokens) -> None:
     headers = {**HEADERS, "authorization": f"Bearer {issuer.sign('ann')}", "content-type": "application/json"}
-    request, body = GatewayRequest("POST", headers, perf_counter()), order(SEAT, OTHER)
+    request, body = GatewayRequest("POST", headers, monotonic()), order(SEAT, OTHER)
 
     with capture_logs() as lines:
         routed = app.test_client().post(
@@ -114,7 +114,7 @@ def test_what_may_be_wrong_is_left_to_the_application(
     app: BookingApi, issuer: DevTokens, content_type: str, body: bytes
 ) -> None:
     headers = {"authorization": f"Bearer {issuer.sign('ann')}", "content-type": content_type}
-    request = GatewayRequest("POST", headers, perf_counter())
+    request = GatewayRequest("POST", headers, monotonic())
     app.test_client().get("/api/v1/events", headers=headers)
     valid = GatewayRequest("POST", headers | {"content-type": "application/json"}, 0.0)
     assert app.gateway_responses.taken(follower(valid, order(SEAT), SEAT))
@@ -128,8 +128,7 @@ def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: D
     headers = {"authorization": f"Bearer {issuer.sign('bob')}"}
 
     assert (
-        app.gateway_responses.taken(follower(GatewayRequest("POST", headers, perf_counter()), order(SEAT), SEAT))
-        is None
+        app.gateway_responses.taken(follower(GatewayRequest("POST", headers, monotonic()), order(SEAT), SEAT)) is None
     )
 
 
@@ -140,7 +139,7 @@ def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: D
 def test_each_is_counted_and_has_the_envelope(
     app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str
 ) -> None:
-    answer: GatewayResponse = getattr(app.gateway_responses, name)(GatewayRequest("BREW", HEADERS, perf_counter()))
+    answer: GatewayResponse = getattr(app.gateway_responses, name)(GatewayRequest("BREW", HEADERS, monotonic()))
 
     assert answer[0] == status
     assert json.loads(answer[2])["error"]["code"] == code
@@ -150,7 +149,7 @@ def test_each_is_counted_and_has_the_envelope(
 
 
 def test_a_body_that_came_too_late_is_not_taken_for_the_next_request(app: BookingApi) -> None:
-    assert ("Connection", "close") in app.gateway_responses.late_body(GatewayRequest("POST", {}, perf_counter()))[1]
+    assert ("Connection", "close") in app.gateway_responses.late_body(GatewayRequest("POST", {}, monotonic()))[1]
 
 
 class TestAfterALook:
@@ -164,7 +163,7 @@ class TestAfterALook:
         return headers
 
     def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Follower:
-        request = GatewayRequest("POST", headers | {"idempotency-key": key}, perf_counter())
+        request = GatewayRequest("POST", headers | {"idempotency-key": key}, monotonic())
         return follower(request, body or order(SEAT, OTHER), OTHER)
 
     def keep(self, store: MemoryStore, user: str, key: str) -> None:
@@ -224,7 +223,7 @@ class TestAfterALook:
 
     def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
         headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
-        told = follower(GatewayRequest("POST", headers, perf_counter()), order(SEAT), SEAT)
+        told = follower(GatewayRequest("POST", headers, monotonic()), order(SEAT), SEAT)
         assert app.gateway_responses.taken(told) is None
 
         [answer] = app.gateway_responses.taken_after_queries([told])

@@ -6,7 +6,7 @@ idempotency keys 255 (`bodies`).
 
 import re
 from threading import BoundedSemaphore
-from time import perf_counter
+from time import monotonic
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ LONGEST_BODY: Final = 64 * 1024
 
 # Entries of the WSGI environ that a gateway in front of the application may set or read. All of them may be missing.
 ARRIVED: Final = "booking.arrived"
-"""When the request arrived, on `time.perf_counter`."""
+"""When the request arrived, on `time.monotonic`."""
 DECODED_RESERVATION: Final = "booking.decoded_reservation"
 """The body of a reservation as `bodies.decode_create_booking` returned it; the route does not decode it again."""
 KNOWN_TAKEN: Final = "booking.known_taken"
@@ -51,7 +51,7 @@ class ApiRequest(Request):
     def __init__(self, environ: dict[str, Any], populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
         arrived: float | None = environ.get(ARRIVED)
-        now = perf_counter()
+        now = monotonic()
         self.began = now if arrived is None else arrived
         self.waited = None if arrived is None else now - arrived
         self.correlation_id = correlation_id(environ.get("HTTP_X_CORRELATION_ID"))

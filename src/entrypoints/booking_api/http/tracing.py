@@ -5,7 +5,7 @@ application within it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from time import perf_counter, time_ns
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -92,4 +92,4 @@ def _headers_in(environ: Mapping[str, Any]) -> dict[str, str]:
 def _arrival_of(environ: Mapping[str, Any]) -> int:
     """In nanoseconds since 1970: waiting for the application is part of the request."""
     arrived = environ.get(ARRIVED)
-    return time_ns() - (0 if arrived is None else int((perf_counter() - arrived) * 1e9))
+    return time_ns() - (0 if arrived is None else int((monotonic() - arrived) * 1e9))

@@ -1,4 +1,7 @@
-"""What stands between the sockets and the application: who goes in, who waits, who is turned away (ADR 0016)."""
+"""The gateway between sockets and application: admission control and request coalescing (ADR 0016).
+
+May import booking_api's gateway responses and limits, and granian.
+"""
 
 from booking_server.gateway.gateway import Gateway
 

@@ -1,174 +1,253 @@
-"""Who goes in next. Everything here happens in the thread of the event loop; the crew alone works beside it."""
+"""Admission queue: decides which request runs next, which one waits and which one is rejected (ADR 0016).
+
+Runs on the event loop; only the tasks of the thread pool run elsewhere.
+"""
 
 from asyncio import AbstractEventLoop, Future
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from time import perf_counter
-from typing import Final
+from queue import SimpleQueue
+from typing import Final, TypeVar
 
 import structlog
-from attrs import define, field
+from attrs import define, field, frozen
 
-from booking_api.gateway_responses import GatewayRequest
-from booking_server.gateway.followers import NOT_LOOKED_AT, FollowerNotifier, Group, tell
-from booking_server.gateway.keys import NOTHING, Finding, Lanes, Verdict
-from booking_server.gateway.pending_request import Answer, PendingRequest
-from booking_server.gateway.service_rate import ServiceRateEstimator
-from booking_server.gateway.thread_pool import Task, ThreadPool
-from booking_server.gateway.wsgi import Application, answer_of
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
+from booking_core.ports import Runtime
+from booking_server.gateway.coalescing import Coalescer, FollowerDecision, PendingRequest
+from booking_server.gateway.follower_notification import FollowerNotifier, Handler, NotificationLimits
 
 _log = structlog.get_logger(__name__)
 
-# Whoever would wait longer, by the pace of the moment, is refused at once.
-LONGEST_WAIT_SECONDS: Final = 0.2
-# Whoever has not got in by then is turned away after all: an answer later than half a second is late (spec 4.1).
-PATIENCE_SECONDS: Final = 0.4
-# In a lane nobody holds a thread or a connection, and most are told something soon; so it is with those who are told.
-LANE_PATIENCE_SECONDS: Final = 1.0
-# What one has found is told to all who were there. The next to look at the same seats goes in when they have been told,
-# so that one look does for all who have come meanwhile; but not later than this after it arrived.
-_HELD_BACK_SECONDS: Final = 0.2
-# So many wait for the crew's next free hands, out of our own.
-_AHEAD: Final = 1
-_LOOK_EVERY_SECONDS: Final = 0.05
-_SAY_EVERY_SECONDS: Final = 10.0
+T = TypeVar("T")
+
+# Weight of the latest interval in the moving average, which thus covers some 20 requests.
+_WEIGHT: Final = 0.05
+# Requests before the first estimate: a process that has just started opens connections and fetches keys.
+_WARM_UP: Final = 50
+# Seconds. A longer interval is a pause of the machine and says nothing about the next requests.
+_LONGEST_INTERVAL: Final = 0.1
+# Tasks in the pool beyond one for each thread, so that a thread that is done need not wait for the event loop.
+_PREFETCH: Final = 1
+
+
+@define(eq=False)
+class ThreadPool:
+    """`size` threads that run tasks in the order of submission, until the process ends.
+
+    They are daemons: a task that is stuck does not keep the process alive, as one of `concurrent.futures` would.
+    """
+
+    runtime: Runtime
+    name: str
+    size: int
+    _tasks: "SimpleQueue[Callable[[], None]]" = field(factory=SimpleQueue, init=False)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for number in range(self.size):
+            self.runtime.start_thread(self._run, f"{self.name}-{number + 1}")
+
+    def submit(self, task: Callable[[], None]) -> None:
+        """Run a task that raises nothing on the next free thread."""
+        self._tasks.put(task)
+
+    def call(self, loop: AbstractEventLoop, work: Callable[[], T], finish: Callable[[T], object]) -> None:
+        """Run `work`, which raises nothing, on a thread, and `finish` with its result on the event loop."""
+
+        def task() -> None:
+            result = work()
+            # The loop is closed after a shutdown that did not wait for this task.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(finish, result)
+
+        self.submit(task)
+
+    def _run(self) -> None:
+        while True:
+            self._tasks.get()()
+
+
+@define(eq=False)
+class ServiceRateEstimator:
+    """Estimates how long a queued request will wait. Measures while requests are queued: an idle pool has no rate."""
+
+    runtime: Runtime
+    _interval: float = field(default=0.0, init=False)
+    _last: float | None = field(default=None, init=False)
+    _measured: int = field(default=0, init=False)
+
+    def completed(self, *, are_others_queued: bool) -> None:
+        """Record that a request has completed."""
+        now = self.runtime.monotonic()
+        if self._last is not None:
+            self._measured += 1
+            self._interval += (min(now - self._last, _LONGEST_INTERVAL) - self._interval) * _WEIGHT
+        self._last = now if are_others_queued else None
+
+    def estimated_wait(self, queued: int) -> float:
+        """Seconds until so many requests have completed; 0 without an estimate."""
+        return queued * self._interval if self._last is not None and self._measured >= _WARM_UP else 0.0
+
+
+@frozen(kw_only=True)
+class AdmissionLimits:
+    """The limits of the queue, in seconds, and those of follower notification."""
+
+    longest_estimated_wait: float = 0.2
+    """Reject a request whose estimated wait exceeds this: less than half of the 0.5 s that a response may take."""
+    queue_timeout: float = 0.4
+    """Reject a request that has not started at this age: a response after 0.5 s is late (NFR-01)."""
+    follower_timeout: float = 1.0
+    """Waiting for a key or a notification holds no thread and no connection, so this timeout is longer."""
+    deferral_timeout: float = 0.2
+    """Start a deferred request at this age at the latest: soon enough for `queue_timeout`."""
+    check_interval: float = 0.05
+    """Time between two checks for expired requests; a timeout may be exceeded by as much."""
+    log_interval: float = 10.0
+    """Time between two log lines about rejected requests: an overload rejects thousands a second."""
+    notification: NotificationLimits = field(factory=NotificationLimits)
 
 
 @define(eq=False)
 class AdmissionQueue:
-    """Lets visits in as the crew gets to them, and turns away those for whom it would be too late."""
+    """Admits requests to the thread pool, and rejects those whose response would be late."""
 
-    application: Application
-    crew: ThreadPool
+    handle: Handler
+    responses: GatewayResponses
+    pool: ThreadPool
     loop: AbstractEventLoop
-    _lanes: Lanes = field(factory=Lanes, init=False)
+    runtime: Runtime
+    service_rate: ServiceRateEstimator
+    limits: AdmissionLimits = field(factory=AdmissionLimits)
+    _coalescer: Coalescer = field(factory=Coalescer, init=False)
+    _notifier: FollowerNotifier = field(init=False)
     _ready: deque[PendingRequest] = field(factory=deque, init=False)
-    _held_back: deque[PendingRequest] = field(factory=deque, init=False)
-    _telling: FollowerNotifier = field(init=False)
-    _pace: ServiceRateEstimator = field(factory=ServiceRateEstimator, init=False)
-    _at_work: int = field(default=0, init=False)
-    _is_looking: bool = field(default=False, init=False)
-    _turned_away: int = field(default=0, init=False)
-    _said_at: float = field(default=float("-inf"), init=False)
+    _deferred: deque[PendingRequest] = field(factory=deque, init=False)
+    _running: int = field(default=0, init=False)
+    _is_check_scheduled: bool = field(default=False, init=False)
+    _rejected: int = field(default=0, init=False)
+    _logged_at: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._telling = FollowerNotifier(self.application, self.loop, self._answer, self._go_on, self._enter)
-
-    def admit(self, visit: PendingRequest) -> "Future[Answer]":
-        """The answer, when there is one."""
-        visit.answer = self.loop.create_future()
-        self._enter(visit)
-        self._look_later()
-        return visit.answer
-
-    def _enter(self, visit: PendingRequest) -> None:
-        if self._lanes.enter(visit):
-            self._ready.append(visit)
-            self._go_on()
+        self._notifier = FollowerNotifier(
+            responses=self.responses,
+            handle=self.handle,
+            loop=self.loop,
+            runtime=self.runtime,
+            limits=self.limits.notification,
+            respond=self._respond,
+            dispatch=self._dispatch,
+            readmit=self._enter,
+        )
 
     @property
     def is_full(self) -> bool:
-        """Whether one more would wait too long."""
-        return self._pace.wait_for(len(self._ready)) > LONGEST_WAIT_SECONDS
+        """Whether one more request would wait too long."""
+        return self.service_rate.estimated_wait(len(self._ready)) > self.limits.longest_estimated_wait
 
-    def refuse(self, request: GatewayRequest) -> Answer:
-        """SERVICE_BUSY, counted; logged now and then."""
-        self._turned_away += 1
-        now = perf_counter()
-        if now - self._said_at > _SAY_EVERY_SECONDS:
-            _log.warning("front.turned_away", requests=self._turned_away, waiting=len(self._ready))
-            self._said_at, self._turned_away = now, 0
-        return self.application.gateway_responses.busy(request)
+    def admit(self, pending: PendingRequest) -> "Future[GatewayResponse]":
+        """Admit a request; the future gets its response."""
+        pending.response = self.loop.create_future()
+        self._enter(pending)
+        self._schedule_check()
+        return pending.response
 
-    def _go_on(self) -> None:
-        """Give the crew what it has hands for."""
-        if self._held_back and not self._telling.has_a_crowd:
-            self._ready.extend(self._held_back)
-            self._held_back.clear()
-        while self._ready and self._at_work < self.crew.size + _AHEAD:
-            visit = self._ready.popleft()
-            if self._is_too_late(visit):
-                self._send_out(visit)
+    def reject(self, request: GatewayRequest) -> GatewayResponse:
+        """Return SERVICE_BUSY. Rejections are counted one by one, and logged once in `log_interval`."""
+        self._rejected += 1
+        now = self.runtime.monotonic()
+        if now - self._logged_at > self.limits.log_interval:
+            _log.warning("front.turned_away", requests=self._rejected, waiting=len(self._ready))
+            self._logged_at, self._rejected = now, 0
+        return self.responses.busy(request)
+
+    def _enter(self, pending: PendingRequest) -> None:
+        if self._coalescer.acquire(pending):
+            self._ready.append(pending)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give the pool as many tasks as it can run."""
+        if self._deferred and not self._notifier.has_backlog:
+            self._ready.extend(self._deferred)
+            self._deferred.clear()
+        while self._ready and self._running < self.pool.size + _PREFETCH:
+            pending = self._ready.popleft()
+            if self._is_expired(pending):
+                self._shed_leader(pending)
             else:
-                self._put_to_work(partial(self._serve, visit))
-        # One hand at most is for those who are only told, and only while nobody else waits for it.
-        if self._at_work < self.crew.size and (group := self._telling.next_group()) is not None:
-            self._put_to_work(partial(self._tell, group))
+                self._run(partial(self.handle, pending), partial(self._complete, pending))
+        # Notification has one thread at most, and only one that no request waits for.
+        is_needed = self._notifier.to_query or self._notifier.to_handle
+        if is_needed and self._running < self.pool.size and (batch := self._notifier.next_batch()) is not None:
+            self._run(batch.run, partial(self._notifier.finish, batch))
 
-    def _put_to_work(self, task: Task) -> None:
-        self._at_work += 1
-        self.crew.do(task)
+    def _run(self, work: Callable[[], T], finish: Callable[[T], None]) -> None:
+        self._running += 1
 
-    def _serve(self, visit: PendingRequest) -> None:
-        """In a thread of the crew."""
-        answer = answer_of(self.application, visit)
-        # The loop is gone after a shutdown that did not wait for this answer.
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._served, visit, answer)
+        def finish_and_continue(result: T) -> None:
+            self._running -= 1
+            finish(result)
+            self._dispatch()
+            self._schedule_check()
 
-    def _served(self, visit: PendingRequest, answer: Answer) -> None:
-        self._at_work -= 1
-        self._pace.done(is_crowded=bool(self._ready))
-        self._leave(visit, Finding(visit.found, held_up=visit.held_up))
-        self._answer(visit, answer)
-        self._go_on()
+        self.pool.call(self.loop, work, finish_and_continue)
 
-    def _tell(self, group: Group) -> None:
-        """In a thread of the crew."""
-        answers, took = tell(group)
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._told, group, answers, took)
+    def _complete(self, pending: PendingRequest, response: GatewayResponse) -> None:
+        self.service_rate.completed(are_others_queued=bool(self._ready))
+        self._release(pending)
+        self._respond(pending, response)
 
-    def _told(self, group: Group, answers: "list[Answer | None]", took: float) -> None:
-        self._at_work -= 1
-        self._telling.told(group, answers, took)
-        self._go_on()
-        self._look_later()
-
-    def _leave(self, visit: PendingRequest, found: Finding) -> None:
-        told, started = self._lanes.leave(visit, found)
-        for other, verdict in told:
-            if verdict is Verdict.BUSY:
-                self._turn_away(other)
+    def _release(self, leader: PendingRequest) -> None:
+        decided, promoted = self._coalescer.release(leader)
+        for follower, decision in decided:
+            if decision is FollowerDecision.REJECT_AS_BUSY:
+                self._shed(follower)
             else:
-                self._telling.add(other, found.taken if verdict is Verdict.TAKEN else NOT_LOOKED_AT)
-        for other in started:
-            is_one_of_the_crowd = found.concerns(visit, other) and self._telling.has_a_crowd
-            (self._held_back if is_one_of_the_crowd else self._ready).append(other)
+                is_complete = decision is FollowerDecision.REJECT_AS_TAKEN
+                self._notifier.add(follower, leader.result.taken if is_complete else frozenset())
+        for pending in promoted:
+            # Started after the notifications, its result also decides for the requests that arrive until then.
+            is_deferred = leader.has_seen_taken(pending) and self._notifier.has_backlog
+            (self._deferred if is_deferred else self._ready).append(pending)
 
-    def _send_out(self, visit: PendingRequest) -> None:
-        """It was in its lanes, and is too late."""
-        self._turn_away(visit)
-        self._leave(visit, NOTHING)
+    def _shed_leader(self, pending: PendingRequest) -> None:
+        """Reject a request that holds its keys and has not started."""
+        self._shed(pending)
+        self._release(pending)
 
-    def _turn_away(self, visit: PendingRequest) -> None:
-        self._answer(visit, self.refuse(visit.request))
+    def _shed(self, pending: PendingRequest) -> None:
+        self._respond(pending, self.reject(pending.request))
 
-    def _answer(self, visit: PendingRequest, answer: Answer) -> None:
-        if not visit.answer.done():  # it is when the caller has gone
-            visit.answer.set_result(answer)
+    def _respond(self, pending: PendingRequest, response: GatewayResponse) -> None:
+        if not pending.response.done():  # it is if the client has disconnected
+            pending.response.set_result(response)
 
-    def _is_too_late(self, visit: PendingRequest) -> bool:
-        return perf_counter() - visit.arrived > PATIENCE_SECONDS
+    def _age(self, pending: PendingRequest) -> float:
+        return self.runtime.monotonic() - pending.request.arrived
 
-    def _look_later(self) -> None:
-        is_anybody_waiting = (
-            self._ready or self._held_back or self._lanes.is_anybody_waiting or self._telling.is_anybody_waiting
-        )
-        if not self._is_looking and is_anybody_waiting:
-            self._is_looking = True
-            self.loop.call_later(_LOOK_EVERY_SECONDS, self._look)
+    def _is_expired(self, pending: PendingRequest) -> bool:
+        return self._age(pending) > self.limits.queue_timeout
 
-    def _look(self) -> None:
-        """Nobody waits in vain while the crew is stuck."""
-        self._is_looking = False
-        since = perf_counter() - LANE_PATIENCE_SECONDS
-        for visit in (*self._lanes.impatient(since), *self._telling.impatient(since)):
-            self._turn_away(visit)
-        while self._held_back and perf_counter() - self._held_back[0].arrived > _HELD_BACK_SECONDS:
-            self._ready.append(self._held_back.popleft())
-        while self._ready and self._is_too_late(self._ready[0]):
-            self._send_out(self._ready.popleft())
-        self._go_on()
-        self._look_later()
+    def _schedule_check(self) -> None:
+        notifier, followers = self._notifier, self._coalescer.followers
+        waiting = (self._ready, self._deferred, followers, notifier.to_reject, notifier.to_query, notifier.to_handle)
+        if any(waiting) and not self._is_check_scheduled:
+            self._is_check_scheduled = True
+            self.loop.call_later(self.limits.check_interval, self._check)
+
+    def _check(self) -> None:
+        """Shed expired requests and end deferrals; needed while all threads are busy and nothing else is called."""
+        self._is_check_scheduled = False
+        arrived_before = self.runtime.monotonic() - self.limits.follower_timeout
+        for pending in (*self._coalescer.expired(arrived_before), *self._notifier.expired(arrived_before)):
+            self._shed(pending)
+        while self._deferred and self._age(self._deferred[0]) > self.limits.deferral_timeout:
+            self._ready.append(self._deferred.popleft())
+        while self._ready and self._is_expired(self._ready[0]):
+            self._shed_leader(self._ready.popleft())
+        self._dispatch()
+        self._schedule_check()

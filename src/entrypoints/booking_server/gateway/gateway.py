@@ -1,102 +1,294 @@
-"""The application as granian calls it (RSGI): requests and bodies are read here, before a thread is busy with them.
+"""The gateway as granian calls it over RSGI: reads a request and its body, and calls the WSGI application in a thread.
 
-The application itself stays WSGI, and blocks, in a few threads: more of them than can run would only hand the
-interpreter to each other. Thousands may wait here, each for the price of a coroutine.
+The application blocks, in as many threads as the process has database connections. Requests wait in the event loop,
+where each costs only a coroutine, so thousands may wait.
 """
 
 import asyncio
+import io
 import sys
+from asyncio import AbstractEventLoop, Task
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from time import perf_counter
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Any, Final, Protocol
 
 import structlog
-from granian._granian import RSGIProtocolClosed
+from attrs import define, field
+from granian.rsgi import ProtocolClosed
 
-from booking_api.gateway_responses import GatewayRequest
+from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
 from booking_api.http.access_log import ALIVE, PROBES
-from booking_server.gateway.admission_queue import AdmissionQueue
-from booking_server.gateway.bodies import Bodies
-from booking_server.gateway.pending_request import Answer, PendingRequest, headers_of, reservation_in, wish_of
-from booking_server.gateway.thread_pool import ThreadPool
-from booking_server.gateway.wsgi import Application, answer_of
+from booking_api.http.request import (
+    ARRIVED,
+    DECODED_RESERVATION,
+    FOUND_TAKEN,
+    KNOWN_TAKEN,
+    LONGEST_BODY,
+    SEATS_BUSY,
+)
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_core.ports import Runtime
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
+from booking_server.gateway.coalescing import LeaderResult, PendingRequest, ReservationIntent
 
 _log = structlog.get_logger(__name__)
 
-# How long a thread keeps the interpreter while others want it: a reservation wants it a dozen times.
-_TURN_SECONDS: Final = 0.001
+# GIL switch interval in seconds; one reservation acquires the GIL about 12 times.
+_SWITCH_INTERVAL: Final = 0.001
+# Seconds for a body to arrive: a slow network is served, and a client that sends nothing is not waited for.
+_BODY_TIMEOUT: Final = 10.0
+# Checks for late bodies within the timeout, which may thus be exceeded by a tenth.
+_CHECKS_PER_TIMEOUT: Final = 10
+_METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+# Value of a header that is not ASCII. No header that the gateway reads may have it, so the request is rejected for it.
+_NOT_ASCII: Final = "\ufffd"
+_SHARED_ENVIRON: Final[Mapping[str, Any]] = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+}
+
+
+class Application(Protocol):
+    """A WSGI application that also has the responses to requests that never reach it."""
+
+    @property
+    def gateway_responses(self) -> GatewayResponses: ...
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]: ...
 
 
 class Gateway:
-    """One for each process. `threads` requests are in the application at once, and one more for each of PROBES.
+    """The RSGI application of one process.
 
-    ALIVE is answered in the event loop.
+    `threads` requests run at once, and one more for each of PROBES: a probe never waits for customers' requests, and
+    ALIVE is answered on the event loop, which waits for no thread either.
     """
 
-    def __init__(self, application: Application, threads: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        threads: int,
+        *,
+        runtime: Runtime = SYSTEM_RUNTIME,
+        limits: AdmissionLimits = AdmissionLimits(),  # noqa: B008 - immutable
+    ) -> None:
         self._application = application
-        self._crew = ThreadPool("request", threads)
-        self._crews_beside = {path: ThreadPool(path.strip("/"), 1) for path in PROBES - {ALIVE}}
-        self._bodies: Bodies | None = None
-        self._hall: AdmissionQueue | None = None
+        self._runtime = runtime
+        self._limits = limits
+        self._pool = ThreadPool(runtime, "request", threads)
+        self._probe_pools = {path: ThreadPool(runtime, path.strip("/"), 1) for path in PROBES - {ALIVE}}
+        self._bodies: BodyReader | None = None
+        self._queue: AdmissionQueue | None = None
 
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called by granian in the process that serves, before the first request."""
-        sys.setswitchinterval(_TURN_SECONDS)
-        self._bodies, self._hall = Bodies(loop), AdmissionQueue(self._application, self._crew, loop)
-        self._crew.start()
-        for crew in self._crews_beside.values():
-            crew.start()
+    def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
+        """Start the threads. granian calls this in the process that serves, before the first request."""
+        sys.setswitchinterval(_SWITCH_INTERVAL)
+        self._bodies = BodyReader(loop, self._runtime)
+        self._queue = AdmissionQueue(
+            handle=self.handle,
+            responses=self._application.gateway_responses,
+            pool=self._pool,
+            loop=loop,
+            runtime=self._runtime,
+            service_rate=ServiceRateEstimator(self._runtime),
+            limits=self._limits,
+        )
+        self._pool.start()
+        for pool in self._probe_pools.values():
+            pool.start()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        """One request. A caller that goes before it was understood is nobody's loss."""
-        with suppress(RSGIProtocolClosed):
+        """Handle one request; a client that disconnects early is ignored."""
+        with suppress(ProtocolClosed):
             try:
-                status, headers, body = await self._answer(scope, protocol)
-            except RSGIProtocolClosed:
+                status, headers, body = await self._respond(scope, protocol)
+            except ProtocolClosed:
                 raise
-            except Exception:  # a mistake of ours; the server would answer with a 500 of its own
+            except Exception:  # a bug of the gateway; granian's own 500 would have no envelope
                 _log.exception("front.failed")
-                status, headers, body = self._application.gateway_responses.broken(
-                    GatewayRequest(scope.method, {}, perf_counter())
-                )
+                request = GatewayRequest(scope.method, {}, self._runtime.monotonic())
+                status, headers, body = self._application.gateway_responses.broken(request)
             protocol.response_bytes(status, headers, body)
 
-    async def _answer(self, scope: Any, protocol: Any) -> Answer:
+    async def _respond(self, scope: Any, protocol: Any) -> GatewayResponse:
         method, path, headers = scope.method, scope.path, headers_of(scope)
-        arrived = perf_counter()
-        assert self._bodies is not None and self._hall is not None  # noqa: S101, PT018 - granian has called __rsgi_init__
+        began = self._runtime.monotonic()
+        assert self._bodies is not None and self._queue is not None  # noqa: S101, PT018 - granian has called __rsgi_init__
         try:
             body = await self._bodies.read(method, headers, protocol)
         except TimeoutError:
-            return self._application.gateway_responses.late_body(GatewayRequest(method, headers, arrived))
+            return self._application.gateway_responses.late_body(GatewayRequest(method, headers, began))
         # A body may take its time: the request has arrived when all of it has.
-        request = GatewayRequest(method, headers, perf_counter())
-        if path in PROBES:  # they never wait behind customers: each has a word to say on how it is with those
-            return await self._probed(path, PendingRequest(request, scope, body))
-        if self._hall.is_full:  # before anything else is done for it, but not before its body is read:
-            return self._hall.refuse(request)  # who is still sending might not get to see the answer
-        reservation = reservation_in(method, path, body)
-        wish = None if reservation is None else wish_of(headers, reservation)
-        return await self._hall.admit(PendingRequest(request, scope, body, reservation, wish))
+        request = GatewayRequest(method, headers, self._runtime.monotonic())
+        if path in PROBES:
+            return await self._probe(path, PendingRequest(request, scope, body))
+        # Not before the body is read: a client that still sends might not receive the response.
+        if self._queue.is_full:
+            return self._queue.reject(request)
+        intent = ReservationIntent.of(method, path, headers, body)
+        return await self._queue.admit(PendingRequest(request, scope, body, intent))
 
-    async def _probed(self, path: str, visit: PendingRequest) -> Answer:
-        if path == ALIVE:  # waits for nothing, and so not for a thread either
-            return answer_of(self._application, visit)
-        return await self._beside(self._crews_beside[path], visit)
-
-    async def _beside(self, crew: ThreadPool, visit: PendingRequest) -> Answer:
+    async def _probe(self, path: str, pending: PendingRequest) -> GatewayResponse:
+        if path == ALIVE:
+            return self.handle(pending)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        response: asyncio.Future[GatewayResponse] = loop.create_future()
 
-        def tell(found: Answer) -> None:
-            if not answer.done():  # it is when the caller has gone
-                answer.set_result(found)
+        def respond(found: GatewayResponse) -> None:
+            if not response.done():  # it is if the client has disconnected
+                response.set_result(found)
 
-        def work() -> None:
-            found = answer_of(self._application, visit)
-            with suppress(RuntimeError):  # the loop is gone after a shutdown that did not wait for it
-                loop.call_soon_threadsafe(tell, found)
+        self._probe_pools[path].call(loop, partial(self.handle, pending), respond)
+        return await response
 
-        crew.do(work)
-        return await answer
+    def handle(self, pending: PendingRequest) -> GatewayResponse:
+        """Let the application respond. What it raises is logged and becomes INTERNAL_ERROR."""
+        pending.started = self._runtime.monotonic()
+        try:
+            environ = wsgi_environ(pending.scope, pending.request.headers, pending.body)
+            environ[ARRIVED] = pending.request.arrived
+            environ[KNOWN_TAKEN] = pending.known_taken
+            environ[DECODED_RESERVATION] = pending.intent.body if pending.intent is not None else None
+            response = call_wsgi(self._application, environ)
+        except Exception:
+            _log.exception("front.application_failed")
+            return self._application.gateway_responses.broken(pending.request)
+        pending.result = LeaderResult(environ.get(FOUND_TAKEN, frozenset()), is_busy=environ.get(SEATS_BUSY, False))
+        return response
+
+
+@define(eq=False)
+class BodyReader:
+    """Reads bodies, each within a timeout, and no more of them than LONGEST_BODY and one byte.
+
+    One timer serves all bodies. Nearly every body is there at once, and a timer of its own costs more than reading it.
+    """
+
+    loop: AbstractEventLoop
+    runtime: Runtime
+    timeout: float = _BODY_TIMEOUT
+    _reading: dict[Task[Any], float] = field(factory=dict, init=False)
+    """The readers and when each began, in that order."""
+    _expired: set[Task[Any]] = field(factory=set, init=False)
+    _is_check_scheduled: bool = field(default=False, init=False)
+
+    async def read(self, method: str, headers: Mapping[str, str], protocol: Any) -> bytes:
+        """Return the body, or as much of it as shows that it is too long. Raises TimeoutError."""
+        length = headers.get("content-length")
+        if length == "0" or (length is None and method in _METHODS_WITHOUT_BODY and "transfer-encoding" not in headers):
+            return b""
+        if length is not None and length.isascii() and length.isdigit() and int(length) <= LONGEST_BODY:
+            return await self._within_timeout(protocol())
+        return await self._within_timeout(_read_at_most(protocol, LONGEST_BODY + 1))
+
+    async def _within_timeout(self, body: Awaitable[bytes]) -> bytes:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine is run by one
+        self._reading[task] = self.runtime.monotonic()
+        self._schedule_check()
+        try:
+            return await body
+        except asyncio.CancelledError:
+            if task not in self._expired:
+                raise
+            task.uncancel()
+            raise TimeoutError from None
+        finally:
+            self._reading.pop(task, None)
+            self._expired.discard(task)
+
+    def _schedule_check(self) -> None:
+        if self._reading and not self._is_check_scheduled:
+            self._is_check_scheduled = True
+            self.loop.call_later(self.timeout / _CHECKS_PER_TIMEOUT, self._check)
+
+    def _check(self) -> None:
+        self._is_check_scheduled = False
+        began_before = self.runtime.monotonic() - self.timeout
+        for task, began in list(self._reading.items()):
+            if began > began_before:
+                break
+            del self._reading[task]
+            self._expired.add(task)
+            task.cancel()
+        self._schedule_check()
+
+
+async def _read_at_most(protocol: Any, most: int) -> bytes:
+    body = bytearray()
+    async for chunk in protocol:
+        body += chunk
+        if len(body) >= most:
+            break
+    return bytes(body[:most])
+
+
+def headers_of(scope: Any) -> dict[str, str]:
+    """Return the headers by name in lower case; the values of a repeated header are joined by commas."""
+    items = scope.headers.items()
+    headers = dict(items)
+    if len(headers) < len(items):
+        headers = {name: ",".join(text for other, text in items if other == name) for name in headers}
+    for name in scope.headers.keys():  # noqa: SIM118 - not a dict: `items` leaves out values that are not ASCII
+        headers.setdefault(name, _NOT_ASCII)
+    return headers
+
+
+@lru_cache(maxsize=512)
+def _environ_name(header: str) -> str:
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+def wsgi_environ(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Return the WSGI environ (PEP 3333) of a request. Its content length is that of the body."""
+    server, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        **_SHARED_ENVIRON,
+        "REQUEST_METHOD": scope.method,
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.input": io.BytesIO(body),
+    }
+    for header, text in headers.items():
+        if "_" not in header:  # its environ name would be that of another header, one that the gateway reads
+            environ[_environ_name(header)] = text
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if scope.authority and "HTTP_HOST" not in environ:
+        environ["HTTP_HOST"] = scope.authority
+    return environ
+
+
+def call_wsgi(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> GatewayResponse:
+    """Call a WSGI application and return its whole response. Raises what the application raises."""
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
+        started[:] = [int(status[:3]), headers]
+        return _write
+
+    parts = application(environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
+    status, headers = started
+    return status, headers, body
+
+
+def _write(_: bytes) -> None:
+    raise NotImplementedError("write() is not supported: return the body")

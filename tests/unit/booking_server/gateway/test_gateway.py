@@ -1,4 +1,4 @@
-"""The front as granian calls it."""
+"""The gateway as granian calls it."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ import pytest
 from attrs import define, field
 
 from booking_server.gateway import Gateway
-from booking_server.gateway.admission_queue import AdmissionQueue
-from tests.unit.booking_server.gateway.admission_stage import Application
-from tests.unit.booking_server.gateway.test_wsgi import Scope
+from booking_server.gateway.admission_queue import AdmissionLimits
+from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, Application
+from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 
 class Headers(dict[str, str]):
@@ -38,63 +38,73 @@ class Protocol:
         return self.body
 
 
-def answers_to(
-    application: Application, path: str, times: int = 1, method: str = "GET", body: bytes = b""
+def responses_to(
+    application: Application,
+    path: str,
+    times: int = 1,
+    method: str = "GET",
+    body: bytes = b"",
+    headers: Headers | None = None,
+    limits: AdmissionLimits = DEFAULT_LIMITS,
 ) -> list[tuple[int, Any, bytes]]:
+    headers = Headers({"content-length": str(len(body))}) if headers is None else headers
+
     async def ask() -> list[tuple[int, Any, bytes]]:
-        front, protocol = Gateway(application, 1), Protocol(body=body)
-        headers = Headers({"content-length": str(len(body))})
-        front.__rsgi_init__(asyncio.get_running_loop())
+        gateway, protocol = Gateway(application, 1, limits=limits), Protocol(body=body)
+        gateway.__rsgi_init__(asyncio.get_running_loop())
         for _ in range(times):
-            await asyncio.wait_for(front.__rsgi__(Asked(method=method, path=path, headers=headers), protocol), 5)
+            await asyncio.wait_for(gateway.__rsgi__(Asked(method=method, path=path, headers=headers), protocol), 5)
         return protocol.answered
 
     return asyncio.run(ask())
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/api/v1/events"])
-def test_what_the_application_raises_is_answered_in_the_envelope(path: str) -> None:
+def test_an_error_of_the_application_is_answered_in_the_envelope(path: str) -> None:
     application = Application()
     application.broken = True
 
-    for status, headers, body in answers_to(application, path, times=2):
+    for status, headers, body in responses_to(application, path, times=2):
         assert (status, json.loads(body)["error"]["code"]) == (500, "INTERNAL_ERROR")
         assert dict(headers)["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/events"])
 def test_a_request_is_answered(path: str) -> None:
-    assert answers_to(Application(), path) == [(409, [], b"answered")]
+    assert responses_to(Application(), path) == [(409, [], b"answered")]
 
 
-def test_a_body_too_deep_to_be_looked_into_is_the_applications_to_refuse() -> None:
+def test_a_body_too_deep_to_decode_reaches_the_application() -> None:
     body = b'{"x":' + b"[" * 30_000
 
-    assert answers_to(Application(), "/api/v1/bookings", method="POST", body=body) == [(409, [], b"answered")]
+    assert responses_to(Application(), "/api/v1/bookings", method="POST", body=body) == [(409, [], b"answered")]
 
 
-def test_a_mistake_of_the_fronts_own_is_answered_in_the_envelope(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_server.gateway.gateway.reservation_in", lambda *_: 1 / 0)
+class BrokenHeaders(Headers):
+    def get(self, *_: object) -> Any:
+        raise KeyError("broken")
 
-    [(status, _, body)] = answers_to(Application(), "/api/v1/events")
+    def items(self) -> Any:
+        raise KeyError("broken")
+
+
+def test_a_bug_of_the_gateway_is_answered_in_the_envelope() -> None:
+    [(status, _, body)] = responses_to(Application(), "/api/v1/events", headers=BrokenHeaders())
 
     assert (status, json.loads(body)["error"]["code"]) == (500, "INTERNAL_ERROR")
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/v1/events", 503), ("/api/v1/bookings", 503), ("/healthz", 409)])
-def test_when_the_hall_is_full_only_the_probes_are_served(
-    path: str, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(AdmissionQueue, "is_full", True)
-    application = Application()
+def test_a_full_queue_admits_only_probes(path: str, status: int) -> None:
+    application, full = Application(), AdmissionLimits(longest_estimated_wait=-1.0)
 
-    [(answered, _, _)] = answers_to(application, path, method="POST", body=b"{}")
+    [(answered, _, _)] = responses_to(application, path, method="POST", body=b"{}", limits=full)
 
     assert answered == status
     assert len(application.served) == (1 if path == "/healthz" else 0)
 
 
-def test_whether_it_is_alive_is_answered_by_the_loop_itself() -> None:
+def test_the_liveness_probe_runs_on_the_event_loop() -> None:
     threads = []
 
     class Noting(Application):
@@ -103,6 +113,6 @@ def test_whether_it_is_alive_is_answered_by_the_loop_itself() -> None:
             return super().__call__(environ, start_response)
 
     for path in ("/healthz", "/readyz", "/api/v1/events"):
-        answers_to(Noting(), path)
+        responses_to(Noting(), path)
 
     assert [thread is threading.main_thread() for thread in threads] == [True, False, False]

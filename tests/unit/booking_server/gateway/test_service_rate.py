@@ -1,59 +1,56 @@
-"""How long somebody would wait, as far as can be said."""
+"""The estimated wait of a queued request."""
 
 import pytest
 
-from booking_server.gateway import service_rate as pace_module
-from booking_server.gateway.service_rate import ServiceRateEstimator
+from booking_core.application.system_runtime import SystemRuntime
+from booking_server.gateway.admission_queue import ServiceRateEstimator
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
+class Clock(SystemRuntime):
+    now = 0.0
 
-    def __call__(self) -> float:
+    def monotonic(self) -> float:
         return self.now
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(pace_module, "perf_counter", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
-def work(pace: ServiceRateEstimator, clock: Clock, number: int, *, seconds: float, crowded: bool = True) -> None:
+def complete(rate: ServiceRateEstimator, clock: Clock, number: int, *, seconds: float, queued: bool = True) -> None:
     for _ in range(number):
         clock.now += seconds
-        pace.done(is_crowded=crowded)
+        rate.completed(are_others_queued=queued)
 
 
-def test_nothing_is_said_of_the_first_requests(clock: Clock) -> None:
-    pace = ServiceRateEstimator()
-    work(pace, clock, 50, seconds=1.0)
+def test_the_first_requests_have_no_estimate(clock: Clock) -> None:
+    rate = ServiceRateEstimator(clock)
+    complete(rate, clock, 50, seconds=1.0)
 
-    assert pace.wait_for(1000) == 0.0
-
-
-def test_a_steady_pace_is_known(clock: Clock) -> None:
-    pace = ServiceRateEstimator()
-    work(pace, clock, 300, seconds=0.01)
-
-    assert pace.wait_for(20) == pytest.approx(0.2, rel=0.01)
+    assert rate.estimated_wait(1000) == 0.0
 
 
-def test_idle_time_is_no_work(clock: Clock) -> None:
-    pace = ServiceRateEstimator()
-    work(pace, clock, 300, seconds=0.01)
-    work(pace, clock, 100, seconds=5.0, crowded=False)
+def test_a_steady_rate_gives_the_estimated_wait(clock: Clock) -> None:
+    rate = ServiceRateEstimator(clock)
+    complete(rate, clock, 300, seconds=0.01)
 
-    assert pace.wait_for(64) == 0.0  # nobody waits
-    work(pace, clock, 10, seconds=0.01)
-    assert pace.wait_for(20) == pytest.approx(0.2, rel=0.6)
+    assert rate.estimated_wait(20) == pytest.approx(0.2, rel=0.01)
 
 
-def test_a_pause_of_the_machine_is_soon_forgotten(clock: Clock) -> None:
-    pace = ServiceRateEstimator()
-    work(pace, clock, 300, seconds=0.005)
-    work(pace, clock, 1, seconds=60.0)
+def test_idle_time_is_not_measured(clock: Clock) -> None:
+    rate = ServiceRateEstimator(clock)
+    complete(rate, clock, 300, seconds=0.01)
+    complete(rate, clock, 100, seconds=5.0, queued=False)
 
-    assert pace.wait_for(32) < 0.4
+    assert rate.estimated_wait(64) == 0.0  # none is queued
+    complete(rate, clock, 10, seconds=0.01)
+    assert rate.estimated_wait(20) == pytest.approx(0.2, rel=0.6)
+
+
+def test_a_pause_of_the_machine_hardly_changes_the_rate(clock: Clock) -> None:
+    rate = ServiceRateEstimator(clock)
+    complete(rate, clock, 300, seconds=0.005)
+    complete(rate, clock, 1, seconds=60.0)
+
+    assert rate.estimated_wait(32) < 0.4

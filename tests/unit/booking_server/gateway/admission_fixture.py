@@ -1,12 +1,10 @@
-"""A hall over a crew whose hands the test moves, before an application that answers as the test says."""
+"""An admission queue over a thread pool that the test drives, and an application that answers as the test says."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from time import perf_counter
 from typing import Any
 from uuid import UUID
 
-import pytest
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
@@ -17,13 +15,16 @@ from booking_api.http.cors import Cors
 from booking_api.http.metrics import HttpMetrics
 from booking_api.http.request import FOUND_TAKEN, SEATS_BUSY
 from booking_core import SeatStatus, ServiceBusy
-from booking_server.gateway import admission_queue as hall_module
-from booking_server.gateway.admission_queue import AdmissionQueue
-from booking_server.gateway.pending_request import Answer, Lane, PendingRequest, ReservationIntent
-from booking_server.gateway.thread_pool import Task, ThreadPool
-from tests.unit.booking_server.gateway.test_wsgi import Scope
+from booking_core.application.system_runtime import SYSTEM_RUNTIME, SystemRuntime
+from booking_core.ports import Runtime
+from booking_server.gateway import Gateway
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
+from booking_server.gateway.coalescing import Key, PendingRequest, ReservationIntent
+from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
+EVENT = UUID(int=99)
+DEFAULT_LIMITS = AdmissionLimits()
 
 
 class Early(GatewayResponses):
@@ -89,70 +90,106 @@ class Application:
         return [b"answered"]
 
 
-@define(eq=False)
-class Hands(ThreadPool):
-    """A crew of one that works when it is told to."""
+class SlowClock(SystemRuntime):
+    """A clock that a call to `monotonic` moves on by `step` seconds, beside the real time."""
 
+    def __init__(self) -> None:
+        self.step = self._added = 0.0
+
+    def monotonic(self) -> float:
+        self._added += self.step
+        return super().monotonic() + self._added
+
+
+@define(eq=False)
+class FixedRate(ServiceRateEstimator):
+    """A rate that the test sets."""
+
+    runtime: Runtime = SYSTEM_RUNTIME
+    seconds_per_request: float = 0.0
+
+    def estimated_wait(self, queued: int) -> float:
+        return queued * self.seconds_per_request
+
+
+@define(eq=False)
+class ManualPool(ThreadPool):
+    """A pool of one thread whose tasks the test runs."""
+
+    runtime: Runtime = SYSTEM_RUNTIME
     name: str = "test"
     size: int = 1
-    tasks: list[Task] = field(factory=list)
+    tasks: list[Callable[[], None]] = field(factory=list)
 
-    def do(self, task: Task) -> None:
+    def submit(self, task: Callable[[], None]) -> None:
         self.tasks.append(task)
 
-    async def work(self) -> None:
+    async def run_one(self) -> None:
         """One task, and all that follows from it."""
         self.tasks.pop(0)()
         for _ in range(20):
             await asyncio.sleep(0)
 
-    async def work_off(self) -> None:
+    async def run_all(self) -> None:
         while self.tasks:
-            await self.work()
+            await self.run_one()
 
 
 @define
-class Stage:
+class QueueFixture:
+    limits: AdmissionLimits
+    runtime: Runtime
     application: Application = field(factory=Application)
-    hands: Hands = field(factory=Hands)
-    hall: AdmissionQueue = field(init=False)
-    admitted: list["asyncio.Future[Answer]"] = field(factory=list)
+    pool: ManualPool = field(factory=ManualPool)
+    rate: FixedRate = field(factory=FixedRate)
+    queue: AdmissionQueue = field(init=False)
+    admitted: list["asyncio.Future[GatewayResponse]"] = field(factory=list)
 
-    def open(self) -> AdmissionQueue:
-        self.hall = AdmissionQueue(self.application, self.hands, asyncio.get_running_loop())
-        return self.hall
+    def __attrs_post_init__(self) -> None:
+        self.queue = AdmissionQueue(
+            handle=Gateway(self.application, 1).handle,
+            responses=self.application.gateway_responses,
+            pool=self.pool,
+            loop=asyncio.get_running_loop(),
+            runtime=self.runtime,
+            service_rate=self.rate,
+            limits=self.limits,
+        )
 
-    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[Answer]":
-        wish, reservation = None, None
+    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[GatewayResponse]":
+        intent = None
         if seats:
-            reservation = Body(CreateBooking(UUID(int=99), list(seats)), b"")
-            lanes: list[Lane] = [("seat", each) for each in seats]
-            lanes.append(("user", user or object()))
-            wish = ReservationIntent(frozenset(seats), tuple(lanes), has_key=bool(key), event_id=UUID(int=99))
-        request = GatewayRequest("POST", {"x-correlation-id": "c-1", "idempotency-key": key}, perf_counter() - ago)
-        self.admitted.append(self.hall.admit(PendingRequest(request, Scope(), b"", reservation, wish)))
+            keys: list[Key] = [("seat", each) for each in seats]
+            keys.append(("user", user or object()))
+            intent = ReservationIntent(
+                body=Body(CreateBooking(EVENT, list(seats)), b""),
+                event_id=EVENT,
+                seats=frozenset(seats),
+                keys=tuple(keys),
+                has_idempotency_key=bool(key),
+            )
+        headers = {"x-correlation-id": "c-1", "idempotency-key": key}
+        request = GatewayRequest("POST", headers, self.runtime.monotonic() - ago)
+        self.admitted.append(self.queue.admit(PendingRequest(request, Scope(), b"", intent)))
         return self.admitted[-1]
 
-    async def work_off(self, answers: int) -> None:
-        """All tasks, until so many have been answered; between groups there are pauses."""
-        while self.hands.tasks or sum(each.done() for each in self.admitted) < answers:
-            await (self.hands.work() if self.hands.tasks else asyncio.sleep(0.001))
+    async def run_until(self, responses: int) -> None:
+        """All tasks, until there are so many responses; between batches there are pauses."""
+        while self.pool.tasks or sum(each.done() for each in self.admitted) < responses:
+            await (self.pool.run_one() if self.pool.tasks else asyncio.sleep(0.001))
 
     @property
-    def counted(self) -> float | None:
+    def rejected(self) -> float | None:
         labels = {"method": "POST", "route": "", "status": "503", "code": "SERVICE_BUSY"}
         return self.application.registry.get_sample_value("booking_http_requests_total", labels)
 
 
-def run(test: Callable[[Stage], Awaitable[None]]) -> None:
-    async def within() -> None:
-        stage = Stage()
-        stage.open()
-        await test(stage)
+def run(
+    test: Callable[[QueueFixture], Awaitable[None]],
+    limits: AdmissionLimits = DEFAULT_LIMITS,
+    runtime: Runtime = SYSTEM_RUNTIME,
+) -> None:
+    async def within_loop() -> None:
+        await test(QueueFixture(limits, runtime))
 
-    asyncio.run(within())
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hall_module, "_LOOK_EVERY_SECONDS", 0.001)
+    asyncio.run(within_loop())

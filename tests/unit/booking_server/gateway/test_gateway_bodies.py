@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from booking_api.http.request import LONGEST_BODY
-from booking_server.gateway import bodies
-from booking_server.gateway.bodies import Bodies
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_server.gateway.gateway import BodyReader
 
 
 class Protocol:
@@ -28,9 +28,13 @@ class Protocol:
             await self.should_continue.wait()
 
 
-def body_of(method: str, headers: Mapping[str, str], protocol: Protocol) -> bytes:
+def reader(timeout: float = 10.0) -> BodyReader:
+    return BodyReader(asyncio.get_running_loop(), SYSTEM_RUNTIME, timeout)
+
+
+def body_of(method: str, headers: Mapping[str, str], protocol: Protocol, timeout: float = 10.0) -> bytes:
     async def read() -> bytes:
-        return await Bodies(asyncio.get_running_loop()).read(method, headers, protocol)
+        return await reader(timeout).read(method, headers, protocol)
 
     return asyncio.run(read())
 
@@ -41,13 +45,13 @@ def test_a_body_arrives_whole(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_who_announces_no_body_is_not_waited_for(method: str) -> None:
+def test_a_request_without_a_body_is_not_read(method: str) -> None:
     assert body_of(method, {}, Protocol(b"never read", stalls=True)) == b""
     assert body_of("POST", {"content-length": "0"}, Protocol(b"never read", stalls=True)) == b""
 
 
 @pytest.mark.parametrize("length", [{}, {"content-length": "999999999"}, {"content-length": "٣"}])
-def test_no_more_is_read_than_shows_that_it_is_too_long(length: dict[str, str]) -> None:
+def test_a_body_is_read_until_it_is_too_long(length: dict[str, str]) -> None:
     protocol = Protocol(*[b"x" * 30_000] * 100)
 
     assert body_of("POST", length, protocol) == b"x" * (LONGEST_BODY + 1)
@@ -55,23 +59,20 @@ def test_no_more_is_read_than_shows_that_it_is_too_long(length: dict[str, str]) 
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "10"}, {}])
-def test_a_body_that_does_not_come_is_given_up(headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.01)
-
+def test_a_body_that_does_not_arrive_times_out(headers: dict[str, str]) -> None:
     with pytest.raises(TimeoutError):
-        body_of("POST", headers, Protocol(b"{", stalls=True))
+        body_of("POST", headers, Protocol(b"{", stalls=True), timeout=0.01)
 
 
-def test_one_that_is_late_is_the_only_one_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+def test_a_late_body_is_the_only_one_that_times_out() -> None:
     asked = {"content-length": "10"}
 
     async def read() -> tuple[bytes | BaseException, bytes | BaseException]:
-        all_bodies = Bodies(asyncio.get_running_loop())
-        late = asyncio.create_task(all_bodies.read("POST", asked, Protocol(b"{", stalls=True)))
+        bodies = reader(timeout=0.2)
+        late = asyncio.create_task(bodies.read("POST", asked, Protocol(b"{", stalls=True)))
         await asyncio.sleep(0.15)
         slow = Protocol(b"in time", stalls=True)
-        in_time = asyncio.create_task(all_bodies.read("POST", asked, slow))
+        in_time = asyncio.create_task(bodies.read("POST", asked, slow))
         await asyncio.wait([late])
         assert not in_time.done()
         slow.should_continue.set()
@@ -82,10 +83,10 @@ def test_one_that_is_late_is_the_only_one_given_up(monkeypatch: pytest.MonkeyPat
     assert whole == b"in time"
 
 
-def test_a_reader_that_is_cancelled_by_others_is_cancelled() -> None:
+def test_a_cancelled_request_stays_cancelled() -> None:
     async def read() -> None:
-        reader = Bodies(asyncio.get_running_loop()).read("POST", {"content-length": "10"}, Protocol(stalls=True))
-        task = asyncio.create_task(reader)
+        reading = reader().read("POST", {"content-length": "10"}, Protocol(stalls=True))
+        task = asyncio.create_task(reading)
         await asyncio.sleep(0)
         task.cancel()
         await task

@@ -7,8 +7,7 @@ from wsgiref.validate import validator
 import pytest
 from attrs import define
 
-from booking_server.gateway.pending_request import headers_of
-from booking_server.gateway.wsgi import call, environ_of
+from booking_server.gateway.gateway import call_wsgi, headers_of, wsgi_environ
 
 
 @define
@@ -26,7 +25,7 @@ class Scope:
 
 
 def environ(scope: Scope, body: bytes = b"", **headers: str) -> dict[str, Any]:
-    return environ_of(scope, {name.replace("_", "-"): text for name, text in headers.items()}, body)
+    return wsgi_environ(scope, {name.replace("_", "-"): text for name, text in headers.items()}, body)
 
 
 def test_the_environ_of_a_request() -> None:
@@ -45,7 +44,7 @@ def test_a_path_is_what_wsgi_says_it_is() -> None:
 
 
 def test_a_name_with_an_underscore_passes_for_no_other() -> None:
-    assert "HTTP_IDEMPOTENCY_KEY" not in environ_of(Scope(), {"idempotency_key": "k"}, b"")
+    assert "HTTP_IDEMPOTENCY_KEY" not in wsgi_environ(Scope(), {"idempotency_key": "k"}, b"")
 
 
 def test_http_2_names_the_host_elsewhere() -> None:
@@ -91,7 +90,7 @@ def test_the_whole_answer_and_the_end_of_it() -> None:
         start_response("201 Created", [("X-A", "1")])
         return parts
 
-    assert call(application, {}) == (201, [("X-A", "1")], b"one two")
+    assert call_wsgi(application, {}) == (201, [("X-A", "1")], b"one two")
     assert parts.closed
 
 
@@ -100,4 +99,4 @@ def test_it_keeps_the_rules_of_wsgi() -> None:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(99)]
 
-    assert call(validator(application), environ(Scope(), b"hello", host="example.com"))[2] == b"hello"
+    assert call_wsgi(validator(application), environ(Scope(), b"hello", host="example.com"))[2] == b"hello"
