@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.bodies import Body, CreateBooking
+from booking_core.domain.policies import MAX_SEATS
 from booking_server.gateway.coalescing import (
     Coalescer,
     FollowerDecision,
