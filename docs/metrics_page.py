@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from booking_telemetry.metric_specs import FIGURES, MetricSpec
+from booking_telemetry.metric_specs import METRIC_SPECS, MetricSpec
 
 _PAGE: Final = """\
 <!-- Made by `python docs/generate.py` from booking_telemetry.metric_specs; changes belong there. -->
@@ -41,7 +41,7 @@ def metrics_page() -> str:
 
 
 def _table(of: str) -> str:
-    rows = [_row(each) for each in FIGURES if of in each.of]
+    rows = [_row(each) for each in METRIC_SPECS if of in each.of]
     return "\n".join(["| name | kind | what | labels |", "|---|---|---|---|", *rows])
 
 

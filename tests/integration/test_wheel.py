@@ -35,7 +35,7 @@ for package in sys.argv[1:]:
     for module in pkgutil.walk_packages(top.__path__, package + "."):
         if module.name.endswith("__main__") or ".migrations." in module.name:
             continue
-        if traced or module.name != "booking_workers.traced_messages":
+        if traced or module.name != "booking_workers.message_spans":
             importlib.import_module(module.name)
 """
 

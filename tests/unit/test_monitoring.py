@@ -18,7 +18,7 @@ from booking_api.routes.bookings import BOOKINGS
 from booking_cli.main import cli
 from booking_service import worker_jobs
 from booking_service.settings import Settings
-from booking_telemetry.metric_specs import FIGURES, Kind, MetricSpec
+from booking_telemetry.metric_specs import METRIC_SPECS, Kind, MetricSpec
 from tests.support.monitoring import PROMETHEUS, ROOT, RULE_TESTS, Asked, alerts, dashboard, panels, queries, recorded
 from tests.support.workers import World
 
@@ -26,7 +26,7 @@ from tests.support.workers import World
 _OWN: Final = {"up"}
 _ANYWHERE: Final = {"job", "instance"}
 _JOBS: Final = {"booking-serve", "booking-worker"}
-_BY_SERIES: Final[Mapping[str, MetricSpec]] = {name: figure for figure in FIGURES for name in figure.series}
+_BY_SERIES: Final[Mapping[str, MetricSpec]] = {name: figure for figure in METRIC_SPECS for name in figure.series}
 _RUNBOOK: Final = (ROOT / "docs" / "operations" / "runbook.md").read_text(encoding="utf-8")
 _COMMAND: Final = re.compile(r"`(booking\s[^`]+)`|^booking .*$", re.MULTILINE)
 
@@ -103,7 +103,7 @@ def test_every_figure_is_on_the_dashboard() -> None:
     """By itself, or in a recorded one."""
     asked = {name for query in queries() for name, _ in Asked.by(query).selectors}
 
-    assert [figure.name for figure in FIGURES if not asked & set(figure.series)] == []
+    assert [figure.name for figure in METRIC_SPECS if not asked & set(figure.series)] == []
 
 
 def test_the_dashboard_is_whole() -> None:

@@ -18,15 +18,15 @@ from booking_api.http.errors import answer_errors, answer_http_error
 from booking_api.http.initial_series import routes_of
 from booking_api.http.metrics import HttpMetrics
 from booking_api.http.request import ApiRequest, current_api_request, limit_bodies
-from booking_api.http.tracing import trace_requests
+from booking_api.http.request_spans import trace_requests
 from booking_api.openapi.serving import add_description_routes
 from booking_api.routes.bookings import add_booking_routes
 from booking_api.routes.events import add_event_routes
 from booking_api.routes.health import add_health_routes
 from booking_api.routes.tickets import add_ticket_routes
 from booking_api.service import Service
+from booking_telemetry.otel import tracer_provider
 from booking_telemetry.pool_metrics import PoolMetrics
-from booking_telemetry.spans import tracer_provider
 
 
 class _NoSessions(SessionInterface):
@@ -91,11 +91,11 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
 
 
 def _metrics_of(service: Service, app: Flask) -> HttpMetrics:
-    watched = PoolMetrics(service.store, service.catalog_cache.catalog, service.registry)
-    metrics = HttpMetrics(service.registry, watched.look_if_due)
+    pool_metrics = PoolMetrics(service.store, service.catalog_cache.catalog, service.registry)
+    metrics = HttpMetrics(service.registry, pool_metrics.refresh_if_due)
     metrics.begin(routes_of(app))
     # Now already: where several processes serve, this one's connections count before its first request too.
-    watched.look()
+    pool_metrics.refresh()
     return metrics
 
 

@@ -28,10 +28,9 @@ from booking_service.catalog_file import load_event
 from booking_service.composition import Composition
 from booking_service.settings import Need, Settings
 from booking_telemetry import logs
-from booking_workers.event_cancellation import CancellationJob
-from booking_workers.expiry import ExpiryJob
 from booking_workers.jobs import Job, run_together
-from booking_workers.stopping import StopSignals
+from booking_workers.maintenance import CancellationJob, ExpiryJob
+from booking_workers.stop_signals import StopSignals
 
 _log = structlog.get_logger(__name__)
 
@@ -140,8 +139,8 @@ def _prepare(parts: Composition) -> None:
 def _working(jobs: Sequence[Job]) -> Iterator[None]:
     """The jobs run until the end of the block, each in a thread of its own."""
     stop = threading.Event()
-    patience = {"patience": _STOPS_WITHIN_SECONDS}
-    thread = threading.Thread(target=run_together, args=(jobs, stop), kwargs=patience, name="workers", daemon=True)
+    timeout = {"stop_timeout": _STOPS_WITHIN_SECONDS}
+    thread = threading.Thread(target=run_together, args=(jobs, stop), kwargs=timeout, name="workers", daemon=True)
     thread.start()
     try:
         yield
@@ -157,7 +156,7 @@ def _jobs(parts: Composition) -> Sequence[Job]:
         worker_jobs.consumer(parts),
         ExpiryJob(parts.store, every_seconds=_SWEEP_EVERY_SECONDS),
         CancellationJob(parts.store),
-        worker_jobs.pruner(parts),
+        worker_jobs.retention(parts),
         RefundSimulator(parts.event_bus, events_topic=settings.events_topic, payments_topic=settings.payments_topic),
     ]
 

@@ -1,25 +1,28 @@
-"""Which jobs a command runs. The same classes serve `worker`, `relay`, `consume`, `expire --every` and `dev`."""
+"""The jobs of each worker command, made from settings: `worker`, `relay`, `consume` and `dev`."""
+
+from typing import TYPE_CHECKING
 
 from booking_service.composition import Composition
-from booking_workers.backlogs import BacklogWatch, BusWatch, RefundWatch
+from booking_telemetry.otel import tracer_provider
+from booking_workers.backlogs import BusSampler, RefundSampler, StoreSampler
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
-from booking_workers.event_cancellation import CancellationJob
-from booking_workers.expiry import ExpiryJob
 from booking_workers.jobs import InstrumentedJob, Job
+from booking_workers.maintenance import CancellationJob, ExpiryJob, RetentionJob
 from booking_workers.relay import Relay
 from booking_workers.replay_dead_letters import replay_group
-from booking_workers.retention import Pruner
-from booking_workers.tracing import tracing
+
+if TYPE_CHECKING:
+    from booking_workers.message_spans import MessageSpans
 
 
 def relay(parts: Composition) -> Relay:
-    """Publishes the outbox."""
-    return Relay(parts.store, parts.event_bus, parts.settings.events_topic, publishing=tracing().publishing)
+    """The relay, with spans if this process has a tracer provider."""
+    return Relay(parts.store, parts.event_bus, parts.settings.events_topic, spans=message_spans())
 
 
 def consumer(parts: Composition) -> Consumer:
-    """Applies what the Payment Service says."""
+    """The consumer, with spans if this process has a tracer provider."""
     settings = parts.settings
     return Consumer(
         parts.store,
@@ -28,40 +31,50 @@ def consumer(parts: Composition) -> Consumer:
         group=settings.consumer_group,
         dead_letters=DeadLetters(parts.event_bus, settings.dead_letter_topic),
         terms=parts.terms,
-        handling=tracing().handling,
+        spans=message_spans(),
     )
 
 
-def pruner(parts: Composition) -> Pruner:
-    """Removes what has served its time."""
+def retention(parts: Composition) -> RetentionJob:
+    """The retention job."""
     settings = parts.settings
-    return Pruner(
+    return RetentionJob(
         parts.store, idempotency_hours=settings.idempotency_hours, retention_days=settings.event_retention_days
     )
 
 
-def bus_watch(parts: Composition) -> BusWatch:
-    """Looks at what waits in the topics."""
+def bus_sampler(parts: Composition) -> BusSampler:
+    """The sampler of what waits in the topics."""
     settings = parts.settings
-    return BusWatch(
+    return BusSampler(
         parts.store,
         parts.event_bus,
         payments=(settings.payments_topic, settings.consumer_group),
-        letters=(settings.dead_letter_topic, replay_group(settings.consumer_group)),
+        dead_letters=(settings.dead_letter_topic, replay_group(settings.consumer_group)),
     )
 
 
 def all_jobs(parts: Composition) -> list[InstrumentedJob]:
-    """Everything that `worker` does; where somebody can ask for its figures, it also looks for them."""
+    """Every job of `worker`; samplers for metrics only where `/metrics` is served."""
     store = parts.store
     jobs: list[Job] = [
         relay(parts),
         consumer(parts),
         ExpiryJob(store),
         CancellationJob(store),
-        pruner(parts),
-        RefundWatch(store),
+        retention(parts),
+        RefundSampler(store),
     ]
     if parts.settings.worker_port is not None:
-        jobs += [BacklogWatch(store), bus_watch(parts)]
+        jobs += [StoreSampler(store), bus_sampler(parts)]
     return [InstrumentedJob(job) for job in jobs]
+
+
+def message_spans() -> "MessageSpans | None":
+    """Spans of messages; None if this process has no tracer provider."""
+    provider = tracer_provider()
+    if provider is None:
+        return None
+    from booking_workers.message_spans import MessageSpans  # here, because it imports OpenTelemetry
+
+    return MessageSpans(provider)

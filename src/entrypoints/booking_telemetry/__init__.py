@@ -1,1 +1,1 @@
-"""Metric specs, logs, traces and readiness, for the API and the workers. Imports booking_core alone."""
+"""Logs, metric specs, OpenTelemetry's set-up and readiness, for the API and the workers. May import booking_core."""

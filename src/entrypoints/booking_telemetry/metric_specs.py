@@ -1,7 +1,7 @@
-"""Every figure that `serve` and `worker` show to Prometheus: its name, what it counts, and its labels.
+"""Every metric that `serve` and `worker` expose to Prometheus: its name, what it counts, and its labels.
 
-The one home of the names: the code makes its figures from here, `docs/metrics.md` is written from here, and the
-dashboard and the alerts are checked against it. Labels come from closed sets, so that no caller can make up new ones.
+The code makes its metrics from these specs, `docs/metrics.md` is generated from them, and dashboard and alerts are
+checked against them. Label values come from closed sets, so that no client can create series.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 
 class Kind(Enum):
-    """What can be done with it: a counter only grows, a gauge is as it is now."""
+    """A counter only grows, a gauge is a current value, a histogram counts observations by size."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -28,7 +28,7 @@ def _no_labels() -> Mapping[str, str]:
 
 @frozen
 class MetricSpec:
-    """`name` is whole, with its unit and `_total`; `labels` says of each what it tells; `of`: whose figure it is."""
+    """One metric. `name` includes unit and `_total`; `labels` explains each label; `of`: the commands that have it."""
 
     name: str
     kind: Kind
@@ -39,7 +39,7 @@ class MetricSpec:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names under which its values are shown."""
+        """The names of its time series."""
         if self.kind is Kind.HISTOGRAM:
             return f"{self.name}_bucket", f"{self.name}_sum", f"{self.name}_count"
         return (self.name,)
@@ -49,7 +49,7 @@ class MetricSpec:
         return Counter(self.name.removesuffix("_total"), self.help, tuple(self.labels), registry=registry)
 
     def gauge(self, registry: CollectorRegistry) -> Gauge:
-        """A new gauge; what several processes say is added up."""
+        """A new gauge; the values of several processes are added up."""
         return Gauge(self.name, self.help, tuple(self.labels), registry=registry, multiprocess_mode="livesum")
 
     def histogram(self, registry: CollectorRegistry) -> Histogram:
@@ -57,15 +57,15 @@ class MetricSpec:
         return Histogram(self.name, self.help, tuple(self.labels), buckets=self.buckets, registry=registry)
 
     def family(self, *values: tuple[tuple[str, ...], float]) -> CounterMetricFamily | GaugeMetricFamily:
-        """What a collector shows of it: values, each with its labels."""
-        make = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
-        made = make(self.name.removesuffix("_total"), self.help, labels=tuple(self.labels))
+        """The metric family for a collector: values, each with its labels."""
+        family_class = CounterMetricFamily if self.kind is Kind.COUNTER else GaugeMetricFamily
+        family = family_class(self.name.removesuffix("_total"), self.help, labels=tuple(self.labels))
         for labels, value in values:
-            made.add_metric(labels, value)
-        return made
+            family.add_metric(labels, value)
+        return family
 
 
-# The limits of 100, 250 and 500 ms are among them: shares of the requests below each can be told exactly.
+# With the limits of 100, 250 and 500 ms of the objectives, so that the share of requests below each is exact.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _WAITS: Final = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0)
 _C, _G, _H = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM
@@ -87,11 +87,11 @@ RESERVATIONS: Final = MetricSpec(
     "booking_reservations_total", _C, "Reservations asked for, except those turned away for want of time",
     {"outcome": "CREATED, REPLAYED (by idempotency key), or the code of the refusal"},
 )  # fmt: skip
-EARLY: Final = MetricSpec(
+GATEWAY_RESPONSES: Final = MetricSpec(
     "booking_front_answers_total", _C, "Requests answered before they reached the application",
     {"answer": "busy (turned away), taken (its seats were just found taken), late_body, broken"},
 )  # fmt: skip
-FRONT_WAITS: Final = MetricSpec(
+QUEUE_WAITS: Final = MetricSpec(
     "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",
     buckets=_WAITS,
 )  # fmt: skip
@@ -154,12 +154,12 @@ CLOSURES: Final = MetricSpec(
     "booking_closures_open", _G, "Cancelled events whose bookings may not all have ended", of=_WORKER
 )
 CLOSURES_AGE: Final = MetricSpec("booking_closures_open_oldest_seconds", _G, "How long the oldest is open", of=_WORKER)
-LETTERS: Final = MetricSpec("booking_dead_letters", _G, "Dead letters that no replay has taken", of=_WORKER)
-LETTERS_AGE: Final = MetricSpec("booking_dead_letters_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
+DEAD_LETTERS: Final = MetricSpec("booking_dead_letters", _G, "Dead letters that no replay has taken", of=_WORKER)
+DEAD_LETTERS_AGE: Final = MetricSpec("booking_dead_letters_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
 LAG: Final = MetricSpec(
     "booking_consumer_lag_messages", _G, "Messages of the Payment Service that wait for us", of=_WORKER
 )
 LAG_AGE: Final = MetricSpec("booking_consumer_lag_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
 
-FIGURES: Final = tuple(each for each in list(globals().values()) if isinstance(each, MetricSpec))
-"""All of them, in the order above."""
+METRIC_SPECS: Final = tuple(each for each in list(globals().values()) if isinstance(each, MetricSpec))
+"""All specs, in the order above."""

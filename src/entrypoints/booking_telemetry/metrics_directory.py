@@ -1,4 +1,4 @@
-"""A directory for the figures of several processes. One that a killed server left behind is removed by the next."""
+"""A directory for the metric files of several processes. A server removes directories that killed servers left."""
 
 import fcntl
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "booking-metrics-"
-# Whoever holds its lock uses the directory. The kernel lets go of it when the last of those processes is gone.
+# Locked as long as a process uses the directory; the kernel releases the lock when the last of these processes ends.
 _LOCK: Final = "owner.lock"
 
 
 @contextmanager
 def own_directory() -> Iterator[Path]:
-    """A new empty directory in the place for temporary ones, gone afterwards; processes forked meanwhile share it."""
-    _remove_ownerless()
+    """A new empty temporary directory, removed at the end of the block; processes forked in the block share it."""
+    _remove_abandoned()
     directory, lock = _make()
     try:
         yield directory
@@ -30,7 +30,7 @@ def own_directory() -> Iterator[Path]:
 def _make() -> tuple[Path, int]:
     while True:
         directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-        with suppress(FileNotFoundError):  # another's clean-up came before the lock: once more
+        with suppress(FileNotFoundError):  # another server removed the directory before the lock was taken: try again
             lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if (directory / _LOCK).exists():
@@ -38,16 +38,16 @@ def _make() -> tuple[Path, int]:
             os.close(lock)
 
 
-def _remove_ownerless() -> None:
-    """Only directories of our own user that have a lock which nobody holds; in doubt one stays."""
+def _remove_abandoned() -> None:
+    """Remove directories of the same user whose lock exists and is free; keep a directory in doubt."""
     for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            seen = directory.lstat()
-            if stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid():
-                _remove_if_ownerless(directory)
+            status = directory.lstat()
+            if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                _remove_if_unlocked(directory)
 
 
-def _remove_if_ownerless(directory: Path) -> None:
+def _remove_if_unlocked(directory: Path) -> None:
     lock = os.open(directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

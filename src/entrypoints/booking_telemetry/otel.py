@@ -1,40 +1,62 @@
-"""Setting up OpenTelemetry in this process, if its own OTEL_* variables ask for that."""
+"""OpenTelemetry: set up for this process if its OTEL_* variables ask for it, and not imported otherwise."""
 
 import os
+import sys
 from importlib.metadata import entry_points
 from multiprocessing.util import Finalize
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext, TracerProvider
+
 _log = structlog.get_logger(__name__)
 
-_ASKS: Final = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_NAMES: Final = {"otlp": "otlp_proto_http"}
-_FIRST_AT_THE_END: Final = 100
+_SWITCHES: Final = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_EXPORTER_NAMES: Final = {"otlp": "otlp_proto_http"}
+# Finalizers with a higher priority run earlier; spans are flushed before the other parts are closed.
+_FLUSH_PRIORITY: Final = 100
 
 
 def switch_on(service: str) -> bool:
-    """Send spans from now on where the OTEL_* variables say; False if they ask for none, or it can't be done.
+    """Export spans as the OTEL_* variables say; False if they ask for none, or the set-up fails.
 
-    `service` is its name unless they give one. What is wrong is a line in the log: nobody is worse served without
-    traces. To be called in the process that makes the spans, before anything of it is built.
+    `service` is the service's name unless the variables set one. Call this in the process that makes the spans, before
+    the application is built. After a failure, which is logged, the process works without traces.
     """
     wanted = os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
     is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    if is_disabled or wanted == "none" or not any(os.environ.get(name) for name in _ASKS):
+    if is_disabled or wanted == "none" or not any(os.environ.get(name) for name in _SWITCHES):
         return False
     try:
-        _set_up(service, _NAMES.get(wanted, wanted))
+        _set_up(service, _EXPORTER_NAMES.get(wanted, wanted))
     except ImportError:
         _log.warning("tracing.not_installed", detail="OTEL_* asks for traces: install booking-core[otel]")
         return False
     except Exception as error:
-        # The SDK reads a dozen variables of its own, and raises what it likes.
+        # The SDK reads a dozen variables of its own, and may raise anything.
         _log.warning("tracing.not_set_up", error=type(error).__name__, exporter=wanted)
         return False
     _log.info("tracing.on", exporter=wanted)
     return True
+
+
+def tracer_provider() -> "TracerProvider | None":
+    """The tracer provider of this process; None if OpenTelemetry was not set up."""
+    if "opentelemetry.sdk.trace" not in sys.modules:
+        return None
+    from opentelemetry import trace
+
+    provider = trace.get_tracer_provider()
+    return None if isinstance(provider, trace.ProxyTracerProvider) else provider
+
+
+def traceparent_of(context: "SpanContext") -> str | None:
+    """The span's W3C `traceparent`; None if it is not sampled, so that no other process continues it."""
+    if not (context.is_valid and context.trace_flags.sampled):
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def _set_up(service: str, exporter: str) -> None:
@@ -43,20 +65,20 @@ def _set_up(service: str, exporter: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({} if _is_named() else {"service.name": service}))
+    provider = TracerProvider(resource=Resource.create({} if _has_name() else {"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(_exporter(exporter)))
     trace.set_tracer_provider(provider)
-    # What waits to be sent is sent at the end, which in a process of `multiprocessing` is not the interpreter's.
-    Finalize(None, provider.shutdown, exitpriority=_FIRST_AT_THE_END)
+    # Waiting spans are exported at the end of the process; in a child of `multiprocessing`, `atexit` does not run.
+    Finalize(None, provider.shutdown, exitpriority=_FLUSH_PRIORITY)
 
 
 def _exporter(name: str) -> Any:
-    """Any that is installed, by the name that it has given itself."""
+    """An installed exporter, found by the name under which it is registered."""
     for found in entry_points(group="opentelemetry_traces_exporter", name=name):
         return found.load()()
     raise LookupError(name)
 
 
-def _is_named() -> bool:
+def _has_name() -> bool:
     attributes = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     return bool(os.environ.get("OTEL_SERVICE_NAME")) or "service.name=" in attributes

@@ -1,8 +1,7 @@
-"""The figures of the parts that the API stands on, the store's connections and the catalog's breaker.
+"""Metrics of the store's connections and of the catalog's circuit breaker.
 
-The parts count for themselves, and know nothing of Prometheus. What they say is carried over here once a second, by a
-request that ends then: where several processes serve, figures live in files, and a part has no way to be asked when
-somebody reads them.
+Both count by themselves and know nothing of Prometheus. Where several processes serve, metrics live in files and no
+collector can query these objects at a scrape; so a request copies their values here, at most once a second.
 """
 
 from collections.abc import Iterable
@@ -17,11 +16,11 @@ from prometheus_client.registry import Collector
 from booking_core.ports import Catalog, ConnectionUse, HasBreaker, LendsConnections, Store
 from booking_telemetry import metric_specs
 
-_EVERY_SECONDS: Final = 1.0
+_REFRESH_SECONDS: Final = 1.0
 
 
-def families_of(use: ConnectionUse) -> Iterable[Metric]:
-    """The figures of a store's connections, for a collector that can ask it at every scrape."""
+def connection_families(use: ConnectionUse) -> Iterable[Metric]:
+    """Metric families of a store's connections, for a collector that queries the store at each scrape."""
     yield metric_specs.CONNECTIONS.family(((), use.most))
     yield metric_specs.CONNECTION_SECONDS.family(((), use.used_seconds))
     yield metric_specs.CONNECTION_WAITS.family(((), use.waits))
@@ -29,8 +28,8 @@ def families_of(use: ConnectionUse) -> Iterable[Metric]:
     yield metric_specs.CONNECTIONS_REFUSED.family(((), use.refused))
 
 
-def lender_in(store: object) -> LendsConnections | None:
-    """The store as one that lends connections, if it does; its class tells, so that nothing of it is touched."""
+def connection_lender(store: object) -> LendsConnections | None:
+    """The store if its class lends connections, else None; no attribute of the store is read."""
     return cast(LendsConnections, store) if issubclass(type(store), LendsConnections) else None
 
 
@@ -39,17 +38,17 @@ def _breaker_of(catalog: object) -> HasBreaker | None:
 
 
 class PoolMetrics(Collector):
-    """Carries over what store and catalog say into figures in `registry`. Safe to use from many threads.
+    """Copies the counters of store and catalog into metrics of `registry`. Safe to use from many threads.
 
-    A part that says nothing of itself has no figures.
+    A store without connections and a catalog without a breaker have no metrics.
     """
 
     def __init__(self, store: Store, catalog: Catalog | None, registry: CollectorRegistry) -> None:
-        self._lender = lender_in(store)
+        self._lender = connection_lender(store)
         self._breaker = _breaker_of(catalog)
         self._lock, self._due = Lock(), 0.0
         self._last: ConnectionUse | None = None
-        # Before its figures, so that it is asked before them.
+        # Registered before its metrics, so that `collect` refreshes them first.
         registry.register(self)
         if self._lender is not None:
             self._most = metric_specs.CONNECTIONS.gauge(registry)
@@ -60,30 +59,30 @@ class PoolMetrics(Collector):
         if self._breaker is not None:
             self._open = metric_specs.BREAKER.gauge(registry)
 
-    def look_if_due(self) -> None:
-        """Look, if the last look is a second ago; costs next to nothing else."""
+    def refresh_if_due(self) -> None:
+        """Refresh at most once a second; a call between costs one reading of the clock."""
         if monotonic() >= self._due:
-            self.look()
+            self.refresh()
 
-    def look(self) -> None:
-        """Carry over what the parts say now."""
+    def refresh(self) -> None:
+        """Copy the current values."""
         with self._lock:
-            self._due = monotonic() + _EVERY_SECONDS
+            self._due = monotonic() + _REFRESH_SECONDS
             if self._lender is not None:
-                self._carry_over(self._lender.connection_use())
+                self._copy(self._lender.connection_use())
             if self._breaker is not None:
                 self._open.set(self._breaker.breaker_state != "closed")
 
     def collect(self) -> Iterable[Metric]:
-        """Nothing of its own: in a registry of one process, everything is up to date after it."""
-        self.look()
+        """Refresh, and return no family: registered only to refresh the values when Prometheus scrapes."""
+        self.refresh()
         return ()
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing, so that registering it asks nobody."""
+        """Return no family, so that the registration queries neither store nor catalog."""
         return ()
 
-    def _carry_over(self, use: ConnectionUse) -> None:
+    def _copy(self, use: ConnectionUse) -> None:
         last, self._last = self._last, use
         self._most.set(use.most)
         self._used.inc(use.used_seconds - (last.used_seconds if last else 0.0))

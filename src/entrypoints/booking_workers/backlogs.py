@@ -1,4 +1,4 @@
-"""Money that was asked back and of which nothing was heard: said in the log until the Payment Service has answered."""
+"""Samplers: measure what waits in the store and on the bus, for metrics and log. They run as jobs."""
 
 from datetime import datetime
 from typing import Final
@@ -11,41 +11,45 @@ from booking_core.ports.reads import Backlogs
 from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
 
-STORE_EVERY_SECONDS: Final = 15.0
-BUS_EVERY_SECONDS: Final = 30.0
+_log = structlog.get_logger(__name__)
+
+STORE_SAMPLE_SECONDS: Final = 15.0
+BUS_SAMPLE_SECONDS: Final = 30.0
+# The statistics count every booking, so this sample is taken seldom.
+REFUND_SAMPLE_SECONDS: Final = 600.0
 
 
-class BacklogWatch:
-    """What waits in the store. `seen`: as of the last look that succeeded; None before the first."""
+class StoreSampler:
+    """Samples what waits in the store. `sample`: of the last successful pass; None before the first."""
 
     name = "backlogs"
 
-    def __init__(self, store: Store, *, every_seconds: float = STORE_EVERY_SECONDS) -> None:
+    def __init__(self, store: Store, *, every_seconds: float = STORE_SAMPLE_SECONDS) -> None:
         self.idle_seconds = every_seconds
-        self.seen: Backlogs | None = None
+        self.sample: Backlogs | None = None
         self._store = store
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """One look. Raises ServiceBusy."""
-        self.seen = self._store.queries.backlogs()
+        """Take one sample. Raises ServiceBusy."""
+        self.sample = self._store.queries.backlogs()
         return False
 
     def close(self) -> None:
-        """Nothing of its own is open."""
+        """Do nothing: the job opens nothing."""
 
 
 @frozen
-class Waiting:
-    """Messages that wait for a group, and the age of the oldest in seconds; 0 where there are none."""
+class TopicBacklog:
+    """Messages that wait for a consumer group, and the age of the oldest in seconds; 0 if none waits."""
 
     messages: int
     oldest_seconds: float
 
 
-class BusWatch:
-    """What waits in the topics: the Payment Service's messages for us, and dead letters for a replay.
+class BusSampler:
+    """Samples what waits on the bus: messages of the Payment Service, and dead letters.
 
-    `payments` and `letters`: as of the last look that succeeded; None before the first.
+    `payments` and `dead_letters`: of the last successful pass; None before the first.
     """
 
     name = "bus"
@@ -56,53 +60,47 @@ class BusWatch:
         bus: EventBus,
         *,
         payments: tuple[str, str],
-        letters: tuple[str, str],
-        every_seconds: float = BUS_EVERY_SECONDS,
+        dead_letters: tuple[str, str],
+        every_seconds: float = BUS_SAMPLE_SECONDS,
     ) -> None:
-        """`payments` and `letters`: topic and group of each."""
+        """`payments` and `dead_letters`: topic and consumer group of each."""
         self.idle_seconds = every_seconds
-        self.payments: Waiting | None = None
-        self.letters: Waiting | None = None
+        self.payments: TopicBacklog | None = None
+        self.dead_letters: TopicBacklog | None = None
         self._store, self._bus = store, bus
-        self._payments_of, self._letters_of = payments, letters
+        self._payments_source, self._dead_letters_source = payments, dead_letters
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """One look at each. Raises BusUnavailable, and ServiceBusy: the database's clock tells how old they are."""
-        self.payments = self._waiting(*self._payments_of)
+        """Take one sample of each. Raises BusUnavailable, and ServiceBusy because ages need the database's clock."""
+        self.payments = self._backlog(*self._payments_source)
         if should_continue():
-            self.letters = self._waiting(*self._letters_of)
+            self.dead_letters = self._backlog(*self._dead_letters_source)
         return False
 
     def close(self) -> None:
-        """The bus is the composition's."""
+        """Do nothing: the bus belongs to the caller."""
 
-    def _waiting(self, topic: str, group: str) -> Waiting:
+    def _backlog(self, topic: str, group: str) -> TopicBacklog:
         messages = sum(map(len, self._bus.backlog(topic, group).values()))
         oldest = self._bus.oldest(topic, group) if messages else None
-        return Waiting(messages, 0.0 if oldest is None else max(0.0, self._age(oldest)))
+        return TopicBacklog(messages, 0.0 if oldest is None else max(0.0, self._age(oldest)))
 
     def _age(self, moment: datetime) -> float:
         return (self._store.queries.now() - moment).total_seconds()
 
 
-_log = structlog.get_logger(__name__)
-
-
-class RefundWatch:
-    """Looks for refunds that have no answer after an hour. `unanswered` is how many there were at the last look.
-
-    It counts every booking on the way, so it looks seldom.
-    """
+class RefundSampler:
+    """Warns of refunds that the Payment Service has not answered for an hour. `unanswered`: of the last sample."""
 
     name = "refunds"
 
-    def __init__(self, store: Store, *, every_seconds: float = 600.0) -> None:
+    def __init__(self, store: Store, *, every_seconds: float = REFUND_SAMPLE_SECONDS) -> None:
         self.idle_seconds = every_seconds
         self.unanswered = 0
         self._store = store
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """One look; a warning if there are any. Raises ServiceBusy."""
+        """Take one sample; log a warning if a refund is unanswered. Raises ServiceBusy."""
         statistics = self._store.queries.statistics()
         self.unanswered = statistics.unanswered_refunds
         if self.unanswered:
@@ -111,4 +109,4 @@ class RefundWatch:
         return False
 
     def close(self) -> None:
-        """Nothing of its own is open."""
+        """Do nothing: the job opens nothing."""

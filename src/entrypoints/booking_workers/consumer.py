@@ -1,43 +1,132 @@
-"""The consumer: what the Payment Service says is applied to our bookings, each message once (FR-08 to FR-13)."""
+"""The consumer: applies messages of the Payment Service to bookings, each once (FR-08 to FR-13)."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Final, Protocol
 
 import structlog
+from attrs import frozen
 
-from booking_core.domain.errors import BookingError
+from booking_core.application import Effect, apply_payments
+from booking_core.domain.commands import PaymentCommand
+from booking_core.domain.errors import BookingError, BookingNotFound, Failure
 from booking_core.domain.values import Terms
+from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.jobs import ShouldContinue, always
-from booking_workers.message_handler import Handler, Outcome, Verdict, reason_of
 
 _log = structlog.get_logger(__name__)
 
-# poll() can't be woken: this is how long a stop may have to wait for it.
+# A stop waits for a running poll(), which cannot be interrupted.
 POLL_SECONDS: Final = 0.5
-_TRIES: Final = 5
+# A message that meets a bug becomes a dead letter after so many attempts.
+_MAX_ATTEMPTS: Final = 5
+# Messages in one transaction: enough to share the cost of a commit, few enough to keep the row locks short.
+TRANSACTION_SIZE: Final = 100
 
 
-Handle = Callable[[Sequence[Delivery]], Sequence[Verdict]]
-"""The verdict on each delivery, in their order."""
+class MessageOutcome(Enum):
+    """What a message that was no error has changed."""
 
-Handling = Callable[[Handle], Handle]
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
 
 
-def as_it_is(handle: Handle) -> Handle:
-    """Nothing around it."""
-    return handle
+MessageResult = MessageOutcome | Exception
+"""An exception is the reason why the message could not be applied: a BookingError if a retry cannot help
+(MalformedMessage, BookingNotFound, a value that a rule refuses), any other exception if the code has a bug."""
+
+Handle = Callable[[Sequence[Delivery]], Sequence[MessageResult]]
+"""Returns the result of each delivery, in their order."""
+
+
+class ProcessSpans(Protocol):
+    """Spans around the handling of messages; `booking_workers.message_spans` has them."""
+
+    def handling(self, handle: Handle) -> Handle:
+        """The same handler with a span around each message of a sampled trace."""
+        ...
+
+
+def reason_of(error: Exception) -> tuple[str, str]:
+    """Code and problem of a dead letter. For a bug the problem names the exception only: its text may hold a secret."""
+    if isinstance(error, BookingError):
+        return error.code, str(error)
+    return BookingError.code, f"{type(error).__name__} while it was applied"
+
+
+def parsed(delivery: Delivery) -> PaymentCommand | MessageResult:
+    """The command of a message, or the result if the message holds no command."""
+    try:
+        command = parse(delivery.value or b"")
+    except Exception as error:
+        return error
+    if isinstance(command, Skipped):
+        _log.debug("consumer.skipped", event_type=command.event_type)
+        return MessageOutcome.SKIPPED
+    return command
+
+
+@frozen
+class MessageHandler:
+    """Applies messages in their order, many in one transaction. A message that fails does not stop the others."""
+
+    store: Store
+    terms: Terms
+    transaction_size: int = TRANSACTION_SIZE
+
+    def handle(self, deliveries: Sequence[Delivery]) -> Sequence[MessageResult]:
+        """The result of each delivery. Raises Failure: a retry may work, and has no second effect on applied ones."""
+        results: list[PaymentCommand | MessageResult] = [parsed(delivery) for delivery in deliveries]
+        commands = {place: each for place, each in enumerate(results) if not isinstance(each, MessageResult)}
+        places = list(commands)
+        for start in range(0, len(places), self.transaction_size):
+            together = {place: commands[place] for place in places[start : start + self.transaction_size]}
+            for place, result in self._apply(together).items():
+                results[place] = result
+        return [each for each in results if isinstance(each, MessageResult)]
+
+    def _apply(self, commands: Mapping[int, PaymentCommand]) -> Mapping[int, MessageResult]:
+        try:
+            effects = apply_payments(list(commands.values()), store=self.store, terms=self.terms)
+        except Failure:
+            raise
+        except Exception as error:
+            if len(commands) == 1:
+                return dict.fromkeys(commands, error)
+            # One command has failed: apply each alone, so that the others succeed.
+            alone = [self._apply({place: command}) for place, command in commands.items()]
+            return {place: result for each in alone for place, result in each.items()}
+        return {
+            place: _result(command, effect) for (place, command), effect in zip(commands.items(), effects, strict=True)
+        }
+
+
+def _result(command: PaymentCommand, effect: Effect) -> MessageResult:
+    if effect is Effect.NO_BOOKING:
+        return BookingNotFound()
+    changed = effect is Effect.CHANGED
+    (_log.info if changed else _log.debug)(
+        "consumer.applied" if changed else "consumer.unchanged",
+        command=type(command).__name__,
+        booking_id=str(command.booking_id),
+        payment_id=command.payment_id,
+        message_id=str(command.message_id),
+        correlation_id=command.correlation_id,
+    )
+    return MessageOutcome.APPLIED if changed else MessageOutcome.UNCHANGED
 
 
 class Consumer:
-    """One member of the consumer group. `counts` tells since the start: applied, unchanged, skipped, dead.
+    """One member of the consumer group. `counts` since the start: applied, unchanged, skipped, dead.
 
-    The offset is committed after a whole batch was applied or kept as dead letters; what is delivered again has no
-    effect, because its id is in the inbox. An outage of database or bus is no poison: the batch is rewound and waits.
-    A message that meets a bug of ours is tried five times before it becomes a dead letter.
+    The offset is committed after a whole batch was applied or stored as dead letters. A redelivered message has no
+    effect, because its id is in the inbox. During an outage of database or bus the batch is rewound and retried. A
+    message that meets a bug becomes a dead letter after five attempts.
     """
 
     name = "consumer"
@@ -52,30 +141,42 @@ class Consumer:
         group: str,
         dead_letters: DeadLetters,
         terms: Terms,
-        handling: Handling = as_it_is,
+        spans: ProcessSpans | None = None,
+        transaction_size: int = TRANSACTION_SIZE,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self._bus, self._topic, self._group = bus, topic, group
-        self._handle = handling(Handler(store, terms).handle)
+        self._bus, self._topic, self._group, self._poll_seconds = bus, topic, group, poll_seconds
+        handle = MessageHandler(store, terms, transaction_size).handle
+        self._handle = handle if spans is None else spans.handling(handle)
         self._dead_letters = dead_letters
         self._subscription: Subscription | None = None
-        self._tries: Counter[tuple[str, int, int]] = Counter()
+        self._attempts: Counter[tuple[str, int, int]] = Counter()
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """One batch, or half a second without one; always True. Raises ServiceBusy and BusUnavailable."""
+        """Consume one batch, or wait half a second for one; always True. Raises ServiceBusy and BusUnavailable."""
         if self._subscription is None:
             self._subscription = self._bus.subscribe(self._topic, self._group)
         subscription = self._subscription
-        deliveries = subscription.poll(POLL_SECONDS)
+        deliveries = subscription.poll(self._poll_seconds)
         if not deliveries:
             return True
         try:
-            self._settle(deliveries, self._handle(deliveries))
+            results = self._handle(deliveries)
+            failed = [
+                (delivery, result)
+                for delivery, result in zip(deliveries, results, strict=True)
+                if not isinstance(result, MessageOutcome)
+            ]
+            if failed:
+                self._retry_or_give_up([each for each in failed if not isinstance(each[1], BookingError)])
+                self._dead_letters.keep([(delivery, *reason_of(error)) for delivery, error in failed])
         except BaseException:
             subscription.rewind()
             raise
+        self.counts.update(each.value if isinstance(each, MessageOutcome) else "dead" for each in results)
         subscription.commit()
-        self._tries.clear()
+        self._attempts.clear()
         return True
 
     def close(self) -> None:
@@ -85,22 +186,12 @@ class Consumer:
             self._subscription = None
             _log.info("consumer.stopped", **self.counts)
 
-    def _settle(self, deliveries: Sequence[Delivery], verdicts: Sequence[Verdict]) -> None:
-        failed = [
-            (delivery, verdict)
-            for delivery, verdict in zip(deliveries, verdicts, strict=True)
-            if not isinstance(verdict, Outcome)
-        ]
-        self._try_again_or_give_up([each for each in failed if not isinstance(each[1], BookingError)])
-        self._dead_letters.keep([(delivery, *reason_of(error)) for delivery, error in failed])
-        self.counts.update(verdict.value if isinstance(verdict, Outcome) else "dead" for verdict in verdicts)
-
-    def _try_again_or_give_up(self, failed: Sequence[tuple[Delivery, Exception]]) -> None:
-        """All of a batch are counted together: else each would have its five tries after the one before it."""
+    def _retry_or_give_up(self, failed: Sequence[tuple[Delivery, Exception]]) -> None:
+        """Count one attempt for all messages of a batch together; counted one by one, each would delay the next."""
         origins = [(each.topic, each.partition, each.offset) for each, _ in failed]
-        self._tries.update(origins)
+        self._attempts.update(origins)
         for origin, (_, error) in zip(origins, failed, strict=True):
-            if self._tries[origin] < _TRIES:
+            if self._attempts[origin] < _MAX_ATTEMPTS:
                 raise error
         for (topic, partition, offset), (_, error) in zip(origins, failed, strict=True):
             _log.error("consumer.gave_up", topic=topic, partition=partition, offset=offset, exc_info=error)

@@ -1,4 +1,4 @@
-"""Dead letters: messages that can't be parsed or applied, kept whole with the reason, so that they can be replayed."""
+"""Dead letters: messages that cannot be parsed or applied, stored whole with the reason until they are replayed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,10 +11,14 @@ from booking_core.ports.event_bus import Delivery, EventBus, Message
 
 _log = structlog.get_logger(__name__)
 
-MOST_BYTES: Final = 900_000
-_MOST_KEY_BYTES: Final = 4096
-_MOST_REASON: Final = 500
-_KEPT_HEADERS: Final = ("origin_topic", "origin_partition", "origin_offset", "origin_timestamp", "truncated")
+# Below the broker's usual limit of 1 MB a message, headers included.
+MAX_VALUE_BYTES: Final = 900_000
+_MAX_KEY_BYTES: Final = 4096
+_MAX_REASON_LENGTH: Final = 500
+_PRESERVED_HEADERS: Final = ("origin_topic", "origin_partition", "origin_offset", "origin_timestamp", "truncated")
+
+Failed = tuple[Delivery, str, str]
+"""A message that failed, with the code and the problem."""
 
 
 class DeadLetters:
@@ -24,64 +28,67 @@ class DeadLetters:
         self.kept = 0
         self._bus, self._topic = bus, topic
 
-    def keep(self, failed: Sequence[tuple[Delivery, str, str]]) -> None:
-        """Publish these messages as they came, each with a code and a problem as its reason.
+    def keep(self, failed: Sequence[Failed]) -> None:
+        """Publish failed messages as dead letters, with their original keys and bytes.
 
-        Key and bytes are the original ones; above 900 KB (a key: 4 KB) they are cut, and a header says so. All at
-        once, in the order given. Raises BusUnavailable: then some may be there twice, and none is lost.
+        A value above 900 KB and a key above 4 KB are cut, and the header `truncated` marks that. All are published at
+        once, in the order given. Raises BusUnavailable: then some may be stored twice, and none is lost.
         """
-        self._publish([_letter(each, _reason(code, problem), _origin(each)) for each, code, problem in failed])
+        self._publish([_dead_letter(each, _reason(code, problem), _origin(each)) for each, code, problem in failed])
 
-    def keep_again(self, failed: Sequence[tuple[Delivery, str, str]]) -> None:
-        """Publish these dead letters once more, each with code and problem of today; where they came from stays."""
-        self._publish([_letter(each, _reason(code, problem), _origin_kept(each)) for each, code, problem in failed])
+    def keep_again(self, failed: Sequence[Failed]) -> None:
+        """Publish dead letters that failed again, with today's code and problem; their recorded origin is kept."""
+        self._publish(
+            [_dead_letter(each, _reason(code, problem), _recorded_origin(each)) for each, code, problem in failed]
+        )
 
-    def _publish(self, letters: Sequence[Message]) -> None:
-        self._bus.publish(self._topic, letters)
-        self.kept += len(letters)
-        for letter in letters:
-            _log_kept(letter)
+    def _publish(self, messages: Sequence[Message]) -> None:
+        self._bus.publish(self._topic, messages)
+        self.kept += len(messages)
+        for message in messages:
+            _log_kept(message.headers)
 
 
 def _reason(code: str, problem: str) -> str:
-    return _one_line(f"{code}: {problem}".encode())[:_MOST_REASON]
+    return _one_line(f"{code}: {problem}".encode())[:_MAX_REASON_LENGTH]
 
 
-def _letter(delivery: Delivery, reason: str, origin: Mapping[str, str]) -> Message:
+def _dead_letter(delivery: Delivery, reason: str, origin: Mapping[str, str]) -> Message:
     key, value = delivery.key or b"", delivery.value or b""
     headers = {"reason": reason, **origin, "dead_lettered_at": rfc3339(datetime.now(UTC))}
-    if len(value) > MOST_BYTES or len(key) > _MOST_KEY_BYTES:
+    if len(value) > MAX_VALUE_BYTES or len(key) > _MAX_KEY_BYTES:
         headers["truncated"] = "true"
-    return Message(key=key[:_MOST_KEY_BYTES], value=value[:MOST_BYTES], headers=headers)
+    return Message(key=key[:_MAX_KEY_BYTES], value=value[:MAX_VALUE_BYTES], headers=headers)
 
 
 def _origin(delivery: Delivery) -> dict[str, str]:
-    place = {
+    origin = {
         "origin_topic": delivery.topic,
         "origin_partition": str(delivery.partition),
         "origin_offset": str(delivery.offset),
     }
     if delivery.timestamp is not None:
-        place["origin_timestamp"] = rfc3339(delivery.timestamp)
-    return place
+        origin["origin_timestamp"] = rfc3339(delivery.timestamp)
+    return origin
 
 
-def _origin_kept(letter: Delivery) -> dict[str, str]:
-    """What the letter says of its origin; if it says nothing, a stranger has put it there: its own place."""
-    said = {name: _one_line(text)[:_MOST_REASON] for name, text in letter.headers if name in _KEPT_HEADERS}
-    return said if "origin_topic" in said else _origin(letter) | said
+def _recorded_origin(delivery: Delivery) -> dict[str, str]:
+    """The origin in the headers; without one another program wrote the dead letter, and its own place is the origin."""
+    recorded = {
+        name: _one_line(text)[:_MAX_REASON_LENGTH] for name, text in delivery.headers if name in _PRESERVED_HEADERS
+    }
+    return recorded if "origin_topic" in recorded else _origin(delivery) | recorded
 
 
 def _one_line(text: bytes) -> str:
     return text.decode("utf-8", "backslashreplace").encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _log_kept(letter: Message) -> None:
-    said = letter.headers
+def _log_kept(headers: Mapping[str, str]) -> None:
     _log.warning(
         "consumer.dead_letter",
-        reason=said["reason"],
-        topic=said["origin_topic"],
-        partition=said.get("origin_partition"),
-        offset=said.get("origin_offset"),
+        reason=headers["reason"],
+        topic=headers["origin_topic"],
+        partition=headers.get("origin_partition"),
+        offset=headers.get("origin_offset"),
     )

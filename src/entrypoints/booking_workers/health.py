@@ -1,7 +1,7 @@
-"""What orchestrators and monitoring ask of `booking worker`, on BOOKING_WORKER_PORT: health and figures, no token.
+"""The HTTP endpoint of a worker process: `/healthz`, `/readyz` and `/metrics`, without a token.
 
-It listens on all IPv4 addresses of the machine, because whoever asks (a kubelet, Prometheus) does so from outside of
-it; nothing that it says is secret. Whom to let in is the network's business.
+It listens on all IPv4 addresses, because a kubelet or Prometheus calls from another machine. Its replies hold no
+secret; access is restricted by the network.
 """
 
 import json
@@ -16,63 +16,71 @@ from typing import Any, Final
 
 import structlog
 from attrs import define, field
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from booking_core.ports.store import Store
 from booking_telemetry.readiness import Readiness
-from booking_workers.jobs import Job
-from booking_workers.metrics import figures_of
 
 _log = structlog.get_logger(__name__)
 
-_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - as the module says
-# For each read and write: a caller that says nothing must not keep a thread for ever.
-_PATIENCE_SECONDS: Final = 5.0
-_LOOKS_EVERY_SECONDS: Final = 0.1
+_ALL_ADDRESSES: Final = "0.0.0.0"  # noqa: S104 - as the module says
+# For each read and write: a silent client must not keep its thread for ever.
+_SOCKET_TIMEOUT_SECONDS: Final = 5.0
+_SHUTDOWN_CHECK_SECONDS: Final = 0.1
 
 Reply = tuple[HTTPStatus, str, bytes]
 
 
 class PortTaken(Exception):
-    """Nobody can listen there. The text is one line for an operator."""
+    """The endpoint cannot listen on its port. The text is one line for an operator."""
 
 
 @define(eq=False)
 class WorkerHealth:
-    """The three answers. `should_continue` is False once the worker was told to stop: then its jobs may end."""
+    """The replies of the endpoint.
+
+    `should_continue` is False once a stop was requested: from then on the jobs may end. Without `metrics` there is no
+    `/metrics`.
+    """
 
     should_continue: Callable[[], bool]
     readiness: Readiness
-    figures: Callable[[], bytes]
+    metrics: Callable[[], bytes] | None = None
     _threads: Sequence[threading.Thread] = field(factory=tuple, init=False)
 
-    def watch(self, threads: Sequence[threading.Thread]) -> None:
-        """These are the threads of the jobs, named for them."""
+    def observe(self, threads: Sequence[threading.Thread]) -> None:
+        """Report on these threads of jobs from now on: the `on_start` of `run_together`."""
         self._threads = threads
 
     def reply(self, path: str) -> Reply:
-        """`/healthz`: 200 while every job runs. `/readyz`: 200 if the store can be used, by a look at most a second
-        old. `/metrics`: 200 with the figures. Else 503, and 404 for any other path, in the envelope of the API."""
+        """Status, content type and body.
+
+        `/healthz`: 200 while every job runs. `/readyz`: 200 if the store can be used, checked at most a second ago.
+        `/metrics`: 200. Failed checks are 503 and other paths 404, in the envelope of the API.
+        """
         route = path.partition("?")[0]
         if route == "/healthz":
-            return self._alive()
+            return self._liveness()
         if route == "/readyz":
-            return self._ready()
-        if route == "/metrics":
-            return HTTPStatus.OK, CONTENT_TYPE_LATEST, self.figures()
-        return _refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here")
+            return self._readiness()
+        if route == "/metrics" and self.metrics is not None:
+            from prometheus_client import (
+                CONTENT_TYPE_LATEST,  # here, for a worker without metrics needs no such library
+            )
 
-    def _alive(self) -> Reply:
-        # Looked at before `should_continue`: so a job that ended because of the stop is never taken for a dead one.
+            return HTTPStatus.OK, CONTENT_TYPE_LATEST, self.metrics()
+        return _error(HTTPStatus.NOT_FOUND, "NOT_FOUND", "There is nothing here")
+
+    def _liveness(self) -> Reply:
+        # The threads are read before `should_continue`: a job that ended because of a stop is not reported as dead.
         dead = [thread.name for thread in self._threads if not thread.is_alive()]
         if dead and self.should_continue():
-            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "INTERNAL_ERROR", f"Ended unasked: {', '.join(dead)}")
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, "INTERNAL_ERROR", f"Ended unasked: {', '.join(dead)}")
         return _json(HTTPStatus.OK, {"success": True, "data": {"status": "ALIVE"}})
 
-    def _ready(self) -> Reply:
+    def _readiness(self) -> Reply:
         if self.readiness.is_ready():
             return _json(HTTPStatus.OK, {"success": True, "data": {"status": "READY"}})
-        return _refusal(
+        return _error(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "SERVICE_BUSY",
             "The database cannot be reached, or its schema is not the one needed; the log says which",
@@ -80,19 +88,23 @@ class WorkerHealth:
 
 
 @contextmanager
-def answering(
-    port: int, jobs: Sequence[Job], store: Store, should_continue: Callable[[], bool]
+def serve_health(
+    port: int,
+    store: Store,
+    should_continue: Callable[[], bool],
+    *,
+    metrics: Callable[[], bytes] | None = None,
+    host: str = _ALL_ADDRESSES,
 ) -> Iterator[WorkerHealth]:
-    """Answer on that port until the end of the block. Raises PortTaken."""
-    health = WorkerHealth(should_continue, Readiness(store), figures_of(jobs, store))
+    """Serve the endpoint in a thread until the end of the block. Raises PortTaken."""
+    health = WorkerHealth(should_continue, Readiness(store), metrics)
     try:
-        server = _Server((_EVERYWHERE, port), _handler(health))
+        server = _Server((host, port), _request_handler(health))
     except OSError as error:
-        reason = error.strerror or error
-        raise PortTaken(f"BOOKING_WORKER_PORT: cannot listen on {_EVERYWHERE}:{port}: {reason}") from error
-    thread = threading.Thread(target=server.serve_forever, args=(_LOOKS_EVERY_SECONDS,), name="health", daemon=True)
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    thread = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_CHECK_SECONDS,), name="health", daemon=True)
     thread.start()
-    _log.info("worker.answers", host=_EVERYWHERE, port=port)
+    _log.info("worker.answers", host=host, port=port)
     try:
         yield health
     finally:
@@ -102,16 +114,16 @@ def answering(
 
 
 class _Server(ThreadingHTTPServer):
-    """A thread for each request; what goes wrong in one is a line in the log."""
+    """Runs one thread per request, and logs what fails in it."""
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a caller that went away is no news
+        if not isinstance(sys.exception(), OSError):  # a client that disconnects is not an error
             _log.exception("worker.health_failed")
 
 
-def _handler(health: WorkerHealth) -> type[BaseHTTPRequestHandler]:
+def _request_handler(health: WorkerHealth) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = _PATIENCE_SECONDS
+        timeout = _SOCKET_TIMEOUT_SECONDS
 
         def do_GET(self) -> None:
             status, content_type, body = health.reply(self.path)
@@ -125,7 +137,7 @@ def _handler(health: WorkerHealth) -> type[BaseHTTPRequestHandler]:
             return "booking"
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: it is asked every few seconds."""
+            """Log nothing: probes come every few seconds."""
 
     return Handler
 
@@ -134,6 +146,6 @@ def _json(status: HTTPStatus, document: object) -> Reply:
     return status, "application/json", json.dumps(document, separators=(",", ":")).encode()
 
 
-def _refusal(status: HTTPStatus, code: str, message: str) -> Reply:
+def _error(status: HTTPStatus, code: str, message: str) -> Reply:
     error = {"code": code, "message": message, "details": {}}
     return _json(status, {"success": False, "error": error})

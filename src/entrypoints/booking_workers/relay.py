@@ -1,9 +1,9 @@
-"""The relay: stored events go to the bus, at least once, and per booking in the order of their sequence."""
+"""The relay: publishes stored events to the bus, at least once, and per booking in the order of their sequence."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -14,13 +14,13 @@ from booking_workers.jobs import ShouldContinue, always
 
 _log = structlog.get_logger(__name__)
 
-BATCH: Final = 500
+BATCH_SIZE: Final = 500
 
 
 def message_of(record: OutboxRecord, traceparent: str | None = None) -> Message:
-    """The record as it travels: keyed by its booking (or event), with the headers of design section 6.
+    """The bus message of a stored event: keyed by booking (or event) id, with the headers of the published contract.
 
-    `traceparent` names the span that sends it; without one it is that in which it was stored, if there was any.
+    `traceparent` names the span that sends the message; by default it is the trace in which the event was stored.
     """
     headers = {
         "event_type": record.event_type,
@@ -35,21 +35,20 @@ def message_of(record: OutboxRecord, traceparent: str | None = None) -> Message:
     return Message(key=str(record.key).encode(), value=record.body, headers=headers)
 
 
-Publishing = Callable[[str, Sequence[OutboxRecord]], AbstractContextManager[Sequence[Message]]]
-"""Given a topic and records: their messages, for the block in which they are published."""
+class SendSpans(Protocol):
+    """Spans around the publishing of events; `booking_workers.message_spans` has them."""
 
-
-def untraced(topic: str, records: Sequence[OutboxRecord]) -> AbstractContextManager[Sequence[Message]]:
-    """The messages, and nothing around them."""
-    return nullcontext([message_of(record) for record in records])
+    def sending(self, topic: str, records: Sequence[OutboxRecord]) -> AbstractContextManager[Sequence[str | None]]:
+        """The `traceparent` that each message carries; the spans end with the block."""
+        ...
 
 
 class Relay:
-    """Publishes what the outbox holds, batch by batch. `published` counts since the start.
+    """Publishes the outbox batch by batch. `published` counts since the start.
 
-    An event is marked only after the bus has taken it: after a kill in between it is published again. Several relays
-    keep the order of each booking without knowing of each other (ADR 0012). One that finds most of its batch marked
-    stands aside for a moment: another does the work, and all they would do together is say everything twice.
+    An event is marked only after the bus has accepted it, so a relay that is killed in between publishes it again.
+    Several relays keep the order of each booking without coordination (ADR 0012). A relay that finds most of its batch
+    already marked pauses: another relay does the work, and together they would only publish everything twice.
     """
 
     name = "relay"
@@ -61,31 +60,40 @@ class Relay:
         topic: str,
         *,
         idle_seconds: float = 0.1,
-        publishing: Publishing = untraced,
+        batch_size: int = BATCH_SIZE,
+        spans: SendSpans | None = None,
     ) -> None:
         self.idle_seconds = idle_seconds
         self.published = 0
-        self._usual_idle_seconds = idle_seconds
+        self._usual_idle_seconds, self._batch_size = idle_seconds, batch_size
         self._store, self._bus, self._topic = store, bus, topic
-        self._publishing = publishing
+        self._spans = spans
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """One batch; True if there may be more for us. Raises BusUnavailable and ServiceBusy: nothing is lost."""
+        """Publish one batch; True if there may be more to publish.
+
+        Raises BusUnavailable and ServiceBusy: nothing is lost.
+        """
         self.idle_seconds = self._usual_idle_seconds
-        records = self._store.outbox.unpublished(BATCH)
+        records = self._store.outbox.unpublished(self._batch_size)
         if not records:
             return False
-        with self._publishing(self._topic, records) as messages:
-            self._bus.publish(self._topic, messages)
+        with self._sending(records) as traceparents:
+            self._bus.publish(self._topic, list(map(message_of, records, traceparents)))
         marked = self._store.outbox.mark_published(records)
         self.published += len(records)
         _log.debug("relay.published", events=len(records), marked=marked)
         if 2 * marked < len(records):
-            # Each for another while, or two relays would step aside together and come back together.
+            # A random pause: two relays with the same one would collide again after it.
             self.idle_seconds = self._usual_idle_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
             return False
-        return len(records) >= BATCH
+        return len(records) >= self._batch_size
 
     def close(self) -> None:
-        """Say what was done; bus and store are the composition's."""
+        """Log the total. Bus and store belong to the caller."""
         _log.info("relay.stopped", published=self.published)
+
+    def _sending(self, records: Sequence[OutboxRecord]) -> AbstractContextManager[Sequence[str | None]]:
+        if self._spans is None:
+            return nullcontext([record.traceparent for record in records])
+        return self._spans.sending(self._topic, records)

@@ -1,4 +1,4 @@
-"""Replaying dead letters: they take the normal path once more, and those that fail again are kept again."""
+"""Replay of dead letters: each is handled like a new message once more, and stored again if it fails again."""
 
 import time
 from collections import Counter
@@ -10,72 +10,87 @@ import structlog
 from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavailable, Failure
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.store import Store
-from booking_workers.dead_letters import DeadLetters
+from booking_workers.consumer import (
+    POLL_SECONDS,
+    Handle,
+    MessageHandler,
+    MessageOutcome,
+    MessageResult,
+    parsed,
+    reason_of,
+)
+from booking_workers.dead_letters import DeadLetters, Failed
 from booking_workers.jobs import ShouldContinue, always
-from booking_workers.message_handler import Handler, Outcome, Verdict, reason_of, understood
 
 _log = structlog.get_logger(__name__)
 
-POLL_SECONDS: Final = 0.5
-PATIENCE_SECONDS: Final = 30.0
-
-Handle = Callable[[Sequence[Delivery]], Sequence[Verdict]]
+# Longer than a group takes to reassign the partitions of a member that died.
+STALL_SECONDS: Final = 30.0
 
 
 class ReplayStalled(Failure):
-    """Letters wait, and none comes."""
+    """Dead letters wait, but the bus delivers none."""
 
     code = "REPLAY_STALLED"
-    message = f"Dead letters wait but have not come for {PATIENCE_SECONDS:.0f} s: another replay may have them"
+    message = f"Dead letters wait but have not come for {STALL_SECONDS:.0f} s: another replay may have them"
 
 
 def replay_group(consumer_group: str) -> str:
-    """The consumer group of all replays of dead letters; what waits for it is how many there are."""
+    """The consumer group of all replays; its backlog is the number of dead letters."""
     return f"{consumer_group}-replay"
 
 
-def would_handle(store: Store) -> Handle:
-    """As far as can be said without changing anything: the message is understood, and its booking is there."""
+def dry_run_handle(store: Store) -> Handle:
+    """A handler that changes nothing: it checks that each message can be parsed and its booking exists."""
 
-    def verdict(delivery: Delivery) -> Verdict:
-        command = understood(delivery)
-        if isinstance(command, Verdict):
+    def result(delivery: Delivery) -> MessageResult:
+        command = parsed(delivery)
+        if isinstance(command, MessageResult):
             return command
-        return Outcome.APPLIED if store.queries.booking(command.booking_id) else BookingNotFound()
+        return MessageOutcome.APPLIED if store.queries.booking(command.booking_id) else BookingNotFound()
 
-    return lambda deliveries: [verdict(delivery) for delivery in deliveries]
+    return lambda deliveries: [result(delivery) for delivery in deliveries]
 
 
-class LetterReplay:
-    """One replay of the letters that wait when it begins; `counts` tells: applied, failed.
+class DeadLetterReplay:
+    """One replay of the dead letters that wait when it begins; `counts`: applied, failed.
 
-    A batch's failures are kept again, behind the end of this replay, before the group's offset is committed. So killed
-    at any moment it loses nothing: what was applied has no second effect, and what failed may be kept twice.
-    Without `dead_letters` nothing is kept or committed: what `handle` says is counted, and that is all.
+    Dead letters that fail again are published behind the end of this replay, before the group's offset is committed. A
+    replay that is killed therefore loses nothing: an applied message has no second effect, and a failed one may be
+    stored twice. Without `dead_letters` nothing is published or committed, and the results are only counted.
     """
 
     def __init__(
-        self, bus: EventBus, *, topic: str, group: str, handle: Handle, dead_letters: DeadLetters | None
+        self,
+        bus: EventBus,
+        *,
+        topic: str,
+        group: str,
+        handle: Handle,
+        dead_letters: DeadLetters | None,
+        poll_seconds: float = POLL_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
     ) -> None:
         self.counts: Counter[str] = Counter(applied=0, failed=0)
         self._bus, self._topic, self._group = bus, topic, group
         self._handle, self._dead_letters = handle, dead_letters
-        # Where the next letter is that this process has not handled, and where its work ends, by partition.
+        self._poll_seconds, self._stall_seconds = poll_seconds, stall_seconds
+        # By partition: the next offset that this process has not handled, and the first one that is not its work.
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
 
     @classmethod
-    def for_real(cls, bus: EventBus, handler: Handler, *, topic: str, group: str) -> "LetterReplay":
-        """The replay that changes things."""
+    def applying(cls, bus: EventBus, handler: MessageHandler, *, topic: str, group: str) -> "DeadLetterReplay":
+        """A replay that applies the messages, unlike a dry run."""
         return cls(bus, topic=topic, group=group, handle=handler.handle, dead_letters=DeadLetters(bus, topic))
 
     def run(
         self, progress: Callable[[int, int], None] = lambda done, of: None, should_continue: ShouldContinue = always
     ) -> bool:
-        """Handle all that waits now; False if `should_continue` ended it early. `progress` is given how many of how
-        many.
+        """Handle all dead letters that wait now; False if `should_continue` ended the replay early.
 
-        Raises ServiceBusy and BusUnavailable (run it again: it goes on where it was), and ReplayStalled.
+        `progress` receives the number handled and the total. Raises ReplayStalled, and ServiceBusy and BusUnavailable:
+        the next run goes on where this one ended.
         """
         backlog = self._bus.backlog(self._topic, self._group)
         self._next = {partition: offsets.start for partition, offsets in backlog.items()}
@@ -85,46 +100,48 @@ class LetterReplay:
             return True
         subscription = self._bus.subscribe(self._topic, self._group)
         try:
-            return self._empty(subscription, lambda: progress(self.counts.total(), total), should_continue)
+            return self._replay(subscription, lambda: progress(self.counts.total(), total), should_continue)
         finally:
             subscription.close()
 
-    def _empty(self, subscription: Subscription, progress: Callable[[], None], should_continue: ShouldContinue) -> bool:
-        give_up_at = time.monotonic() + PATIENCE_SECONDS
+    def _replay(
+        self, subscription: Subscription, progress: Callable[[], None], should_continue: ShouldContinue
+    ) -> bool:
+        deadline = time.monotonic() + self._stall_seconds
         while should_continue():
-            deliveries = subscription.poll(POLL_SECONDS)
-            fresh = [delivery for delivery in deliveries if self._is_fresh(delivery)]
-            if fresh:
-                self._take(fresh)
+            deliveries = subscription.poll(self._poll_seconds)
+            pending = [delivery for delivery in deliveries if self._is_pending(delivery)]
+            if pending:
+                self._handle_batch(pending)
                 progress()
-                give_up_at = time.monotonic() + PATIENCE_SECONDS
+                deadline = time.monotonic() + self._stall_seconds
             self._commit(subscription)
-            if (not deliveries or self._all_handled()) and self._is_over():
+            if (not deliveries or self._all_handled()) and self._is_finished():
                 return True
-            if time.monotonic() > give_up_at:
+            if time.monotonic() > deadline:
                 raise ReplayStalled()
         return False
 
-    def _is_fresh(self, delivery: Delivery) -> bool:
-        """Neither kept again by this very replay, nor handled before the group shared out its partitions anew."""
-        place = delivery.partition
-        return place in self._ends and self._next[place] <= delivery.offset < self._ends[place]
+    def _is_pending(self, delivery: Delivery) -> bool:
+        """False for a letter that this replay published, or handled before the group reassigned its partitions."""
+        partition = delivery.partition
+        return partition in self._ends and self._next[partition] <= delivery.offset < self._ends[partition]
 
-    def _take(self, letters: Sequence[Delivery]) -> None:
-        failed: list[tuple[Delivery, str, str]] = []
-        for letter, verdict in zip(letters, self._handle(letters), strict=True):
-            if isinstance(verdict, Outcome):
+    def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
+        failed: list[Failed] = []
+        for delivery, result in zip(deliveries, self._handle(deliveries), strict=True):
+            if isinstance(result, MessageOutcome):
                 continue
-            if not isinstance(verdict, BookingError):
-                place = {"partition": letter.partition, "offset": letter.offset}
-                _log.error("replay.gave_up", **place, exc_info=verdict)
-            failed.append((letter, *reason_of(verdict)))
+            if not isinstance(result, BookingError):
+                place = {"partition": delivery.partition, "offset": delivery.offset}
+                _log.error("replay.gave_up", **place, exc_info=result)
+            failed.append((delivery, *reason_of(result)))
         if self._dead_letters is not None:
             self._dead_letters.keep_again(failed)
-        for letter in letters:
-            self._next[letter.partition] = letter.offset + 1
+        for delivery in deliveries:
+            self._next[delivery.partition] = delivery.offset + 1
         self.counts["failed"] += len(failed)
-        self.counts["applied"] += len(letters) - len(failed)
+        self.counts["applied"] += len(deliveries) - len(failed)
 
     def _commit(self, subscription: Subscription) -> None:
         if self._dead_letters is None:
@@ -132,15 +149,15 @@ class LetterReplay:
         try:
             subscription.commit(before=self._ends)
         except BusUnavailable as error:
-            # Mostly the group has changed: what comes again was handled, and only waits to be committed.
+            # Usually the group has changed: redelivered letters were handled already, and only wait for a commit.
             _log.info("replay.commit_failed", error=str(error))
 
     def _all_handled(self) -> bool:
         return all(self._next[partition] >= end for partition, end in self._ends.items())
 
-    def _is_over(self) -> bool:
-        """Everything is done, by us or by another replay; what the bus says counts, unless nothing is committed."""
+    def _is_finished(self) -> bool:
+        """Whether this or another replay has handled every letter; the bus decides, unless nothing is committed."""
         if self._dead_letters is None:
             return self._all_handled()
-        come = self._bus.backlog(self._topic, self._group)
-        return all(come[partition].start >= end for partition, end in self._ends.items() if partition in come)
+        backlog = self._bus.backlog(self._topic, self._group)
+        return all(backlog[partition].start >= end for partition, end in self._ends.items() if partition in backlog)

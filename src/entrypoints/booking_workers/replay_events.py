@@ -1,4 +1,4 @@
-"""Replaying events: what was published is published again, with the same ids, headers and order per booking."""
+"""Replay of events: publishes stored events again, with the same ids, headers and order per booking."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from booking_workers.relay import message_of
 
 _log = structlog.get_logger(__name__)
 
-PAGE: Final = 500
+PAGE_SIZE: Final = 500
 
 
 def replay_events(
@@ -23,17 +23,18 @@ def replay_events(
     publish_to: tuple[EventBus, str] | None,
     progress: Callable[[int], None] = lambda _: None,
     should_continue: ShouldContinue = always,
+    page_size: int = PAGE_SIZE,
 ) -> int:
-    """Publish the selected events again to a topic of the bus; how many. Without `publish_to` they are only counted.
+    """Publish the selected events again to a topic of the bus; return how many. Without `publish_to` only count them.
 
-    Only events that were published before are replayed, and only those recorded before the replay began: what waits is
-    the relay's, and saying it out of turn could break the order of its booking. Nothing is marked, so a replay can be
-    run again; `should_continue` is asked between two pages. Raises BusUnavailable and ServiceBusy: a part is published.
+    Replayed are events that were published before and recorded before the replay began. An event that waits belongs to
+    the relay: publishing it out of turn could break the order of its booking. Nothing is marked, so a replay can be
+    repeated. `should_continue` is called between two pages. Raises BusUnavailable and ServiceBusy: a part is published.
     """
     if selection.until is None:
         selection = evolve(selection, until=store.queries.now())
     published, last = 0, None
-    while should_continue() and (page := store.outbox.stored(selection, last, PAGE)):
+    while should_continue() and (page := store.outbox.stored(selection, last, page_size)):
         _publish(page, publish_to)
         published, last = published + len(page), page[-1]
         progress(published)

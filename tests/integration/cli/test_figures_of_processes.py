@@ -38,7 +38,7 @@ def test_connections_waits_and_requests_of_two_processes(database_url: str, tmp_
         after = seen(port)
 
     assert before[metric_specs.REQUESTS.name] >= LOOKS
-    assert before[f"{metric_specs.FRONT_WAITS.name}_count"] == before[metric_specs.REQUESTS.name], (
+    assert before[f"{metric_specs.QUEUE_WAITS.name}_count"] == before[metric_specs.REQUESTS.name], (
         "each came through the front"
     )
     assert 0 < after[metric_specs.CONNECTION_SECONDS.name] < 60

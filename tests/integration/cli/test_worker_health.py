@@ -21,9 +21,9 @@ from booking_core.domain.values import SaleStatus, Seat, Terms, TicketedEvent
 from booking_core.ports.store import Store
 from booking_memory.adapter import create_store
 from booking_service.catalog_file import LoadedEvent, load_event
-from booking_workers.expiry import ExpiryJob
-from booking_workers.health import answering
+from booking_workers.health import serve_health
 from booking_workers.jobs import Job, always, run_together
+from booking_workers.maintenance import ExpiryJob
 from tests.support.postgres.fixtures import database_name
 from tests.support.processes import booking, free_port, running_booking, wait_until
 
@@ -139,15 +139,15 @@ class Mortal(ExpiryJob):
 def health_while_running(jobs: list[Job], store: Store, *, goes_on: bool) -> tuple[int, str]:
     """What /healthz says once the thread of the first job has ended."""
     port, stop, ended = free_port(), threading.Event(), threading.Event()
-    with answering(port, jobs, store, lambda: goes_on) as health:
+    with serve_health(port, store, lambda: goes_on) as health:
 
         def watch(threads: object) -> None:
             assert isinstance(threads, list)
-            health.watch(threads)
+            health.observe(threads)
             threads[0].join(10)
             ended.set()
 
-        running = threading.Thread(target=run_together, args=(jobs, stop), kwargs={"watch": watch})
+        running = threading.Thread(target=run_together, args=(jobs, stop), kwargs={"on_start": watch})
         running.start()
         assert ended.wait(10)
         answer = get(port, "/healthz")
@@ -169,5 +169,5 @@ def test_a_job_that_has_died_is_no_health_unless_the_worker_stops() -> None:
 
 def test_a_silent_caller_keeps_nobody_waiting() -> None:
     store, port = create_store({}), free_port()
-    with answering(port, [], store, always), socket.create_connection(("127.0.0.1", port)):
+    with serve_health(port, store, always), socket.create_connection(("127.0.0.1", port)):
         assert get(port, "/healthz", 3)[0] == 200  # and not when the silent one is given up, after 5 s

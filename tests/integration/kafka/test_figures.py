@@ -15,10 +15,10 @@ def test_dead_letters_and_lag_are_shown_as_the_brokers_count_them(service: Servi
     settings = service.settings() | {"BOOKING_WORKER_PORT": str(port), "BOOKING_LOG_LEVEL": "ERROR"}
 
     with running_booking(service.stage.url, "worker", **settings) as worker:
-        wait_until(lambda: metric_specs.LETTERS_AGE.name in shown(port), worker)
+        wait_until(lambda: metric_specs.DEAD_LETTERS_AGE.name in shown(port), worker)
         found = shown(port)
 
-    assert found[metric_specs.LETTERS.name] == 2
-    assert 0 <= found[metric_specs.LETTERS_AGE.name] < 60
+    assert found[metric_specs.DEAD_LETTERS.name] == 2
+    assert 0 <= found[metric_specs.DEAD_LETTERS_AGE.name] < 60
     assert found[metric_specs.LAG.name] == found[metric_specs.LAG_AGE.name] == 0
     assert found[f'{metric_specs.PASSES.name}{{outcome="done",task="bus"}}'] == 1

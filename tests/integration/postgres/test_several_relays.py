@@ -81,13 +81,12 @@ def test_a_relay_that_is_paused_between_reading_and_publishing_only_repeats(stag
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7])
-def test_a_crowd_of_relays_and_writers(stage: Stage, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_a_crowd_of_relays_and_writers(stage: Stage, limit: int) -> None:
     """Batches so small that they cut bookings, relays that dawdle, and writers at the same time."""
-    monkeypatch.setattr("booking_workers.relay.BATCH", limit)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     bus = HeldBus(lambda: time.sleep(chance.choice((0.0, 0.0, 0.002, 0.05))))
-    relays = [Relay(stage.store, bus, TOPIC, idle_seconds=0.001) for _ in range(4)]
+    relays = [Relay(stage.store, bus, TOPIC, idle_seconds=0.001, batch_size=limit) for _ in range(4)]
     stop = threading.Event()
     threads = [threading.Thread(target=keep_running, args=(relay, stop)) for relay in relays]
     for thread in threads:

@@ -15,11 +15,9 @@ from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Message
 from booking_service import worker_jobs
 from booking_service.settings import Settings
-from booking_workers.backlogs import RefundWatch
-from booking_workers.event_cancellation import CancellationJob
-from booking_workers.expiry import ExpiryJob
-from booking_workers.relay import BATCH, Relay
-from booking_workers.retention import Pruner
+from booking_workers.backlogs import RefundSampler
+from booking_workers.maintenance import CancellationJob, ExpiryJob, RetentionJob
+from booking_workers.relay import BATCH_SIZE, Relay
 from tests.support.workers import EVENT_ID, FailingBus, World, payment
 
 
@@ -28,8 +26,8 @@ def world() -> World:
     return World()
 
 
-def relay_of(world: World) -> Relay:
-    return Relay(world.store, world.bus, "booking.events")
+def relay_of(world: World, batch_size: int = BATCH_SIZE) -> Relay:
+    return Relay(world.store, world.bus, "booking.events", batch_size=batch_size)
 
 
 def test_the_relay_publishes_with_key_and_headers_and_marks(world: World) -> None:
@@ -66,22 +64,20 @@ def test_events_that_the_bus_did_not_take_stay(world: World) -> None:
     assert len(world.read("booking.events")) == 1
 
 
-def test_a_full_batch_says_that_there_may_be_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert BATCH == 500
-    monkeypatch.setattr("booking_workers.relay.BATCH", 2)
+def test_a_full_batch_says_that_there_may_be_more(world: World) -> None:
+    assert BATCH_SIZE == 500
     for number in range(1, 4):
         world.reserve(number, user=f"user-{number}")
-    relay = relay_of(world)
+    relay = relay_of(world, batch_size=2)
 
     assert [relay.run_once(), relay.run_once()] == [True, False]
     assert len(world.read("booking.events")) == 3
 
 
 def test_a_relay_stands_aside_where_another_does_the_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.relay.BATCH", 2)
     for number in range(1, 7):
         world.reserve(number, user=f"user-{number}")
-    relay, other = relay_of(world), relay_of(world)
+    relay, other = relay_of(world, batch_size=2), relay_of(world, batch_size=2)
     publish = world.bus.publish
 
     def other_is_faster(topic: str, messages: Sequence[Message]) -> None:
@@ -159,7 +155,7 @@ def test_a_closure_that_is_held_up_is_reported_after_the_others(world: World, mo
         raise ServiceBusy()
 
     monkeypatch.setattr(world.store.queries, "open_closures", lambda: [closure, closure])
-    monkeypatch.setattr("booking_workers.event_cancellation.finish_closure", busy)
+    monkeypatch.setattr("booking_workers.maintenance.finish_closure", busy)
 
     with pytest.raises(ServiceBusy):
         CancellationJob(world.store).run_once()
@@ -169,7 +165,7 @@ def test_a_closure_that_is_held_up_is_reported_after_the_others(world: World, mo
 def test_pruning_removes_what_was_published_long_ago(world: World) -> None:
     world.reserve(1)
     relay_of(world).run_once()
-    pruner = Pruner(world.store, idempotency_hours=24, retention_days=7)
+    pruner = RetentionJob(world.store, idempotency_hours=24, retention_days=7)
 
     world.now += timedelta(days=6)
     pruner.run_once()
@@ -191,7 +187,7 @@ def test_pruning_is_bounded_and_stops_when_told(world: World, monkeypatch: pytes
         return 1
 
     monkeypatch.setattr(world.store, "prune", prune)
-    pruner = Pruner(world.store, idempotency_hours=24, retention_days=7)
+    pruner = RetentionJob(world.store, idempotency_hours=24, retention_days=7)
 
     pruner.run_once(lambda: len(calls) < 3)
     assert len(calls) == 3
@@ -202,7 +198,7 @@ def test_pruning_is_bounded_and_stops_when_told(world: World, monkeypatch: pytes
 def test_refunds_without_an_answer_are_told_of_after_an_hour(world: World) -> None:
     late = world.reserve(1)
     world.later(11)
-    watch = RefundWatch(world.store)
+    watch = RefundSampler(world.store)
     command = parse(payment(late.booking_id, amount=75.0))
     assert not isinstance(command, Skipped)
     apply_payments([command], store=world.store)

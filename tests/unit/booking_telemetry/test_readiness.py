@@ -8,7 +8,7 @@ from booking_core.ports import Store
 from booking_telemetry.readiness import Readiness
 
 
-class PoolMetrics:
+class CheckedStore:
     """A store that counts how often it is looked at; `gate` holds the look back while it is closed."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class PoolMetrics:
 
 
 def test_a_look_counts_for_a_second() -> None:
-    store = PoolMetrics()
+    store = CheckedStore()
     readiness = store.readiness()
 
     assert readiness.is_ready()
@@ -52,7 +52,7 @@ def test_a_look_counts_for_a_second() -> None:
 
 
 def test_a_look_is_as_old_as_its_beginning() -> None:
-    store = PoolMetrics()
+    store = CheckedStore()
     store.seconds_per_look = 0.6
     readiness = store.readiness()
 
@@ -64,18 +64,18 @@ def test_a_look_is_as_old_as_its_beginning() -> None:
 
 
 def test_a_store_that_cannot_even_be_asked_is_not_ready() -> None:
-    store = PoolMetrics()
+    store = CheckedStore()
     store.answer = RuntimeError("a bug")
 
     assert not store.readiness().is_ready()
 
 
 def test_who_comes_while_a_look_is_taken_gets_its_outcome() -> None:
-    store = PoolMetrics()
+    store = CheckedStore()
     store.gate.clear()
     readiness = store.readiness()
-    waiting = _CountingLock(readiness._turn)
-    readiness._turn = cast(Any, waiting)
+    waiting = _CountingLock(readiness._checking)
+    readiness._checking = cast(Any, waiting)
 
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(readiness.is_ready) for _ in range(8)]

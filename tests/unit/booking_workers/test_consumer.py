@@ -13,8 +13,8 @@ from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import CancellationReason, Terms
 from booking_core.ports.event_bus import Message
-from booking_workers.consumer import Consumer
-from booking_workers.dead_letters import MOST_BYTES, DeadLetters
+from booking_workers.consumer import TRANSACTION_SIZE, Consumer
+from booking_workers.dead_letters import MAX_VALUE_BYTES, DeadLetters
 from tests.support.workers import FailingBus, World, payment
 
 TOPIC, DEAD = "payment.events", "booking.dead-letters"
@@ -25,12 +25,7 @@ def world() -> World:
     return World(bus=FailingBus())
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.consumer.POLL_SECONDS", 0.0)
-
-
-def consumer_of(world: World) -> Consumer:
+def consumer_of(world: World, transaction_size: int = TRANSACTION_SIZE) -> Consumer:
     return Consumer(
         world.store,
         world.bus,
@@ -38,6 +33,8 @@ def consumer_of(world: World) -> Consumer:
         group="booking-core",
         dead_letters=DeadLetters(world.bus, DEAD),
         terms=Terms(),
+        transaction_size=transaction_size,
+        poll_seconds=0.0,
     )
 
 
@@ -115,20 +112,19 @@ def test_a_dead_payment_can_be_applied_later(world: World) -> None:
 
 
 def test_a_large_dead_letter_is_cut_and_says_so(world: World) -> None:
-    send(world, b"x" * (MOST_BYTES + 1), b"y" * MOST_BYTES)
+    send(world, b"x" * (MAX_VALUE_BYTES + 1), b"y" * MAX_VALUE_BYTES)
 
     consumer_of(world).run_once()
 
     cut, whole = world.read(DEAD)
-    assert (len(cut.value or b""), dict(cut.headers)["truncated"]) == (MOST_BYTES, b"true")
-    assert (len(whole.value or b""), "truncated" in dict(whole.headers)) == (MOST_BYTES, False)
+    assert (len(cut.value or b""), dict(cut.headers)["truncated"]) == (MAX_VALUE_BYTES, b"true")
+    assert (len(whole.value or b""), "truncated" in dict(whole.headers)) == (MAX_VALUE_BYTES, False)
 
 
 def test_an_outage_of_the_database_is_no_poison(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = world.reserve(1, 2), world.reserve(3, 4)
     send(world, payment(first.booking_id, number=1), payment(second.booking_id, number=2))
-    consumer = consumer_of(world)
-    monkeypatch.setattr("booking_workers.message_handler.TOGETHER", 1)
+    consumer = consumer_of(world, transaction_size=1)
     unit_of_work, calls = world.store.unit_of_work, []
 
     def failing() -> object:
@@ -184,7 +180,7 @@ def test_a_bug_is_tried_five_times_before_the_message_is_dead(world: World, monk
     def bug(*_: object, **__: object) -> bool:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("booking_workers.message_handler.apply_payments", bug)
+    monkeypatch.setattr("booking_workers.consumer.apply_payments", bug)
     for _ in range(4):
         with pytest.raises(KeyError):
             consumer.run_once()
@@ -233,7 +229,7 @@ def test_bugs_with_many_messages_are_counted_together(world: World, monkeypatch:
     def bug(*_: object, **__: object) -> bool:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("booking_workers.message_handler.apply_payments", bug)
+    monkeypatch.setattr("booking_workers.consumer.apply_payments", bug)
     for _ in range(4):
         with pytest.raises(KeyError):
             consumer.run_once()
@@ -244,7 +240,6 @@ def test_bugs_with_many_messages_are_counted_together(world: World, monkeypatch:
 
 def test_many_go_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """And those of one booking stay in their order, also where one transaction ends and the next begins."""
-    monkeypatch.setattr("booking_workers.message_handler.TOGETHER", 3)
     bookings = [world.reserve(number, number + 1, user=f"user-{number}") for number in range(1, 10, 2)]
     send(
         world,
@@ -256,7 +251,7 @@ def test_many_go_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None
     )
     unit_of_work = Mock(wraps=world.store.unit_of_work)
     monkeypatch.setattr(world.store, "unit_of_work", unit_of_work)
-    consumer = consumer_of(world)
+    consumer = consumer_of(world, transaction_size=3)
 
     consumer.run_once()
 

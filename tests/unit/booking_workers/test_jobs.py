@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from booking_core.domain.errors import BusUnavailable
 from booking_telemetry import logs
 from booking_workers.jobs import ShouldContinue, always, keep_running, run_together
-from booking_workers.stopping import StopSignals
+from booking_workers.stop_signals import StopSignals
 
 
 class Work:
@@ -107,7 +107,7 @@ def test_a_job_that_does_not_end_is_reported() -> None:
         return release.wait(30)
 
     with capture_logs() as lines:
-        ended = run_together([Work(hang)], stop, patience=0.05)
+        ended = run_together([Work(hang)], stop, stop_timeout=0.05)
     release.set()
 
     assert not ended

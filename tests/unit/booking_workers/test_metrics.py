@@ -13,10 +13,10 @@ from booking_core.ports import ConnectionUse, Message
 from booking_service import worker_jobs
 from booking_service.settings import Settings
 from booking_telemetry import metric_specs
-from booking_workers.backlogs import BacklogWatch, BusWatch
-from booking_workers.expiry import ExpiryJob
+from booking_workers.backlogs import BusSampler, StoreSampler
 from booking_workers.jobs import InstrumentedJob, always
-from booking_workers.metrics import figures_of
+from booking_workers.maintenance import ExpiryJob
+from booking_workers.metrics import metrics_renderer
 from tests.support.workers import FailingBus, World, payment
 
 Seen = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -39,8 +39,8 @@ def plain(found: Seen, *names: metric_specs.MetricSpec) -> list[float | None]:
     return [found.get((figure.name, ())) for figure in names]
 
 
-def bus_watch(world: World) -> BusWatch:
-    return BusWatch(world.store, world.bus, payments=("payment.events", "g"), letters=("letters", "g-replay"))
+def bus_watch(world: World) -> BusSampler:
+    return BusSampler(world.store, world.bus, payments=("payment.events", "g"), dead_letters=("letters", "g-replay"))
 
 
 def test_passes_are_counted_timed_and_dated(world: World) -> None:
@@ -53,7 +53,7 @@ def test_passes_are_counted_timed_and_dated(world: World) -> None:
             return super().run_once(should_continue)
 
     timed = InstrumentedJob(Clumsy(world.store))
-    write = figures_of([timed])
+    write = metrics_renderer([timed])
     with pytest.raises(BusUnavailable):
         timed.run_once()
     before = seen(write)
@@ -85,8 +85,8 @@ def test_what_waits_in_the_store_is_shown_as_last_looked_at(world: World) -> Non
     world.later(8)
     world.reserve(2, user="bob")
     world.later(4)
-    watch = BacklogWatch(world.store)
-    write = figures_of([watch])
+    watch = StoreSampler(world.store)
+    write = metrics_renderer([watch])
     assert plain(seen(write), metric_specs.HOLDS) == [None], "nobody has looked yet"
 
     watch.run_once()
@@ -108,13 +108,13 @@ def test_what_waits_in_the_topics_is_shown_with_its_age(world: World) -> None:
     booking = world.reserve(1)
     world.bus.publish("payment.events", [Message(key=b"k", value=payment(booking.booking_id)) for _ in range(3)])
     watch = bus_watch(world)
-    write = figures_of([watch])
+    write = metrics_renderer([watch])
     assert plain(seen(write), metric_specs.LAG) == [None]
 
     watch.run_once()
     found = seen(write)
 
-    assert plain(found, metric_specs.LAG, metric_specs.LETTERS, metric_specs.LETTERS_AGE) == [3, 0, 0]
+    assert plain(found, metric_specs.LAG, metric_specs.DEAD_LETTERS, metric_specs.DEAD_LETTERS_AGE) == [3, 0, 0]
     assert found[metric_specs.LAG_AGE.name, ()] >= 0
 
     world.bus.publish("letters", [Message(key=b"k", value=b"{}")])
@@ -122,7 +122,7 @@ def test_what_waits_in_the_topics_is_shown_with_its_age(world: World) -> None:
     subscription.poll(1)
     subscription.commit()
     watch.run_once()
-    assert plain(seen(write), metric_specs.LAG, metric_specs.LETTERS) == [0, 1]
+    assert plain(seen(write), metric_specs.LAG, metric_specs.DEAD_LETTERS) == [0, 1]
 
 
 def test_a_bus_that_is_away_leaves_what_was_seen(world: World) -> None:
@@ -138,7 +138,7 @@ def test_a_bus_that_is_away_leaves_what_was_seen(world: World) -> None:
     with pytest.raises(BusUnavailable):
         watch.run_once()
 
-    assert plain(seen(figures_of([watch])), metric_specs.LAG) == [0]
+    assert plain(seen(metrics_renderer([watch])), metric_specs.LAG) == [0]
 
 
 def test_a_worker_looks_only_where_somebody_can_ask(world: World) -> None:
@@ -155,7 +155,7 @@ def test_connections_are_those_of_the_store(world: World) -> None:
         def connection_use(self) -> ConnectionUse:
             return ConnectionUse(most=3, used_seconds=7.5, waits=2, waited_seconds=0.25, refused=1)
 
-    found = seen(figures_of([], Lender()))  # type: ignore[arg-type]  # nothing else is asked of it
+    found = seen(metrics_renderer([], Lender()))  # type: ignore[arg-type]  # nothing else is asked of it
 
     assert plain(
         found,
@@ -176,10 +176,10 @@ def test_the_list_is_what_a_worker_shows(world: World) -> None:
     for job in jobs:
         job.run_once()
 
-    families = text_string_to_metric_families(figures_of(jobs, Lender())().decode())  # type: ignore[arg-type]
+    families = text_string_to_metric_families(metrics_renderer(jobs, Lender())().decode())  # type: ignore[arg-type]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
     assert {name for name in names if name.startswith("booking_")} == {
-        each.name for each in metric_specs.FIGURES if "worker" in each.of
+        each.name for each in metric_specs.METRIC_SPECS if "worker" in each.of
     }
     assert "process_resident_memory_bytes" in names
     said = metric_specs.PASSES.labels["task"].split(", ")

@@ -12,10 +12,15 @@ from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import Terms
 from booking_core.ports.event_bus import Delivery, Message
 from booking_memory.bus import MemorySubscription
-from booking_workers.consumer import Consumer
+from booking_workers.consumer import Consumer, MessageHandler
 from booking_workers.dead_letters import DeadLetters
-from booking_workers.message_handler import Handler
-from booking_workers.replay_dead_letters import LetterReplay, ReplayStalled, replay_group, would_handle
+from booking_workers.replay_dead_letters import (
+    STALL_SECONDS,
+    DeadLetterReplay,
+    ReplayStalled,
+    dry_run_handle,
+    replay_group,
+)
 from tests.support.workers import FailingBus, World, payment
 
 PAYMENTS, DEAD = "payment.events", "booking.dead-letters"
@@ -27,14 +32,16 @@ def world() -> World:
     return World(bus=FailingBus())
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.consumer.POLL_SECONDS", 0.0)
-    monkeypatch.setattr("booking_workers.replay_dead_letters.POLL_SECONDS", 0.0)
-
-
-def replay_of(world: World) -> LetterReplay:
-    return LetterReplay.for_real(world.bus, Handler(world.store, Terms()), topic=DEAD, group=GROUP)
+def replay_of(world: World, stall_seconds: float = STALL_SECONDS) -> DeadLetterReplay:
+    return DeadLetterReplay(
+        world.bus,
+        topic=DEAD,
+        group=GROUP,
+        handle=MessageHandler(world.store, Terms()).handle,
+        dead_letters=DeadLetters(world.bus, DEAD),
+        poll_seconds=0.0,
+        stall_seconds=stall_seconds,
+    )
 
 
 def bury(world: World, *values: bytes, key: bytes = b"k") -> None:
@@ -42,7 +49,13 @@ def bury(world: World, *values: bytes, key: bytes = b"k") -> None:
     world.bus.publish(PAYMENTS, [Message(key=key, value=value) for value in values])
     letters = DeadLetters(world.bus, DEAD)
     consumer = Consumer(
-        world.store, world.bus, topic=PAYMENTS, group="booking-core", dead_letters=letters, terms=Terms()
+        world.store,
+        world.bus,
+        topic=PAYMENTS,
+        group="booking-core",
+        dead_letters=letters,
+        terms=Terms(),
+        poll_seconds=0.0,
     )
     consumer.run_once()
     consumer.close()
@@ -89,7 +102,7 @@ def test_the_reason_is_todays(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     def bug(*_: object, **__: object) -> bool:
         raise KeyError("a secret")
 
-    monkeypatch.setattr("booking_workers.message_handler.apply_payments", bug)
+    monkeypatch.setattr("booking_workers.consumer.apply_payments", bug)
     world.bus.publish(DEAD, [Message(key=b"k", value=payment(booking.booking_id), headers={"reason": "X: old"})])
 
     replay_of(world).run()
@@ -147,7 +160,9 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     values = [payment(booking.booking_id, number=2), skipped]
     world.bus.publish(DEAD, [Message(key=b"k", value=value) for value in values])
     before = waiting(world)
-    replay = LetterReplay(world.bus, topic=DEAD, group=GROUP, handle=would_handle(world.store), dead_letters=None)
+    replay = DeadLetterReplay(
+        world.bus, topic=DEAD, group=GROUP, handle=dry_run_handle(world.store), dead_letters=None, poll_seconds=0.0
+    )
 
     assert replay.run() is True
 
@@ -221,12 +236,11 @@ def test_it_stops_between_two_batches(world: World) -> None:
 def test_letters_that_another_replay_holds_are_waited_for_and_then_given_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("booking_workers.replay_dead_letters.PATIENCE_SECONDS", 0.0)
     bury(world, unknown(7))
     monkeypatch.setattr(MemorySubscription, "poll", lambda self, timeout: ())
 
     with pytest.raises(ReplayStalled):
-        replay_of(world).run()
+        replay_of(world, stall_seconds=0.0).run()
 
 
 def test_letters_that_another_replay_has_finished_end_this_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

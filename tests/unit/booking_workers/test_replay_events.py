@@ -51,16 +51,16 @@ def test_the_same_messages_come_again_in_their_order(world: World) -> None:
 
 
 @pytest.mark.parametrize("page", [1, 3, 8])
-def test_pages_lose_and_repeat_nothing(world: World, page: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.replay_events.PAGE", page)
+def test_pages_lose_and_repeat_nothing(world: World, page: int) -> None:
     first = world.read(TOPIC)
-    told: list[int] = []
+    counts: list[int] = []
 
-    replay_events(EventSelection(), store=world.store, publish_to=(world.bus, TOPIC), progress=told.append)
+    publish_to = (world.bus, TOPIC)
+    replay_events(EventSelection(), store=world.store, publish_to=publish_to, progress=counts.append, page_size=page)
 
     assert content(world.read(TOPIC)) == content(first)
-    assert told[-1] == 8
-    assert told == sorted(told)
+    assert counts[-1] == 8
+    assert counts == sorted(counts)
 
 
 def test_only_what_is_selected(world: World) -> None:
@@ -78,9 +78,8 @@ def test_what_waits_is_left_to_the_relay(world: World) -> None:
     assert replay(world) == 8
 
 
-def test_what_is_recorded_after_the_beginning_is_not_replayed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_recorded_after_the_beginning_is_not_replayed(world: World) -> None:
     """Else a replay would run after its own tail for as long as the service is busy."""
-    monkeypatch.setattr("booking_workers.replay_events.PAGE", 1)
     relay = Relay(world.store, world.bus, TOPIC)
 
     def meanwhile(_: int) -> None:
@@ -88,7 +87,10 @@ def test_what_is_recorded_after_the_beginning_is_not_replayed(world: World, monk
         world.later(11)
         relay.run_once()
 
-    published = replay_events(EventSelection(), store=world.store, publish_to=(world.bus, TOPIC), progress=meanwhile)
+    publish_to = (world.bus, TOPIC)
+    published = replay_events(
+        EventSelection(), store=world.store, publish_to=publish_to, progress=meanwhile, page_size=1
+    )
 
     assert published == 8
 
@@ -100,12 +102,15 @@ def test_a_dry_run_counts_and_publishes_nothing(world: World) -> None:
     assert world.read(TOPIC) == []
 
 
-def test_it_stops_between_two_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.replay_events.PAGE", 3)
+def test_it_stops_between_two_pages(world: World) -> None:
     answers = iter([True, False])
 
     published = replay_events(
-        EventSelection(), store=world.store, publish_to=(world.bus, TOPIC), should_continue=lambda: next(answers)
+        EventSelection(),
+        store=world.store,
+        publish_to=(world.bus, TOPIC),
+        should_continue=lambda: next(answers),
+        page_size=3,
     )
 
     assert published == 3

@@ -12,15 +12,15 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from structlog.contextvars import get_contextvars
 
-from booking_api.http.tracing import TracedRequests
+from booking_api.http.request_spans import RequestSpans
 from booking_core.domain.errors import BusUnavailable, ServiceBusy
 from booking_core.domain.values import Terms
 from booking_core.ports import Message
 from booking_dev.tokens import DevTokens
 from booking_workers.consumer import Consumer
 from booking_workers.dead_letters import DeadLetters
+from booking_workers.message_spans import MessageSpans
 from booking_workers.relay import Relay
-from booking_workers.traced_messages import TracedMessages
 from tests.support.api import ANN, AUDIENCE, BOOKINGS, ISSUER, Api
 from tests.support.workers import EVENT_ID, FailingBus, World, payment, seat_id
 
@@ -53,7 +53,7 @@ def issuer(tmp_path: Path) -> DevTokens:
 
 def api_of(world: World, issuer: DevTokens, provider: TracerProvider) -> Api:
     api = Api(world.store, issuer)
-    api.client.application.wsgi_app = TracedRequests(  # type: ignore[method-assign]
+    api.client.application.wsgi_app = RequestSpans(  # type: ignore[method-assign]
         api.client.application.wsgi_app, provider
     )
     return api
@@ -67,7 +67,7 @@ def reserve(api: Api, number: int, **headers: str) -> UUID:
 
 
 def relay_of(world: World, provider: TracerProvider) -> Relay:
-    return Relay(world.store, world.bus, "booking.events", publishing=TracedMessages(provider).publishing)
+    return Relay(world.store, world.bus, "booking.events", spans=MessageSpans(provider))
 
 
 def consumer_of(world: World, provider: TracerProvider) -> Consumer:
@@ -78,7 +78,7 @@ def consumer_of(world: World, provider: TracerProvider) -> Consumer:
         group="g",
         dead_letters=DeadLetters(world.bus, "letters"),
         terms=Terms(),
-        handling=TracedMessages(provider).handling,
+        spans=MessageSpans(provider),
     )
 
 
@@ -175,7 +175,7 @@ def test_messages_are_handled_in_their_order_the_untraced_together(world: World,
         world.bus.publish("payment.events", [Message(key=b"k", value=b"{}", headers=headers)])
     deliveries = world.read("payment.events")
 
-    verdicts = TracedMessages(provider).handling(handle)(deliveries)
+    verdicts = MessageSpans(provider).handling(handle)(deliveries)
 
     assert calls == [[0, 1], [2], [3], [4, 5]]
     assert [type(each) for each in verdicts[2:3]] == [RuntimeError]

@@ -35,7 +35,7 @@ NAMES: Final = frozenset(setting.name for setting in SETTINGS)
 # How long the two kinds of long-running programs may take for what they have in hand.
 DRAINS_WITHIN_SECONDS: Final = {
     "serve": graceful_server._STOPS_WITHIN_SECONDS,
-    "worker": float(inspect.signature(run_together).parameters["patience"].default),
+    "worker": float(inspect.signature(run_together).parameters["stop_timeout"].default),
 }
 
 

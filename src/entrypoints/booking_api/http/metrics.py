@@ -14,7 +14,7 @@ T = TypeVar("T")
 class HttpMetrics:
     """Counts requests and reservations in `registry`. Safe to use from many threads.
 
-    `look` is called now and then, by whoever is answered then: see `PoolMetrics.look_if_due`.
+    `look` is called now and then, by whoever is answered then: see `PoolMetrics.refresh_if_due`.
     """
 
     def __init__(self, registry: CollectorRegistry, look: Callable[[], None] = lambda: None) -> None:
@@ -22,8 +22,8 @@ class HttpMetrics:
         self._requests = _Children(metric_specs.REQUESTS.counter(registry).labels)
         self._seconds = _Children(metric_specs.REQUEST_SECONDS.histogram(registry).labels)
         self._reservations = _Children(metric_specs.RESERVATIONS.counter(registry).labels)
-        self._early = _Children(metric_specs.EARLY.counter(registry).labels)
-        self._waited = metric_specs.FRONT_WAITS.histogram(registry)
+        self._early = _Children(metric_specs.GATEWAY_RESPONSES.counter(registry).labels)
+        self._waited = metric_specs.QUEUE_WAITS.histogram(registry)
         self._look = look
 
     def begin(self, routes: Iterable[tuple[str, str, int]]) -> None:

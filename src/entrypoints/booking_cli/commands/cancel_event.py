@@ -16,7 +16,7 @@ from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import written_in
 from booking_service.composition import Composition
 from booking_service.settings import Need
-from booking_workers.stopping import StopSignals
+from booking_workers.stop_signals import StopSignals
 
 Refunds = Mapping[str, tuple[Decimal, int]]
 

@@ -10,7 +10,7 @@ from booking_cli.printing import counted, json_option, print_json, print_line, p
 from booking_core.domain.errors import EventNotFound
 from booking_service.catalog_file import CatalogFileInvalid, load_event, read_catalog_file
 from booking_service.settings import Need, SettingsError
-from booking_workers.stopping import StopSignals
+from booking_workers.stop_signals import StopSignals
 
 
 @click.group(epilog=example("booking catalog load events.json"))

@@ -12,10 +12,10 @@ from booking_core.domain.events import PUBLISHED
 from booking_core.ports.store import EventSelection
 from booking_service.composition import Composition
 from booking_service.settings import Need
-from booking_workers.stopping import StopSignals
+from booking_workers.stop_signals import StopSignals
 
 if TYPE_CHECKING:
-    from booking_workers.replay_dead_letters import LetterReplay
+    from booking_workers.replay_dead_letters import DeadLetterReplay
 
 
 class Moment(click.ParamType[datetime]):
@@ -118,16 +118,18 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
     _refuse_half(signals)
 
 
-def _letters(parts: Composition, dry_run: bool) -> "LetterReplay":
-    from booking_workers.message_handler import Handler
-    from booking_workers.replay_dead_letters import LetterReplay, replay_group, would_handle
+def _letters(parts: Composition, dry_run: bool) -> "DeadLetterReplay":
+    from booking_workers.consumer import MessageHandler
+    from booking_workers.replay_dead_letters import DeadLetterReplay, dry_run_handle, replay_group
 
     topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
     if dry_run:
-        return LetterReplay(
-            parts.event_bus, topic=topic, group=group, handle=would_handle(parts.store), dead_letters=None
+        return DeadLetterReplay(
+            parts.event_bus, topic=topic, group=group, handle=dry_run_handle(parts.store), dead_letters=None
         )
-    return LetterReplay.for_real(parts.event_bus, Handler(parts.store, parts.terms), topic=topic, group=group)
+    return DeadLetterReplay.applying(
+        parts.event_bus, MessageHandler(parts.store, parts.terms), topic=topic, group=group
+    )
 
 
 def _print(counted: dict[str, int], told: str, as_json: bool) -> None:

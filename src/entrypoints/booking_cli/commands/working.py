@@ -1,8 +1,7 @@
 """`booking worker`, `relay`, `consume` and `expire`: the work that goes on behind the API."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -11,11 +10,11 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import counted, json_option, print_json, print_line
 from booking_service.composition import Composition
 from booking_service.settings import Need
-from booking_workers.stopping import StopSignals
+from booking_workers.stop_signals import StopSignals
 
 # What works is imported where it is set to work: help and completion need none of it, and it takes half a second.
 if TYPE_CHECKING:
-    from booking_workers.jobs import Job
+    from booking_workers.jobs import Job, OnStart
 
 
 @click.command(epilog=example("booking worker"))
@@ -32,8 +31,8 @@ def worker(invocation: Invocation) -> None:
     with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
         otel.switch_on("booking-worker")
         jobs = worker_jobs.all_jobs(parts)
-        with _health(parts, jobs, signals) as watch:
-            _run("worker", jobs, signals, watch, bus=parts.settings.event_bus)
+        with _health(parts, jobs, signals) as on_start:
+            _run("worker", jobs, signals, on_start, bus=parts.settings.event_bus)
 
 
 @click.command(epilog=example("booking relay"))
@@ -67,50 +66,52 @@ def consume(invocation: Invocation) -> None:
 @pass_invocation
 def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     """End the reservations whose time to pay has run out, and print what was done. Needs the database alone."""
-    from booking_workers.expiry import ExpiryJob
+    from booking_workers.maintenance import ExpiryJob
 
     name = "expire" if every is None else "expire --every"
     with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
-        sweeper = ExpiryJob(parts.store, every_seconds=every or 0.0)
+        expiry = ExpiryJob(parts.store, every_seconds=every or 0.0)
         if every is None:
-            sweeper.run_once(signals.should_continue)
+            expiry.run_once(signals.should_continue)
         else:
-            _run("expire", [sweeper], signals)
+            _run("expire", [expiry], signals)
     if as_json:
-        print_json({"expired": sweeper.expired, "seatsReleased": sweeper.seats_released})
+        print_json({"expired": expiry.expired, "seatsReleased": expiry.seats_released})
     else:
-        print_line(f"{counted(sweeper.expired, 'booking')} expired, {counted(sweeper.seats_released, 'seat')} released")
+        print_line(f"{counted(expiry.expired, 'booking')} expired, {counted(expiry.seats_released, 'seat')} released")
     if every is None and signals.requested:
         raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
 
 
-Watch = Callable[[Sequence[Thread]], None]
 # A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process.
 _MEMORY: Final = "BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them"
 
 
-def _nobody(threads: Sequence[Thread]) -> None:
-    """Nobody looks after the threads."""
-
-
 @contextmanager
-def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> Iterator[Watch]:
-    """Whom to tell of the jobs' threads; it answers for them until the end of the block, if it has a port."""
+def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> "Iterator[OnStart | None]":
+    """Serve the endpoint until the end of the block, if a port is set; yield the observer of the jobs' threads."""
     port = parts.settings.worker_port
     if port is None:
-        yield _nobody
+        yield None
         return
     from booking_workers import health
+    from booking_workers.metrics import metrics_renderer
 
+    metrics = metrics_renderer(jobs, parts.store)
     try:
-        with health.answering(port, jobs, parts.store, signals.should_continue) as answers:
-            yield answers.watch
+        with health.serve_health(port, parts.store, signals.should_continue, metrics=metrics) as endpoint:
+            yield endpoint.observe
     except health.PortTaken as error:
-        raise CommandFailed(str(error)) from error
+        raise CommandFailed(f"BOOKING_WORKER_PORT: {error}") from error
 
 
 def _run(
-    name: str, jobs: "Sequence[Job]", signals: StopSignals, watch: Watch = _nobody, *, bus: str | None = None
+    name: str,
+    jobs: "Sequence[Job]",
+    signals: StopSignals,
+    on_start: "OnStart | None" = None,
+    *,
+    bus: str | None = None,
 ) -> None:
     """Until the end, which comes by a signal. `bus`: what is published goes there."""
     import structlog
@@ -121,6 +122,6 @@ def _run(
     log.info(f"{name}.started", jobs=[job.name for job in jobs])
     if bus == "memory":
         log.warning("bus.memory", detail=_MEMORY)
-    if not run_together(jobs, signals.event(), watch=watch):
+    if not run_together(jobs, signals.event(), on_start=on_start):
         raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
     log.info(f"{name}.stopped")

@@ -29,7 +29,7 @@ from booking_core.ports import ConnectionUse
 from booking_dev.tokens import DevTokens
 from booking_memory.store import MemoryStore
 from booking_telemetry import metric_specs, pool_metrics
-from booking_telemetry.metric_specs import FIGURES, Kind
+from booking_telemetry.metric_specs import METRIC_SPECS, Kind
 from booking_telemetry.pool_metrics import PoolMetrics
 from tests.support.api import AUDIENCE, ISSUER
 
@@ -112,7 +112,9 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
 
     found = shown(client)
 
-    assert {labels[0][1]: value for (name, labels), value in found.items() if name == metric_specs.EARLY.name} == {
+    assert {
+        labels[0][1]: value for (name, labels), value in found.items() if name == metric_specs.GATEWAY_RESPONSES.name
+    } == {
         "busy": 2,
         "taken": 0,
         "late_body": 1,
@@ -128,9 +130,9 @@ def test_waiting_for_the_application_counts_where_a_server_in_front_said_when(cl
 
     found = shown(client)
 
-    assert found[f"{metric_specs.FRONT_WAITS.name}_count", ()] == 1
-    assert 0.3 <= found[f"{metric_specs.FRONT_WAITS.name}_sum", ()] < 5
-    assert found[f"{metric_specs.FRONT_WAITS.name}_bucket", (("le", "0.25"),)] == 0
+    assert found[f"{metric_specs.QUEUE_WAITS.name}_count", ()] == 1
+    assert 0.3 <= found[f"{metric_specs.QUEUE_WAITS.name}_sum", ()] < 5
+    assert found[f"{metric_specs.QUEUE_WAITS.name}_bucket", (("le", "0.25"),)] == 0
 
 
 def test_the_limits_of_the_promises_are_limits_of_buckets() -> None:
@@ -162,17 +164,17 @@ def test_a_request_carries_it_over_once_a_second_at_most(store: Lender, monkeypa
     asked: list[float] = []
     monkeypatch.setattr(pool_metrics, "monotonic", lambda: now)
     parts = PoolMetrics(store, None, CollectorRegistry())
-    look = parts.look
+    look = parts.refresh
 
     def spy() -> None:
         asked.append(now)
         look()
 
-    monkeypatch.setattr(parts, "look", spy)
+    monkeypatch.setattr(parts, "refresh", spy)
 
     for moment in (100.0, 100.5, 100.9, 101.0, 101.5, 102.5):
         now = moment
-        parts.look_if_due()
+        parts.refresh_if_due()
 
     assert asked == [100.0, 101.0, 102.5]
 
@@ -193,7 +195,7 @@ def names_of(text: str) -> set[str]:
 
 def test_the_list_is_what_serve_shows(client: FlaskClient) -> None:
 
-    listed = {each.name for each in FIGURES if "serve" in each.of}
+    listed = {each.name for each in METRIC_SPECS if "serve" in each.of}
     assert names_of(client.get("/metrics").text) == listed
 
 
@@ -218,7 +220,7 @@ def test_what_has_not_happened_yet_is_shown_as_0(client: FlaskClient) -> None:
         assert requests("GET" if route == booking else "POST", route, 500, "INTERNAL_ERROR") == 0
         assert requests("GET" if route == booking else "POST", route, 503, "SERVICE_BUSY") == 0
     assert first[metric_specs.RESERVATIONS.name, (("outcome", "CREATED"),)] == 0
-    assert first[metric_specs.EARLY.name, (("answer", "busy"),)] == 0
+    assert first[metric_specs.GATEWAY_RESPONSES.name, (("answer", "busy"),)] == 0
 
 
 def test_the_outcomes_shown_from_the_start_are_those_of_reservations() -> None:
@@ -235,13 +237,13 @@ def test_a_process_looks_at_its_parts_before_its_first_request(app: BookingApi, 
 
 
 def test_names_follow_the_conventions() -> None:
-    for each in FIGURES:
+    for each in METRIC_SPECS:
         assert each.name.startswith("booking_")
         assert each.name.endswith("_total") is (each.kind is Kind.COUNTER)
         assert bool(each.buckets) is (each.kind is Kind.HISTOGRAM)
         assert "job" not in each.labels, "Prometheus keeps that for itself"
         assert each.help[0].isupper()
-    assert len({each.name for each in FIGURES}) == len(FIGURES)
+    assert len({each.name for each in METRIC_SPECS}) == len(METRIC_SPECS)
 
 
 @pytest.mark.parametrize("count", [1, 3])

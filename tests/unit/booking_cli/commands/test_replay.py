@@ -43,11 +43,6 @@ def with_bus(booking: Booking) -> WithBus:
     return run
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_workers.replay_dead_letters.POLL_SECONDS", 0.0)
-
-
 def publish_two(world: World) -> str:
     first, _ = world.reserve(1), world.reserve(2, user="bob")
     records = world.store.outbox.unpublished(10)

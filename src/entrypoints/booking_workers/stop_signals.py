@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as a polite request: the unit of work in hand is finished, and nothing is begun after it."""
+"""SIGTERM and SIGINT as a request to stop: the unit of work in progress is finished, and no other is begun."""
 
 import signal
 import threading
@@ -7,16 +7,16 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-LOOK_UP_SECONDS: Final = 0.2
-"""A main thread that waits comes back to the interpreter so often: a signal that lands just before it blocks, or on
-another thread, sets a flag that is seen only then."""
+SIGNAL_CHECK_SECONDS: Final = 0.2
+"""How often a waiting main thread returns to the interpreter. A signal that arrives just before the thread blocks, or
+on another thread, sets a flag that the interpreter checks only then."""
 
 
 class StopSignals:
-    """While the `with` block runs, the first signal sets `requested`, and a second one ends the process at once.
+    """While the `with` block runs, the first signal sets `requested` and a second one ends the process at once.
 
-    Made in the main thread. Nothing here takes a lock in a signal handler: a handler runs in the middle of whatever
-    the main thread does, which may hold that very lock (so does `threading.Event.set` during `wait`).
+    Must be made in the main thread. The signal handler takes no lock: it interrupts the main thread, which may hold
+    that very lock (`threading.Event.set` during `wait` deadlocks for this reason).
     """
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class StopSignals:
         """Return when the first signal has arrived, or `end` was called."""
         while True:
             try:
-                self._arrived.get(timeout=LOOK_UP_SECONDS)
+                self._arrived.get(timeout=SIGNAL_CHECK_SECONDS)
             except Empty:
                 continue
             self._arrived.put(None)
             return
 
     def end(self) -> None:
-        """As if a signal had arrived. From any thread."""
+        """Act as if a signal had arrived. Safe to call from any thread."""
         self.requested = True
         self._arrived.put(None)
 

@@ -1,8 +1,4 @@
-"""Spans of requests (OpenTelemetry, the extra `otel`). While nobody has set it up, nothing happens here.
-
-Nothing of OpenTelemetry is imported until its SDK has been, by `booking_telemetry.otel` or by a service that has this
-application within it.
-"""
+"""Spans of requests. Without an OpenTelemetry provider the application is unchanged, and nothing of it is imported."""
 
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, time_ns
@@ -14,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 from booking_api.http.access_log import METHODS, PROBES
 from booking_api.http.request import ARRIVED
 from booking_core.messages.trace_context import traced_as
-from booking_telemetry.spans import traceparent_of
+from booking_telemetry.otel import traceparent_of
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -23,15 +19,15 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def trace_requests(app: Flask, provider: "TracerProvider | None") -> None:
-    """Have each request of `app` in a span, except those of probes; without a provider nothing is changed."""
+    """Give each request of `app` a span, except probes."""
     if provider is not None:
-        app.wsgi_app = TracedRequests(app.wsgi_app, provider)  # type: ignore[method-assign]
+        app.wsgi_app = RequestSpans(app.wsgi_app, provider)  # type: ignore[method-assign]
 
 
-class TracedRequests:
-    """A WSGI application around another. The caller's trace, if it names one, goes on here.
+class RequestSpans:
+    """WSGI middleware: a span per request, which continues the trace of the caller (ADR 0018).
 
-    Events that are stored meanwhile are kept with the trace, and what is logged meanwhile names it (`trace_id`).
+    Events stored during the request carry its trace, and log records carry its `trace_id`.
     """
 
     def __init__(self, inner: Wsgi, provider: "TracerProvider") -> None:
@@ -47,7 +43,7 @@ class TracedRequests:
         method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "_OTHER"
         with self._tracer.start_as_current_span(
             method,
-            context=propagate.extract(_headers_in(environ)),
+            context=propagate.extract(_headers_of(environ)),
             kind=SpanKind.SERVER,
             attributes={"http.request.method": method},
             start_time=_arrival_of(environ),
@@ -57,39 +53,39 @@ class TracedRequests:
                 if not span.is_recording():
                     return self._inner(environ, start_response)
 
-                def describing(status: str, *more: Any) -> Any:
-                    # Flask forgets the exchange as soon as it has answered.
+                def start_described_response(status: str, *more: Any) -> Any:
+                    # Now, because Flask drops the request as soon as the response has started.
                     _describe(span, method, status, environ.get("werkzeug.request"))
                     return start_response(status, *more)
 
-                return self._inner(environ, describing)
+                return self._inner(environ, start_described_response)
 
 
-def _describe(span: "Span", method: str, status: str, exchange: Any) -> None:
-    """What is known only now; nothing of it is the caller's own text."""
+def _describe(span: "Span", method: str, status: str, request: Any) -> None:
+    """Add what is known after the request was handled. No attribute but the correlation id is text of the caller."""
     from opentelemetry.trace import StatusCode
 
     code = int(status[:3])
     span.set_attribute("http.response.status_code", code)
-    if exchange is not None:
-        if exchange.route:
-            span.update_name(f"{method} {exchange.route}")
-            span.set_attribute("http.route", exchange.route)
-        span.set_attribute("booking.correlation_id", exchange.correlation_id)
-        if exchange.booking_id is not None:
-            span.set_attribute("booking.id", str(exchange.booking_id))
-        if exchange.error_code:
-            span.set_attribute("error.type", exchange.error_code)
+    if request is not None:
+        if request.route:
+            span.update_name(f"{method} {request.route}")
+            span.set_attribute("http.route", request.route)
+        span.set_attribute("booking.correlation_id", request.correlation_id)
+        if request.booking_id is not None:
+            span.set_attribute("booking.id", str(request.booking_id))
+        if request.error_code:
+            span.set_attribute("error.type", request.error_code)
     if code >= 500:
         span.set_status(StatusCode.ERROR)
 
 
-def _headers_in(environ: Mapping[str, Any]) -> dict[str, str]:
-    """By their names in lower case: which of them say where the trace comes from is the propagators' to know."""
+def _headers_of(environ: Mapping[str, Any]) -> dict[str, str]:
+    """All headers with names in lower case; the configured propagators select theirs."""
     return {name[5:].lower().replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
 
 
 def _arrival_of(environ: Mapping[str, Any]) -> int:
-    """In nanoseconds since 1970: waiting for the application is part of the request."""
+    """In nanoseconds since 1970, so that the span includes the wait in the admission queue."""
     arrived = environ.get(ARRIVED)
     return time_ns() - (0 if arrived is None else int((monotonic() - arrived) * 1e9))

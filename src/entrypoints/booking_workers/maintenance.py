@@ -1,0 +1,122 @@
+"""Maintenance jobs: expiry of overdue holds, the end of cancelled events' bookings, and retention."""
+
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from booking_core.application import expire, finish_closure
+from booking_core.domain.errors import ServiceBusy
+from booking_core.ports.store import Store
+from booking_workers.jobs import ShouldContinue, always
+
+_log = structlog.get_logger(__name__)
+
+_PRUNED_ROWS: Final = 1000
+_PRUNED_CHUNKS: Final = 20
+
+
+class ExpiryJob:
+    """Ends overdue holds (US-04, FR-14). `expired` and `seats_released` count since the start.
+
+    A hold is over at its deadline whether this job has run or not (ADR 0004). Passes begin `every_seconds` apart, or
+    follow each other at once if a pass takes longer.
+    """
+
+    name = "expire"
+
+    def __init__(self, store: Store, *, every_seconds: float = 60.0) -> None:
+        self.idle_seconds = every_seconds
+        self.expired = self.seats_released = 0
+        self._store, self._every_seconds = store, every_seconds
+
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
+        """End every overdue hold that is not locked; always False, for the next pass retries locked ones.
+
+        Raises ServiceBusy.
+        """
+        began = monotonic()
+        result = expire(store=self._store, should_continue=should_continue)
+        self.expired += result.expired
+        self.seats_released += result.seats_released
+        if result.expired:
+            _log.info("expire.swept", expired=result.expired, seats_released=result.seats_released)
+        self.idle_seconds = max(0.0, self._every_seconds - (monotonic() - began))
+        return False
+
+    def close(self) -> None:
+        """Do nothing: the job opens nothing."""
+
+
+class CancellationJob:
+    """Ends the live bookings of cancelled events (spec 6.4), the oldest cancellation first.
+
+    A cancellation that waits for a lock does not delay the others.
+    """
+
+    name = "closure"
+
+    def __init__(self, store: Store, *, idle_seconds: float = 1.0) -> None:
+        self.idle_seconds = idle_seconds
+        self._store = store
+
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
+        """Continue every open cancellation. Raises ServiceBusy at the end if one of them waited too long for a lock."""
+        busy: ServiceBusy | None = None
+        for closure in self._store.queries.open_closures():
+            if not should_continue():
+                break
+            try:
+                done = finish_closure(closure, store=self._store, should_continue=should_continue)
+            except ServiceBusy as error:
+                busy = error
+                continue
+            _log.info(
+                "closure.finished" if should_continue() else "closure.interrupted",
+                event_id=str(closure.event_id),
+                correlation_id=closure.correlation_id,
+                bookings=done.bookings,
+                seats=done.seats,
+            )
+        if busy is not None:
+            raise busy
+        return False
+
+    def close(self) -> None:
+        """Do nothing: the job opens nothing."""
+
+
+class RetentionJob:
+    """Deletes expired idempotency keys, old inbox rows, dead holds and events published long ago.
+
+    Bookings and their history are never deleted.
+    """
+
+    name = "prune"
+
+    def __init__(
+        self, store: Store, *, idempotency_hours: float, retention_days: float, every_seconds: float = 60.0
+    ) -> None:
+        self.idle_seconds = every_seconds
+        self._store = store
+        self._idempotency_hours, self._retention_days = idempotency_hours, retention_days
+
+    def run_once(self, should_continue: ShouldContinue = always) -> bool:
+        """Delete at most 20 chunks of 1000 rows of each kind; the next pass deletes the rest. Raises ServiceBusy."""
+        rows = events = 0
+        for _ in range(_PRUNED_CHUNKS):
+            if not should_continue():
+                break
+            removed = self._store.prune(
+                idempotency_hours=self._idempotency_hours, retention_days=self._retention_days, limit=_PRUNED_ROWS
+            )
+            published = self._store.outbox.prune(self._retention_days, _PRUNED_ROWS)
+            rows, events = rows + removed, events + published
+            if not removed and not published:
+                break
+        if rows or events:
+            _log.info("prune.removed", rows=rows, events=events)
+        return False
+
+    def close(self) -> None:
+        """Do nothing: the job opens nothing."""
