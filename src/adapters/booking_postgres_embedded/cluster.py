@@ -1,31 +1,51 @@
-"""The data of a cluster: made whole or not at all, with a password of its own, and only opened by its own version."""
+"""One cluster: initialise its data completely or not at all, and start the server until it accepts connections."""
 
 import os
 import secrets
+import socket
+import subprocess
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from booking_postgres_embedded.account import Account, run
-from booking_postgres_embedded.errors import EmbeddedPostgresError
-from booking_postgres_embedded.location import Home, discard
+from attrs import frozen
 
+from booking_postgres_embedded.location import Home, remove_directory
+from booking_postgres_embedded.processes import (
+    Account,
+    EmbeddedPostgresError,
+    read_pid_file,
+    run,
+    spawn,
+    stop_child,
+)
+
+HOST = "127.0.0.1"
 SUPERUSER = "booking"
-_LOCALES = ("C.UTF-8", "C")  # the first sorts the same everywhere and knows letters; not every system has it
+_LOCALES = ("C.UTF-8", "C")  # the first has the same order everywhere and knows letters; not every system has it
+_DEFAULTS = {"max_connections": "100", "shared_buffers": "128MB", "timezone": "UTC", "log_timezone": "UTC"}
+# synchronous_commit stays on: a commit then waits its turn, so races behave as in production.
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+_START_TIMEOUT_SECONDS = 120.0  # recovery after a crash may replay much
+_POLL_SECONDS = 0.003
+_PORTS_TRIED = 10
+_LONGEST_SOCKET_DIRECTORY = 90  # the kernel's limit is 107 bytes (macOS: 103), with /.s.PGSQL.65535.lock added to it
 
 
 def ensure_cluster(home: Home, binaries: Path, account: Account, *, major: int, durable: bool) -> str:
-    """The superuser's password of a complete cluster in `home`, which is made if it is not there.
+    """The superuser's password of a complete cluster in `home`; initialise the cluster if there is none.
 
-    What a killed `initdb` left is removed: it works in a directory of its own that is renamed when it is complete.
-    Raises EmbeddedPostgresError for data of another major version, or data whose password is lost.
+    `initdb` writes into a directory of its own that is renamed when it is complete; the rest of a killed one is
+    removed. Raises EmbeddedPostgresError for data of another major version, and for data without its password file.
     """
     for unfinished in home.root.glob("init-*"):
         if unfinished.is_dir():
-            discard(unfinished)
+            remove_directory(unfinished)
         else:
             unfinished.unlink(missing_ok=True)
     if not home.data.exists():
-        return _make(home, binaries, account, durable=durable)
+        return _initialise(home, binaries, account, durable=durable)
     made_by = (home.data / "PG_VERSION").read_text().strip()
     if made_by != str(major):
         raise EmbeddedPostgresError(
@@ -41,7 +61,7 @@ def ensure_cluster(home: Home, binaries: Path, account: Account, *, major: int, 
         ) from None
 
 
-def _make(home: Home, binaries: Path, account: Account, *, durable: bool) -> str:
+def _initialise(home: Home, binaries: Path, account: Account, *, durable: bool) -> str:
     password = secrets.token_hex(16)
     _write_private(home.password_file, password)
     handle, name = tempfile.mkstemp(prefix="init-", suffix=".password", dir=home.root)
@@ -58,17 +78,17 @@ def _make(home: Home, binaries: Path, account: Account, *, durable: bool) -> str
             if code == 0:
                 draft.rename(home.data)
                 return password
-            discard(draft)
+            remove_directory(draft)
             if "locale" not in problem:
                 break
     finally:
         passed.unlink(missing_ok=True)
-    raise EmbeddedPostgresError(f"initdb failed in {home.root}: {_reason(problem)}")
+    raise EmbeddedPostgresError(f"initdb failed in {home.root}: {_reasons(problem, 'error:', 'FATAL:')[0]}")
 
 
 def _initdb(binaries: Path, data: Path, passed: Path, locale: str, *, durable: bool) -> list[str | Path]:
     options: list[str | Path] = ["-D", data, "-U", SUPERUSER, "-E", "UTF8", f"--locale={locale}", "-k"]
-    # Loopback is open to every user of the machine, so trusting it would make each of them superuser.
+    # Every user of the machine can connect to loopback, so `trust` would make each of them a superuser.
     options += ["-A", "scram-sha-256", f"--pwfile={passed}", "--no-instructions"]
     return [binaries / "initdb", *options, *([] if durable else ["--no-sync"])]
 
@@ -79,14 +99,103 @@ def _give(path: Path, account: Account) -> None:
 
 
 def _write_private(path: Path, text: str) -> None:
-    handle, draft = tempfile.mkstemp(prefix="init-", dir=path.parent)  # mkstemp makes it 0600
+    handle, draft = tempfile.mkstemp(prefix="init-", dir=path.parent)  # with mode 0600
     with os.fdopen(handle, "w") as file:
         file.write(text + "\n")
     Path(draft).replace(path)
 
 
-def _reason(printed: str) -> str:
-    """The line to show a person: the first that says error or fatal, else the last."""
+@frozen(kw_only=True)
+class Server:
+    """A server that accepts connections on HOST and `port`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+
+def server_settings(data: Path, port: int, extra: Mapping[str, str], *, durable: bool) -> dict[str, str]:
+    """All settings of the server. `extra` overrides the defaults, but not where the server listens."""
+    listening = {
+        "listen_addresses": HOST,
+        "port": str(port),
+        "unix_socket_directories": socket_directory(data),
+    }
+    return {**_DEFAULTS, **({} if durable else _NOT_DURABLE), **extra, **listening}
+
+
+def socket_directory(data: Path) -> str:
+    """The directory of the Unix socket: the data directory, which is private; empty if its path does not fit."""
+    path = str(data)
+    fits = len(path.encode()) <= _LONGEST_SOCKET_DIRECTORY and not set(path) & set(',"')
+    return path if fits else ""
+
+
+def launch(
+    home: Home, binaries: Path, account: Account, *, port: int | None, settings: Mapping[str, str], durable: bool
+) -> Server:
+    """Start the server and wait until it is ready. The caller owns the cluster, and no server runs in it.
+
+    Without `port` the server gets a free one, and another one if that is taken meanwhile. Raises EmbeddedPostgresError
+    if the given port is taken, or with the reason that the server logs.
+    """
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+    tries = 0
+    while True:
+        chosen = port if port is not None else _free_port()
+        options = server_settings(home.data, chosen, settings, durable=durable)
+        process = _spawn(home, binaries, account, options)
+        if _became_ready(process, home.data, deadline):
+            return Server(process=process, port=chosen)
+        printed = home.log.read_text(errors="replace")
+        tries += 1
+        if "Address already in use" in printed and port is not None:
+            raise EmbeddedPostgresError(
+                f"port {port} on {HOST} is taken by another program: stop that program, or choose another port"
+            )
+        if "Address already in use" in printed and tries < _PORTS_TRIED:
+            continue
+        if "is still in use" in printed and time.monotonic() < deadline:
+            time.sleep(0.1)  # until the backends of a killed server have ended
+        else:
+            reason = _reasons(printed, "FATAL:", "PANIC:")[-1]
+            raise EmbeddedPostgresError(f"PostgreSQL did not start: {reason}; its log is {home.log}")
+
+
+def _spawn(home: Home, binaries: Path, account: Account, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    if home.log.exists():
+        home.log.replace(home.log.with_name("log.previous"))
+    given = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    with open(home.log, "wb", opener=_private) as log:
+        return spawn([binaries / "postgres", "-D", home.data, *given], account, output=log)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)  # the log contains failed statements with their data
+
+
+def _became_ready(process: subprocess.Popen[bytes], data: Path, deadline: float) -> bool:
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            found = read_pid_file(data)
+            if found is not None and found.pid == process.pid and found.status == "ready":
+                return True
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        stop_child(process)
+        raise
+    stop_child(process)
+    return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def _reasons(printed: str, *marks: str) -> list[str]:
+    """The lines of a program's output with one of the marks, else its last line."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "FATAL:" in line]
-    return (telling or lines[-1:] or ["it printed nothing"])[0]
+    marked = [line for line in lines if any(mark in line for mark in marks)]
+    return marked or lines[-1:] or ["it printed nothing"]

@@ -1,4 +1,4 @@
-"""Where a cluster lives: inside its data directory, unless the account that runs it cannot get in there."""
+"""Location of a cluster: inside its data directory, unless the account that runs the server cannot enter that."""
 
 import hashlib
 import os
@@ -6,22 +6,23 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from booking_postgres_embedded.errors import EmbeddedPostgresError
+from attrs import frozen
 
-# Others may write beside the second, so `common_place` looks at who made it.
-PLACES: Sequence[Path] = (Path("/var/lib/booking-core"), Path("/var/tmp/booking-core"))  # noqa: S108
+from booking_postgres_embedded.processes import EmbeddedPostgresError
+
+# Other users may write beside the second, so `shared_directory` checks its owner.
+SHARED_DIRECTORIES: Sequence[Path] = (Path("/var/lib/booking-core"), Path("/var/tmp/booking-core"))  # noqa: S108
 _MARKER = "postgres.location"
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Home:
-    """One directory with everything of one cluster. `relocated`: it is not inside the data directory asked for.
+    """The directory of one cluster. `relocated`: it is not inside the data directory that the caller named.
 
-    It belongs to whoever runs this program; only `data` is given to the server's account. So as root nothing is
-    written into a directory in which another user could have laid a link.
+    It belongs to the user of this process; only `data` is given to the account of the server. So root writes nothing
+    into a directory where another user could have placed a link.
     """
 
     root: Path
@@ -45,20 +46,20 @@ class Home:
 
 
 def key_of(data_dir: Path) -> str:
-    """A name for the directory that is the same at every start, different for every path, and fit for a file."""
+    """A file name for the data directory: the same at every start, and another one for every path."""
     return hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
 
 
-def choose_home(data_dir: Path, *, reachable: Callable[[Path], bool], place: Callable[[], Path]) -> Home:
-    """The home of the cluster of an existing, absolute data directory.
+def choose_home(data_dir: Path, *, reachable: Callable[[Path], bool], shared: Callable[[], Path]) -> Home:
+    """The home of the cluster for an existing, absolute data directory.
 
-    Where a cluster already is, it stays, even when permissions have changed since: another choice would silently
-    start an empty one. Raises EmbeddedPostgresError when the data is there but can no longer be reached.
+    An existing cluster stays where it is, even if permissions have changed since: another choice would start an empty
+    one without a warning. Raises EmbeddedPostgresError if its data exists but the account can no longer enter it.
     """
     inside = Home(root=data_dir / "postgres", relocated=False)
-    noted = _noted(data_dir)
-    if noted is not None and noted.parent in PLACES and (noted / "data").exists():
-        return Home(root=noted, relocated=True)
+    recorded = _recorded_location(data_dir)
+    if recorded is not None and recorded.parent in SHARED_DIRECTORIES and (recorded / "data").exists():
+        return Home(root=recorded, relocated=True)
     if reachable(data_dir):
         return inside
     if inside.data.exists():
@@ -66,37 +67,37 @@ def choose_home(data_dir: Path, *, reachable: Callable[[Path], bool], place: Cal
             f"the account of PostgreSQL can no longer get into {inside.data}, where its data is: "
             f"let it pass through the parents of {data_dir}, or move the data directory to where it can"
         )
-    return Home(root=place() / key_of(data_dir), relocated=True)
+    return Home(root=shared() / key_of(data_dir), relocated=True)
 
 
-def settle(home: Home, data_dir: Path) -> None:
-    """Note in the data directory where its cluster is. The caller holds the home's lock, no server runs there.
+def record_location(home: Home, data_dir: Path) -> None:
+    """Record in the data directory where its cluster is. The caller owns the cluster, and no server runs in it.
 
-    Without that note, a relocated cluster belongs to a data directory that has been deleted since: whoever deletes it
-    wants to start anew. The old data is put aside as `data.previous`, one generation of it.
+    Existing data without that record belongs to a data directory that has been deleted since. The user who deletes it
+    wants an empty database, so the data becomes `data.previous`, of which one generation is kept.
     """
-    if not home.relocated or _noted(data_dir) == home.root:
+    if not home.relocated or _recorded_location(data_dir) == home.root:
         return
     if home.data.exists():
-        discard(home.root / "data.previous")
+        remove_directory(home.root / "data.previous")
         home.data.rename(home.root / "data.previous")
     (data_dir / _MARKER).write_text(f"{home.root}\n")
 
 
-def forget(data_dir: Path) -> None:
-    """Take back the note of `settle`."""
+def remove_record(data_dir: Path) -> None:
+    """Undo `record_location`."""
     (data_dir / _MARKER).unlink(missing_ok=True)
 
 
-def _noted(data_dir: Path) -> Path | None:
+def _recorded_location(data_dir: Path) -> Path | None:
     try:
         return Path((data_dir / _MARKER).read_text().strip())
     except FileNotFoundError:
         return None
 
 
-def make(directory: Path, mode: int) -> None:
-    """Make a directory with exactly this mode, whatever the umask. One that is there is left as it is."""
+def make_directory(directory: Path, mode: int) -> None:
+    """Make a directory with this mode, whatever the umask; leave an existing one as it is."""
     try:
         directory.mkdir()
     except FileExistsError:
@@ -104,32 +105,32 @@ def make(directory: Path, mode: int) -> None:
     directory.chmod(mode)
 
 
-def discard(directory: Path) -> None:
-    """Remove a directory if it is there. An orphaned `initdb` may still write into it, and ends for want of its files.
+def remove_directory(directory: Path) -> None:
+    """Remove a directory if it exists, as far as possible: nothing depends on its absence.
 
-    What cannot be removed is left: nothing depends on its absence.
+    An orphaned `initdb` may still write into it, and fails when its files are gone; hence the attempts.
     """
-    for pause in (0.05, 0.1, 0.2, 0.4, 0.0):
+    for pause_seconds in (0.05, 0.1, 0.2, 0.4, 0.0):
         shutil.rmtree(directory, ignore_errors=True)
         if not directory.exists():
             return
-        time.sleep(pause)
+        time.sleep(pause_seconds)
 
 
-def common_place() -> Path:
-    """A directory for what the server's account must reach, owned by us and open to walk through; made if missing.
+def shared_directory() -> Path:
+    """A directory of this user that the account of the server can enter; made if it does not exist.
 
-    A directory of this name that belongs to somebody else, or that others may write to, is not used.
+    A directory that belongs to another user, or that other users may write to, is not used.
     """
-    for candidate in PLACES:
+    for candidate in SHARED_DIRECTORIES:
         try:
-            make(candidate, 0o755)
+            make_directory(candidate, 0o755)
             found = candidate.lstat()
-        except OSError:  # a read-only or full file system: try the next
+        except OSError:  # a read-only or full file system
             continue
         mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
         if mine:
             return candidate
     raise EmbeddedPostgresError(
-        f"no place for PostgreSQL's files: neither of {', '.join(map(str, PLACES))} can be made or is ours"
+        f"no place for PostgreSQL's files: neither of {', '.join(map(str, SHARED_DIRECTORIES))} can be made or is ours"
     )

@@ -1,52 +1,55 @@
-"""One owner at a time: a lock that the kernel lets go when its holder dies, however it dies."""
+"""Ownership of a cluster: one process at a time may start and stop its server, and the server ends with that process.
+
+The lock and the guard's pipe are file descriptors that the kernel closes when the owner ends, however it ends. A forked
+child would keep a copy of them open, so it closes its copies at once.
+"""
 
 import contextlib
 import fcntl
 import os
 from pathlib import Path
 
-from booking_postgres_embedded import ownership
-from booking_postgres_embedded.account import Account, spawn
-from booking_postgres_embedded.errors import EmbeddedPostgresError
+from booking_postgres_embedded.processes import Account, EmbeddedPostgresError, spawn
 
-_ours: set[int] = set()
+_descriptors: set[int] = set()
 _registered = False
 
 
-def keep_from_forks(descriptor: int) -> None:
-    """From now on a forked child closes its copy at once, until `close` is called."""
+def _close_in_forks(descriptor: int) -> None:
+    """Make each forked child close its copy, until `_close` is called."""
     global _registered
     if not _registered:
         os.register_at_fork(after_in_child=_close_copies)
         _registered = True
-    _ours.add(descriptor)
+    _descriptors.add(descriptor)
 
 
-def close(descriptor: int) -> None:
-    """Close what was given to `keep_from_forks`; in a forked child, where it is closed already, do nothing."""
-    if descriptor in _ours:
-        _ours.discard(descriptor)
+def _close(descriptor: int) -> None:
+    """Close a descriptor given to `_close_in_forks`; do nothing in a forked child, where it is closed."""
+    if descriptor in _descriptors:
+        _descriptors.discard(descriptor)
         os.close(descriptor)
 
 
 def _close_copies() -> None:
-    for descriptor in tuple(_ours):
+    for descriptor in tuple(_descriptors):
         with contextlib.suppress(OSError):
             os.close(descriptor)
-    _ours.clear()
+    _descriptors.clear()
 
 
-_SCRIPT = 'read -r _; read -r pid <"$1/postmaster.pid" && [ "$pid" = "$2" ] && kill -INT "$2"'
+# Waits for the end of its standard input, which is the owner's end, then stops the server if it is still the same one.
+_GUARD_SCRIPT = 'read -r _; read -r pid <"$1/postmaster.pid" && [ "$pid" = "$2" ] && kill -INT "$2"'
 
 
 class Guard:
-    """Stops the server `pid` of the directory `data` when this process ends without having said `dismiss`."""
+    """A process that stops the server `pid` of the directory `data` if this process ends without calling `dismiss`."""
 
     def __init__(self, data: Path, pid: int, account: Account) -> None:
         reading, writing = os.pipe()
         try:
             self._process = spawn(
-                ["/bin/sh", "-c", _SCRIPT, "booking-postgres-guard", data, str(pid)], account, stdin=reading
+                ["/bin/sh", "-c", _GUARD_SCRIPT, "booking-postgres-guard", data, str(pid)], account, stdin=reading
             )
         except BaseException:
             os.close(writing)
@@ -54,19 +57,19 @@ class Guard:
         finally:
             os.close(reading)
         self._writing = writing
-        ownership.keep_from_forks(writing)
+        _close_in_forks(writing)
 
     def dismiss(self) -> None:
-        """The server is stopped by other means; the guard is gone when this returns."""
+        """End the guard, before the server is stopped by other means."""
         self._process.kill()
         self._process.wait()
-        ownership.close(self._writing)
+        _close(self._writing)
 
 
 class Ownership:
-    """The right to start and stop the cluster of one home, held from construction to `release`.
+    """The exclusive right to start and stop the cluster of one home, from construction to `release`.
 
-    Raises EmbeddedPostgresError naming the process that holds it already; also for a second owner in one process.
+    Raises EmbeddedPostgresError with the pid of the present owner, also if that is this process.
     """
 
     def __init__(self, lock: Path) -> None:
@@ -83,9 +86,9 @@ class Ownership:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
-        ownership.keep_from_forks(descriptor)
+        _close_in_forks(descriptor)
 
     def release(self) -> None:
-        """Idempotent. The file stays: removing it would let two processes hold two locks of one name."""
-        ownership.close(self._descriptor)
+        """Give the right up. Idempotent. The file stays: without it two processes could lock two files of one name."""
+        _close(self._descriptor)
         self._descriptor = -1

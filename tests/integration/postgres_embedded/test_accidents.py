@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from booking_postgres_embedded import EmbeddedPostgresError
-from booking_postgres_embedded.account import server_account, spawn
+from booking_postgres_embedded.processes import server_account, spawn
 from tests.integration.postgres_embedded.conftest import MakeServer, StartOwner
 
 

@@ -25,7 +25,7 @@ def closed(tmp_path: Path) -> Path:
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Stands for /var/lib/booking-core."""
     made = open_directory()
-    monkeypatch.setattr(location, "PLACES", (made / "core",))
+    monkeypatch.setattr(location, "SHARED_DIRECTORIES", (made / "core",))
     yield made / "core"
     shutil.rmtree(made)
 

@@ -104,7 +104,7 @@ def test_another_port_is_tried_when_somebody_was_quicker(
         free = other.getsockname()[1]
         other.close()
         offered = iter([taken.getsockname()[1], free])
-        monkeypatch.setattr("booking_postgres_embedded.launch._free_port", lambda: next(offered))
+        monkeypatch.setattr("booking_postgres_embedded.cluster._free_port", lambda: next(offered))
         assert f":{free}/" in server_at(data_dir).start()
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from booking_postgres_embedded import EmbeddedPostgresError, binaries, find_binaries
-from booking_postgres_embedded.account import server_account
 from booking_postgres_embedded.binaries import major_version, parse_major, runnable_copy
+from booking_postgres_embedded.processes import server_account
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from booking_postgres_embedded import EmbeddedPostgresError, location
-from booking_postgres_embedded.location import Home, choose_home, common_place, key_of, settle
+from booking_postgres_embedded.location import Home, choose_home, key_of, record_location, shared_directory
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for /var/lib/booking-core."""
-    monkeypatch.setattr(location, "PLACES", (tmp_path / "place",))
+    monkeypatch.setattr(location, "SHARED_DIRECTORIES", (tmp_path / "place",))
     return tmp_path / "place"
 
 
@@ -23,20 +23,20 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 def _choose(data_dir: Path, *, reachable: bool) -> Home:
-    return choose_home(data_dir, reachable=lambda path: reachable and path == data_dir, place=common_place)
+    return choose_home(data_dir, reachable=lambda path: reachable and path == data_dir, shared=shared_directory)
 
 
 def _relocated(data_dir: Path) -> Home:
     home = _choose(data_dir, reachable=False)
     home.root.mkdir()
-    settle(home, data_dir)
+    record_location(home, data_dir)
     return home
 
 
 def test_a_reachable_directory_keeps_its_cluster(data_dir: Path, place: Path) -> None:
     home = _choose(data_dir, reachable=True)
     assert home == Home(root=data_dir / "postgres", relocated=False)
-    settle(home, data_dir)
+    record_location(home, data_dir)
     assert list(data_dir.iterdir()) == []
     assert not place.exists()
 
@@ -76,10 +76,10 @@ def test_a_deleted_data_directory_starts_anew_and_the_old_data_is_put_aside(data
     for generation in ("first", "second"):
         home.data.mkdir()
         (home.data / generation).touch()
-        settle(home, data_dir)
+        record_location(home, data_dir)
         assert (home.data / generation).exists()
         (data_dir / "postgres.location").unlink()
-        settle(home, data_dir)
+        record_location(home, data_dir)
         assert not home.data.exists()
         assert [path.name for path in (home.root / "data.previous").iterdir()] == [generation]
 
@@ -88,18 +88,18 @@ def test_a_place_that_others_may_write_to_is_not_used(place: Path) -> None:
     place.mkdir()
     place.chmod(0o777)
     with pytest.raises(EmbeddedPostgresError, match="can be made or is ours"):
-        common_place()
+        shared_directory()
 
 
 def test_a_place_that_is_a_link_is_not_used(place: Path, tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     place.symlink_to(tmp_path / "target")
     with pytest.raises(EmbeddedPostgresError, match="can be made or is ours"):
-        common_place()
+        shared_directory()
 
 
 def test_the_next_place_is_taken_when_one_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(location, "PLACES", (tmp_path / "file" / "core", tmp_path / "core"))
-    assert common_place() == tmp_path / "core"
+    monkeypatch.setattr(location, "SHARED_DIRECTORIES", (tmp_path / "file" / "core", tmp_path / "core"))
+    assert shared_directory() == tmp_path / "core"
     assert (tmp_path / "core").stat().st_mode & 0o777 == 0o755

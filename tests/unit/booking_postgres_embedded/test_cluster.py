@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
-from booking_postgres_embedded.account import server_account
-from booking_postgres_embedded.cluster import ensure_cluster
-from booking_postgres_embedded.launch import server_settings, socket_directory
+from booking_postgres_embedded.cluster import ensure_cluster, server_settings, socket_directory
 from booking_postgres_embedded.location import Home
 from booking_postgres_embedded.ownership import Ownership
+from booking_postgres_embedded.processes import server_account
 from booking_postgres_embedded.server import connection_url
 
 

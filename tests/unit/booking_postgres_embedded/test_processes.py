@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from booking_postgres_embedded.postmaster import PidFile, parse_pid_file, read_pid_file, serves, stop_leftover
+from booking_postgres_embedded.processes import PidFile, parse_pid_file, read_pid_file, serves, stop_leftover
 
 READY = "3072\n/srv/data\n1712346200\n5433\n/srv\n127.0.0.1\n  8826964     65536\nready   \n"
 
@@ -12,11 +12,11 @@ READY = "3072\n/srv/data\n1712346200\n5433\n/srv\n127.0.0.1\n  8826964     65536
 @pytest.mark.parametrize(
     ("text", "meaning"),
     [
-        (READY, PidFile(pid=3072, port=5433, status="ready")),
-        (READY.replace("ready", "starting"), PidFile(pid=3072, port=5433, status="starting")),
-        ("3072\n/srv/data\n1712346200\n5433\n", PidFile(pid=3072, port=5433, status="")),
-        ("3072\n/srv/data\n", PidFile(pid=3072, port=None, status="")),
-        ("-3072\n/srv/data\n", PidFile(pid=3072, port=None, status="")),
+        (READY, PidFile(pid=3072, status="ready")),
+        (READY.replace("ready", "starting"), PidFile(pid=3072, status="starting")),
+        ("3072\n/srv/data\n1712346200\n5433\n", PidFile(pid=3072, status="")),
+        ("3072\n/srv/data\n", PidFile(pid=3072, status="")),
+        ("-3072\n/srv/data\n", PidFile(pid=3072, status="")),
         ("", None),
         ("\n", None),
         ("0\n", None),
