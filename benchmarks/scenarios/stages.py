@@ -29,7 +29,7 @@ from booking_core import Booking, Cause, Terms
 from booking_core.domain.policies import refusal_of
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind
-from booking_core.ports import Store
+from booking_core.ports import Store, StoredResponse
 from booking_postgres.adapter import create
 
 _NAME: Final = "stages"
@@ -93,16 +93,17 @@ def _reserve(watch: _Watch, store: Store, verifier: TokenVerifier, token: str, u
         uow = unit_of_work.__enter__()
     with watch.at("round trip 1"):
         request = SeatRequest(user_id=user, event_id=fields.event_id, seat_ids=tuple(sorted(fields.seat_ids)))
-        scene = uow.bookings.lock_seats(request)
+        facts = uow.bookings.lock_seats(request)
+    assert not isinstance(facts, StoredResponse)
     with watch.at("domain"):
-        refusal = refusal_of(scene)
+        refusal = refusal_of(facts)
         assert refusal is None, refusal
-        assert scene.event is not None
+        assert facts.event is not None
         booking = Booking.reserve(
             user_id=user,
-            event=scene.event,
-            seats=tuple(scene.seats[seat_id] for seat_id in request.seat_ids),
-            now=scene.now,
+            event=facts.event,
+            seats=tuple(facts.seats[seat_id] for seat_id in request.seat_ids),
+            now=facts.now,
             terms=Terms(),
             cause=Cause(actor=ActorKind.CUSTOMER, actor_id=user, correlation_id="bench"),
         )

@@ -50,7 +50,7 @@ def create_app() -> FastAPI:
 def migrate() -> None:
     """`python -c 'from fastapi_shop.app import migrate; migrate()'`: the library's tables and then the shop's."""
     engine = make_engine(os.environ["SHOP_DATABASE_URL"], 1)
-    PostgresStore(engine).migrate()
+    PostgresStore(engine).upkeep.migrate()
     with engine.begin() as connection:
         make_tables(connection)
     engine.dispose()

@@ -29,7 +29,7 @@ class Upkeep:
 
     def migrate(self) -> Sequence[str]:
         """The library's tables (in a transaction of its own) and then the shop's; the steps the library took."""
-        steps = self.store.migrate()
+        steps = self.store.upkeep.migrate()
         with self.engine.begin() as connection:
             make_tables(connection)
         return steps
@@ -60,8 +60,7 @@ class Upkeep:
 
     def prune(self) -> int:
         """Remove events a week after they were acted on, and other things that nobody asks for any more."""
-        gone = self.store.outbox.prune(older_than_days=7, limit=_PRUNED_AT_ONCE)
-        return gone + self.store.prune(idempotency_hours=24, retention_days=7, limit=_PRUNED_AT_ONCE)
+        return self.store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=_PRUNED_AT_ONCE).total
 
 
 def _act(connection: Connection, record: OutboxRecord) -> None:

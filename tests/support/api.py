@@ -127,7 +127,7 @@ class Api:
         event = TicketedEvent(
             event_id=uuid4(),
             name="A concert",
-            starts_at=self.store.queries.now() + starts_in,
+            starts_at=self.store.reads.now() + starts_in,
             status=status,
             currency=currency,
         )
@@ -168,7 +168,7 @@ class Api:
     def wait_until(self, moment: datetime) -> None:
         """Until the store's clock, and no other, has reached it."""
         give_up = time.monotonic() + 10
-        while self.store.queries.now() < moment:
+        while self.store.reads.now() < moment:
             assert time.monotonic() < give_up, "the store's clock stands still"
 
     def processing(self, booking: Booking, payment: str = "pay-1") -> None:

@@ -86,7 +86,7 @@ class BookingMachine(RuleBasedStateMachine):
         wanted = tuple(seat.seat_id for seat in seats)
         command = Reserve(user_id=user, event_id=event.event_id, seat_ids=wanted, correlation_id=CORRELATION)
         free = {each.seat.seat_id for each in self.seat_map(event) if each.status is SeatStatus.AVAILABLE}
-        on_sale = self.now < event.starts_at and self.store.queries.closure(event.event_id) is None
+        on_sale = self.now < event.starts_at and not self.is_closed(event)
         may = on_sale and free.issuperset(wanted) and self.pending_of(user) < 3
         try:
             booking = reserve(command, store=self.store)
@@ -143,19 +143,19 @@ class BookingMachine(RuleBasedStateMachine):
 
     @rule()
     def the_sweeper_comes(self) -> None:
-        before = self.store.queries.statistics()
+        before = self.store.reads.statistics()
         assert expire(store=self.store).expired == before.overdue
-        assert self.store.queries.statistics().by_status == before.by_status
+        assert self.store.reads.statistics().by_status == before.by_status
 
     @rule(event=events, sure=st.integers(0, 4))
     def an_event_is_cancelled(self, event: TicketedEvent, sure: int) -> None:
         if sure != 3:  # seldom, or nothing else would happen
             return
         command = CancelEvent(event_id=event.event_id, reason="rain", administrator="admin", correlation_id=CORRELATION)
-        preview = self.store.queries.cancellation_preview(event.event_id)
+        preview = self.store.reads.cancellation_preview(event.event_id)
         done = cancel_event(command, store=self.store)
         assert (done.bookings, done.seats, done.refunds) == (preview.bookings, preview.seats, preview.refunds)
-        assert self.store.queries.cancellation_preview(event.event_id).bookings == 0
+        assert self.store.reads.cancellation_preview(event.event_id).bookings == 0
 
     # -- what must hold ------------------------------------------------------------------------------------------------
 
@@ -206,7 +206,7 @@ class BookingMachine(RuleBasedStateMachine):
             booking = self.booking(booking_id)
             sequences = [record.sequence for record in stored if record.key == booking_id]
             assert sequences == list(range(1, booking.sequence + 1))
-            entries = self.store.queries.history(booking_id)
+            entries = self.store.reads.history(booking_id)
             assert [entry.number for entry in entries] == list(range(1, booking.revision + 1))
             assert all(after.from_status is before.to_status for before, after in pairwise(entries))
 
@@ -221,7 +221,7 @@ class BookingMachine(RuleBasedStateMachine):
     # -- words -----------------------------------------------------------------------------------------------------
 
     def booking(self, booking_id: UUID) -> Booking:
-        snapshot = self.store.queries.booking(booking_id)
+        snapshot = self.store.reads.booking(booking_id)
         assert snapshot is not None
         return snapshot.booking
 
@@ -236,7 +236,11 @@ class BookingMachine(RuleBasedStateMachine):
         return sum(each.user_id == user and each.status is Status.PENDING for each in self.bookings())
 
     def seat_map(self, event: TicketedEvent) -> Any:
-        return self.store.queries.seats(event.event_id)
+        return self.store.reads.seats(event.event_id).seats
+
+    def is_closed(self, event: TicketedEvent) -> bool:
+        known = self.store.reads.event(event.event_id)
+        return known is not None and known.closed
 
     def message(self, booking: Booking, payment_id: str) -> dict[str, Any]:
         return {

@@ -18,6 +18,11 @@ class StoredCatalog:
     def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
         return None
 
+    @property
+    def breaker_state(self) -> None:
+        """None: there is no circuit breaker."""
+        return None
+
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
         """See `booking_core.ports.Diagnosis`."""
         yield Finding(

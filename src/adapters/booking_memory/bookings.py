@@ -1,19 +1,17 @@
 """Bookings within one transaction: locking, loading, writing, and ending what is overdue."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from attrs import evolve
-
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import TransactionConflict
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.reservation import IdempotencyKey, SeatRequest
+from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause
-from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats
-from booking_memory.idempotency import MemoryIdempotencyKeys
+from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
+from booking_memory.idempotency import MemoryStoredResponses
 from booking_memory.locks import booking_lock, seat_lock, user_lock
 from booking_memory.tables import Tables, copy_of
 from booking_memory.transaction import Transaction
@@ -56,37 +54,36 @@ def _counts(booking: Booking, user_id: str, now: datetime) -> bool:
 
 
 # The correlation is replaced by the booking's own (`Booking.expire`).
-_SWEEPER: Final = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="expiry", correlation_id="expiry")
+_EXPIRY_JOB: Final = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="expiry", correlation_id="expiry")
 
 
 class MemoryBookings:
     """`BookingRepository` within one transaction."""
 
-    def __init__(self, transaction: Transaction, keys: MemoryIdempotencyKeys) -> None:
+    def __init__(self, transaction: Transaction, responses: MemoryStoredResponses) -> None:
         self._transaction = transaction
-        self._keys = keys
+        self._responses = responses
 
-    def lock_seats(self, request: SeatRequest) -> LockedSeats:
-        answer = self._keys.claim(request.idempotency) if request.idempotency else None
-        seen = evolve(self._scene(request), stored_response=answer)
-        if seen.taken or answer is not None:
+    def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
+        response = self._responses.claim(request.idempotency) if request.idempotency else None
+        if response is not None:
+            return response
+        seen = self._facts(request)
+        if seen.taken:
             return seen
         locks = self._transaction.locks
         locks.take(user_lock(request.user_id))
         # Who holds the wanted seats is known only now: waiting for the user may have taken a while.
-        for overdue in self._scene(request).overdue:
+        for overdue in self._facts(request).overdue:
             locks.take(booking_lock(overdue.booking_id))
         for seat_id in request.seat_ids:
             locks.take(seat_lock(request.event_id, seat_id))
-        facts = self._scene(request)
+        facts = self._facts(request)
         if not facts.taken and any(booking_lock(holder.booking_id) not in locks for holder in facts.overdue):
             raise TransactionConflict
         return facts
 
-    def lock(self, booking_id: UUID) -> LockedBooking | None:
-        return self.lock_several([booking_id]).get(booking_id)
-
-    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
+    def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         for booking_id in sorted(set(booking_ids)):
             self._transaction.locks.take(booking_lock(booking_id))
         with self._transaction.looking() as now:
@@ -96,15 +93,13 @@ class MemoryBookings:
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         found: list[LockedBooking] = []
         while not found and (candidates := self._live(event_id)[:limit]):
-            locked = (self.lock(booking_id) for booking_id in candidates)
-            # Some may have ended while we waited; if all of them did, look for others.
-            found = [each for each in locked if each is not None and each.booking.is_live]
+            locked = (self.lock(booking_id)[booking_id] for booking_id in candidates)
+            # Some may have ended during the wait; if all of them did, look for others.
+            found = [each for each in locked if each.booking.is_live]
         return found
 
-    def add(self, booking: Booking, idempotency: IdempotencyKey | None = None, answer: str | None = None) -> None:
+    def add(self, booking: Booking) -> None:
         self._transaction.write(booking)
-        if idempotency is not None and answer is not None:
-            self._keys.keep(idempotency, answer)
 
     def save(self, booking: Booking) -> None:
         if booking.new_history:
@@ -116,7 +111,7 @@ class MemoryBookings:
             if expired >= limit:
                 break
             with self._transaction.looking() as now:
-                ended = booking.expire(now, _SWEEPER)
+                ended = booking.expire(now, _EXPIRY_JOB)
             if ended:
                 self.save(booking)
                 expired, seats = expired + 1, seats + len(booking.seats)
@@ -132,7 +127,7 @@ class MemoryBookings:
             event_is_closed=booking.event_id in tables.closures,
         )
 
-    def _scene(self, request: SeatRequest) -> LockedSeats:
+    def _facts(self, request: SeatRequest) -> LockedSeats:
         with self._transaction.looking() as now:
             return facts_of(self._transaction.tables, request, now)
 
@@ -148,6 +143,4 @@ class MemoryBookings:
             overdue = [(each.deadline or now, each.booking_id) for each in bookings if each.is_overdue(now)]
         for _, booking_id in sorted(overdue):
             if self._transaction.locks.take_if_free(booking_lock(booking_id)):
-                locked = self.lock(booking_id)
-                if locked is not None:
-                    yield locked.booking
+                yield self.lock(booking_id)[booking_id].booking

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from booking_core.domain.errors import EventNotFound
 from booking_core.domain.events import EventCancelled
-from booking_core.domain.values import CancellationReason, Seat, TicketedEvent
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports import Closure
 from booking_memory.locks import event_lock, seat_lock
 from booking_memory.tables import EventRow, SeatRow
@@ -70,19 +70,6 @@ class MemoryEvents:
                 return None
             return tables.closures.setdefault(closure.event_id, evolve(closure, cancelled_at=now, finished=False))
 
-    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
-        with self._transaction.looking():
-            seat_ids = [row.seat.seat_id for row in self._transaction.tables.seats_of_event(event_id)]
-        chunk = [seat_id for seat_id in seat_ids if after is None or seat_id > after][:limit]
-        for seat_id in chunk:
-            self._transaction.locks.wait_until_free(seat_lock(event_id, seat_id))
-        return chunk[-1] if chunk else None
-
-    def affected_bookings(self, event_id: UUID) -> int:
-        with self._transaction.looking():
-            bookings = self._transaction.tables.bookings_of_event(event_id)
-            return sum(each.cancellation_reason is CancellationReason.EVENT_CANCELLED for each in bookings)
-
     def finish(self, event: EventCancelled) -> bool:
         self._transaction.locks.take(event_lock(event.event_id))
         with self._transaction.looking():
@@ -91,7 +78,8 @@ class MemoryEvents:
             if closure is None or closure.finished:
                 return False
             closures[event.event_id] = evolve(closure, finished=True)
-            self._transaction.write_event(event)
+            ended = self._transaction.tables.ended_with(event.event_id)
+            self._transaction.write_event(evolve(event, affected_bookings=ended))
             return True
 
     def _put_seat(self, event_id: UUID, row: SeatRow) -> bool:

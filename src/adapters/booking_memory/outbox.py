@@ -1,7 +1,6 @@
 """The outbox: stored events in the order in which their transactions committed."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -47,15 +46,6 @@ class MemoryOutbox:
         """Every event that has not been pruned, published or not, in the order of `unpublished`."""
         with self._database.mutex:
             return [row.record for row in self._database.tables.outbox.values()]
-
-    def prune(self, older_than_days: float, limit: int) -> int:
-        with self._database.mutex:
-            outbox = self._database.tables.outbox
-            before = self._database.clock() - timedelta(days=older_than_days)
-            old = [key for key, row in outbox.items() if row.published_at is not None and row.published_at < before]
-            for key in old[:limit]:
-                del outbox[key]
-            return len(old[:limit])
 
 
 def _place(record: OutboxRecord) -> tuple[UUID, int]:

@@ -14,14 +14,14 @@ from booking_core.domain.lifecycle import ON_HOLD, Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
-from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatOnMap, Snapshot, Statistics
+from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatList, SeatOnMap, Snapshot, Statistics
 from booking_core.ports.reads import CancellationPreview
 from booking_memory.tables import EventRow, SeatKey, Tables, answer_key
 from booking_memory.transaction import Database
 
 _SOON: Final = timedelta(seconds=60)
 """A hold "ends soon" within the next pass of expiry (FR-14)."""
-_PATIENCE: Final = timedelta(hours=1)
+_UNANSWERED: Final = timedelta(hours=1)
 """A refund is unanswered when it was asked for as long ago."""
 
 
@@ -51,7 +51,7 @@ def _figures(tables: Tables, now: datetime) -> dict[str, Any]:
         "oldest_overdue_seconds": _oldest(overdue, now),
         "outbox": len(waiting),
         "oldest_outbox_seconds": _oldest(waiting, now),
-        "unanswered_refunds": sum(at is not None and at <= now - _PATIENCE for at in refunds),
+        "unanswered_refunds": sum(at is not None and at <= now - _UNANSWERED for at in refunds),
         "oldest_unanswered_refund_seconds": _oldest(refunds, now),
         "open_closures": len(closures),
         "oldest_open_closure_seconds": _oldest(closures, now),
@@ -66,7 +66,12 @@ def preview_of(tables: Tables, event_id: UUID, now: datetime) -> CancellationPre
         if payment.is_taken and payment.refund_reason is None and payment.currency:
             amount, number = refunds.get(payment.currency, (Decimal(0), 0))
             refunds[payment.currency] = amount + (payment.amount or Decimal(0)), number + 1
-    return CancellationPreview(bookings=len(live), seats=sum(len(each.seats) for each in live), refunds=refunds)
+    return CancellationPreview(
+        ended=tables.ended_with(event_id),
+        bookings=len(live),
+        seats=sum(len(each.seats) for each in live),
+        refunds=refunds,
+    )
 
 
 def _oldest(moments: Iterable[datetime | None], now: datetime) -> float | None:
@@ -77,8 +82,8 @@ def _oldest(moments: Iterable[datetime | None], now: datetime) -> float | None:
 T = TypeVar("T")
 
 
-class MemoryQueries:
-    """`Queries` over a database; every booking handed out is a copy."""
+class MemoryReads:
+    """`Reads` over a database; every booking handed out is a copy."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -120,27 +125,29 @@ class MemoryQueries:
     def event(self, event_id: UUID) -> KnownEvent | None:
         def read(now: datetime) -> KnownEvent | None:
             row = self._tables.events.get(event_id)
-            return self._catalog_cache(row, now) if row else None
+            return self._known(row, now) if row else None
 
         return self._at_once(read)
 
     def events(self, page: Page) -> Paged[KnownEvent]:
         def read(now: datetime) -> Paged[KnownEvent]:
             rows = sorted(self._tables.events.values(), key=lambda row: (row.event.starts_at, row.event.event_id))
-            return _page_of([self._catalog_cache(row, now) for row in rows], page)
+            return _page_of([self._known(row, now) for row in rows], page)
 
         return self._at_once(read)
 
-    def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
-        def read(now: datetime) -> list[SeatOnMap]:
-            # A withdrawn seat is shown for as long as somebody has it.
+    def seats(self, event_id: UUID) -> SeatList:
+        def read(now: datetime) -> SeatList:
+            # A withdrawn seat is included for as long as it has a live claim.
             shown = [
                 row.seat
                 for row in self._tables.seats_of_event(event_id)
                 if not row.withdrawn or (event_id, row.seat.seat_id) in self._tables.claims
             ]
             shown.sort(key=lambda seat: (seat.row, seat.number, seat.seat_id))
-            return [SeatOnMap(seat=seat, status=self._status((event_id, seat.seat_id), now)) for seat in shown]
+            return SeatList(
+                seats=[SeatOnMap(seat=each, status=self._status((event_id, each.seat_id), now)) for each in shown]
+            )
 
         return self._at_once(read)
 
@@ -159,9 +166,6 @@ class MemoryQueries:
 
         return self._at_once(read)
 
-    def closure(self, event_id: UUID) -> Closure | None:
-        return self._at_once(lambda _: self._tables.closures.get(event_id))
-
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
         return self._at_once(lambda now: preview_of(self._tables, event_id, now))
 
@@ -179,10 +183,11 @@ class MemoryQueries:
         booking = self._tables.bookings.get(booking_id)
         return Snapshot(booking=booking.as_of(now), now=now) if booking else None
 
-    def _catalog_cache(self, row: EventRow, now: datetime) -> KnownEvent:
+    def _known(self, row: EventRow, now: datetime) -> KnownEvent:
+        closure = self._tables.closures.get(row.event.event_id)
         return KnownEvent(
             event=row.event,
-            closed=row.event.event_id in self._tables.closures,
+            closed_at=closure.cancelled_at if closure else None,
             complete=row.complete,
             age_seconds=(now - row.refreshed_at).total_seconds() if row.ages else None,
         )

@@ -4,21 +4,22 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
-from booking_core.ports import Finding, Grade, Workload
+from booking_core.ports import Finding, Grade, Health, Pruned, Workload
 from booking_memory.bookings import MemoryBookings
 from booking_memory.events import MemoryEvents
-from booking_memory.idempotency import MemoryIdempotencyKeys, MemoryInbox
-from booking_memory.locks import DEFAULT_LOCK_WAIT
+from booking_memory.idempotency import MemoryInbox, MemoryStoredResponses
+from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, seat_lock
 from booking_memory.outbox import MemoryOutbox
-from booking_memory.reads import MemoryQueries
+from booking_memory.reads import MemoryReads
 from booking_memory.transaction import Database, Transaction, utc_now
 
 
 class MemoryUnitOfWork:
     """`UnitOfWork` over a database. Its locks are let go when it ends, whichever way."""
 
-    idempotency: MemoryIdempotencyKeys
+    responses: MemoryStoredResponses
     inbox: MemoryInbox
     bookings: MemoryBookings
     events: MemoryEvents
@@ -28,9 +29,9 @@ class MemoryUnitOfWork:
 
     def __enter__(self) -> Self:
         self._transaction = Transaction(self._database)
-        self.idempotency = MemoryIdempotencyKeys(self._transaction)
+        self.responses = MemoryStoredResponses(self._transaction)
         self.inbox = MemoryInbox(self._transaction)
-        self.bookings = MemoryBookings(self._transaction, self.idempotency)
+        self.bookings = MemoryBookings(self._transaction, self.responses)
         self.events = MemoryEvents(self._transaction)
         return self
 
@@ -45,6 +46,41 @@ class MemoryUnitOfWork:
             self._transaction.commit()
         finally:
             self._transaction.locks.release_all()
+
+
+class MemoryUpkeep:
+    """`Upkeep` over a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def migrate(self) -> Sequence[str]:
+        """Returns no step: there is no schema."""
+        return ()
+
+    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> Pruned:
+        with self._database.mutex:
+            tables, now = self._database.tables, self._database.clock()
+            before = now - timedelta(days=retention_days)
+            stored = ((key, row.kept_at) for key, row in tables.answers.items())
+            responses = [key for key, at in stored if at < now - timedelta(hours=idempotency_hours)]
+            messages = [key for key, at in tables.inbox.items() if at < before]
+            published = ((key, row.published_at) for key, row in tables.outbox.items())
+            events = [key for key, at in published if at is not None and at < before]
+            rows = _remove(tables.answers, responses[:limit]) + _remove(tables.inbox, messages[:limit])
+            return Pruned(rows=rows, events=_remove(tables.outbox, events[:limit]))
+
+    def health(self) -> Health:
+        return Health()
+
+    def connection_use(self) -> None:
+        """None: there is no connection pool."""
+
+
+def _remove(table: MutableMapping[Any, Any], keys: list[Any]) -> int:
+    for key in keys:
+        del table[key]
+    return len(keys)
 
 
 class MemoryStore:
@@ -65,27 +101,19 @@ class MemoryStore:
         idempotency_hours: float = 24.0,
     ) -> None:
         self._database = Database(clock=clock, lock_wait=lock_wait, answers_last=timedelta(hours=idempotency_hours))
-        self.queries = MemoryQueries(self._database)
+        self.reads = MemoryReads(self._database)
         self.outbox = MemoryOutbox(self._database)
+        self.upkeep = MemoryUpkeep(self._database)
 
     def unit_of_work(self) -> MemoryUnitOfWork:
         return MemoryUnitOfWork(self._database)
 
-    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
+    def await_reservations_in_flight(self, event_id: UUID) -> None:
+        locks = HeldLocks(self._database.locks, self._database.lock_wait)
         with self._database.mutex:
-            tables, now = self._database.tables, self._database.clock()
-            kept = ((key, row.kept_at) for key, row in tables.answers.items())
-            answers = [key for key, at in kept if at < now - timedelta(hours=idempotency_hours)]
-            messages = [key for key, at in tables.inbox.items() if at < now - timedelta(days=retention_days)]
-            return _remove(tables.answers, answers[:limit]) + _remove(tables.inbox, messages[:limit])
-
-    def migrate(self) -> Sequence[str]:
-        """There is no schema to bring up to date."""
-        return ()
-
-    def trouble(self) -> str | None:
-        """There is nothing that could be wrong."""
-        return None
+            seat_ids = [row.seat.seat_id for row in self._database.tables.seats_of_event(event_id)]
+        for seat_id in seat_ids:
+            locks.wait_until_free(seat_lock(event_id, seat_id))
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
         """See `booking_core.ports.Diagnosis`."""
@@ -98,9 +126,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to let go of: what is stored stays for as long as the store is referred to."""
-
-
-def _remove(table: MutableMapping[Any, Any], keys: list[Any]) -> int:
-    for key in keys:
-        del table[key]
-    return len(keys)

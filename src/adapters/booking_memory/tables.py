@@ -10,7 +10,7 @@ from attrs import define, evolve, field, fields, frozen
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.reservation import IdempotencyKey
-from booking_core.domain.values import Seat, TicketedEvent
+from booking_core.domain.values import CancellationReason, Seat, TicketedEvent
 from booking_core.ports import Closure, OutboxRecord
 
 K = TypeVar("K")
@@ -137,6 +137,11 @@ class Tables:
     def bookings_of_event(self, event_id: UUID) -> Iterator[Booking]:
         """Every booking of the event, in no particular order; not copies."""
         return (booking for booking in self.bookings.values() if booking.event_id == event_id)
+
+    def ended_with(self, event_id: UUID) -> int:
+        """The number of bookings that ended because the event was cancelled."""
+        reasons = (booking.cancellation_reason for booking in self.bookings_of_event(event_id))
+        return sum(reason is CancellationReason.EVENT_CANCELLED for reason in reasons)
 
     def seats_of_event(self, event_id: UUID) -> list[SeatRow]:
         """Every seat of the event, sorted by id."""

@@ -113,9 +113,9 @@ def _connections(row: Any, workload: Workload) -> Finding:
 
 def _schema(connection: Connection) -> Finding:
     revision = schema.revision_of(connection)
-    if trouble := schema.trouble_with(revision):
-        found, _, advice = trouble.partition(": ")
-        return Finding(check="schema", grade=Grade.TROUBLE, found=found, advice=advice)
+    health = schema.health_of(revision)
+    if not health.is_ready:
+        return Finding(check="schema", grade=Grade.TROUBLE, found=health.problem, advice=health.remedy)
     missing = list(connection.execute(text(_RIGHTS)).scalars())
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""

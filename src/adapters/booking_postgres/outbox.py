@@ -7,7 +7,6 @@ from attrs import frozen
 from sqlalchemy import text
 
 from booking_core.ports import EventSelection, OutboxRecord
-from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS
 from booking_postgres.reads.connection import Reader
 from booking_postgres.reads.stored_events import COLUMNS, read_stored, record_of
 
@@ -27,12 +26,6 @@ _MARK: Final = text("""
     FROM unnest(CAST(:slots AS smallint[]), CAST(:keys AS uuid[]), CAST(:sequences AS integer[]))
         AS r (slot, key, sequence)
     WHERE o.slot = r.slot AND o.key = r.key AND o.sequence = r.sequence AND o.published_at IS NULL
-""")
-_PRUNE: Final = text("""
-    DELETE FROM booking.outbox o USING (
-        SELECT slot, key, sequence FROM booking.outbox
-        WHERE published_at < CAST(:before AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
-    WHERE o.slot = old.slot AND o.key = old.key AND o.sequence = old.sequence
 """)
 _NOW: Final = text("SELECT clock_timestamp()")
 
@@ -68,9 +61,3 @@ class PostgresOutbox:
     def stored(self, selection: EventSelection, after: OutboxRecord | None, limit: int) -> Sequence[OutboxRecord]:
         with self.reader.open() as connection:
             return read_stored(connection, selection, after, limit)
-
-    def prune(self, older_than_days: float, limit: int) -> int:
-        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
-            now = connection.execute(_NOW).scalar_one()
-            done = connection.execute(_PRUNE, {"before": now, "age": older_than_days * 86400, "limit": limit})
-            return done.rowcount

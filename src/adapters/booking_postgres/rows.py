@@ -11,6 +11,7 @@ from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
 from booking_core.domain.values import ActorKind, CancellationReason, Money, RefundReason, Seat
+from booking_core.ports import Closure
 from booking_postgres.driver.pipeline import Row
 
 # Everything of a booking in one row. Amounts inside JSON are text, for JSON numbers would pass through floats.
@@ -25,6 +26,8 @@ BOOKING_COLUMNS: Final = """
                      ORDER BY p.recorded_at, p.payment_id)
        FROM booking.payments p WHERE p.slot = b.slot AND p.booking_id = b.booking_id) AS payments
 """
+
+CLOSURE_COLUMNS: Final = "event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL"
 
 _STATUS: Final = {status.value: status for status in Status}
 
@@ -51,6 +54,18 @@ def booking_of(row: Row) -> Booking:
         sequence=row[17],
         seats=tuple(_seat_of(each) for each in row[18] or ()),
         payments={each[0]: _payment_of(each) for each in row[19] or ()},
+    )
+
+
+def closure_of(row: Row) -> Closure:
+    """The closure of a row of CLOSURE_COLUMNS."""
+    return Closure(
+        event_id=row[0],
+        reason=row[1],
+        cancelled_at=row[2],
+        administrator=row[3],
+        correlation_id=row[4],
+        finished=row[5],
     )
 
 

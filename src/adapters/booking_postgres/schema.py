@@ -12,6 +12,7 @@ from psycopg.errors import DuplicateObject, DuplicateSchema, DuplicateTable, Uni
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from booking_core.ports import Health, HealthKind
 from booking_postgres.driver.deadlines import waiting_for
 from booking_postgres.driver.transaction import driver_of
 
@@ -22,6 +23,7 @@ SCHEMA: Final = "booking"
 VERSION_TABLE: Final = "schema_version"
 _TURN: Final = "migration_turn"
 _ATTEMPTS: Final = 5
+_MIGRATE: Final = "run `booking migrate`"
 _MADE_MEANWHILE: Final = (DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation)
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
@@ -40,14 +42,16 @@ def revision_of(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def trouble_with(revision: str | None) -> str | None:
-    """None if the code can work with a schema of that revision; else what is wrong and what to run."""
+def health_of(revision: str | None) -> Health:
+    """Whether this version of the code can work with a schema of that revision."""
     needed = newest_revision()
     if revision is None:
-        return f"the database has no schema, version {needed} is needed: run `booking migrate`"
+        problem = f"the database has no schema, version {needed} is needed"
+        return Health(kind=HealthKind.NO_SCHEMA, problem=problem, remedy=_MIGRATE)
     if int(revision) < int(needed):
-        return f"the database schema has version {revision}, version {needed} is needed: run `booking migrate`"
-    return None
+        problem = f"the database schema has version {revision}, version {needed} is needed"
+        return Health(kind=HealthKind.OLD_SCHEMA, problem=problem, remedy=_MIGRATE)
+    return Health()
 
 
 def migrate(engine: Engine) -> list[str]:
@@ -73,7 +77,7 @@ def _migrate(connection: Connection) -> list[str]:
     connection.execute(text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_TURN} (nothing smallint)"))
     connection.execute(text(f"LOCK TABLE {SCHEMA}.{_TURN} IN ACCESS EXCLUSIVE MODE"))
     before = revision_of(connection)
-    if trouble_with(before) is None:
+    if health_of(before).is_ready:
         return []
     config = alembic_config()
     config.attributes["connection"] = connection

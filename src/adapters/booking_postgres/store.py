@@ -1,118 +1,67 @@
-"""The store over PostgreSQL: a pool of its own, or one connection that the caller owns."""
+"""The store over PostgreSQL: on a connection pool of its own, or on one connection that the caller owns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
 from attrs import define, field
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
-from booking_core.domain.errors import BookingError
-from booking_core.ports import ConnectionUse, Finding, Outbox, Queries, UnitOfWork, Workload
-from booking_postgres import schema
-from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
-from booking_postgres.driver.errors import NoRight, reason_of, translated
+from booking_core.ports import Finding, Outbox, Reads, Upkeep, Workload
 from booking_postgres.driver.pool_metrics import PoolWatch
-from booking_postgres.driver.transaction import CallersTransaction, OwnTransaction
+from booking_postgres.driver.transaction import CallersTransaction, OwnTransaction, Transaction
 from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.reads.connection import Reader
-from booking_postgres.reads.queries import PostgresQueries
+from booking_postgres.reads.postgres_reads import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
+from booking_postgres.upkeep import PostgresUpkeep
+from booking_postgres.writes.in_flight import await_reservations_in_flight
 from booking_postgres.writes.session import Session
 from booking_postgres.writes.unit_of_work import PostgresUnitOfWork
 
 _DEFAULT_HOURS: Final = 24.0
-_PRUNE: Final = (
-    """
-    DELETE FROM booking.idempotency_keys k USING (
-        SELECT user_id, operation, key FROM booking.idempotency_keys
-        WHERE created_at < CAST(:now AS timestamptz) - make_interval(secs => :key_age) LIMIT :limit) old
-    WHERE k.user_id = old.user_id AND k.operation = old.operation AND k.key = old.key
-    """,
-    """
-    DELETE FROM booking.inbox i USING (
-        SELECT slot, message_id FROM booking.inbox
-        WHERE received_at < CAST(:now AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
-    WHERE i.slot = old.slot AND i.message_id = old.message_id
-    """,
-    """
-    DELETE FROM booking.holds h USING (
-        SELECT user_id, booking_id FROM booking.holds
-        WHERE deadline < CAST(:now AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
-    WHERE h.user_id = old.user_id AND h.booking_id = old.booking_id
-    """,
-)
 
 
 @define(eq=False)
-class _OverReader:
-    """What both stores do in the same way over the connections of their reader."""
+class _BaseStore:
+    """The part of `booking_core.ports.Store` that is the same for both stores."""
 
-    _reader: Reader = field(init=False)
-    _seat_maps: SeatMaps = field(init=False)
+    idempotency_hours: float
+    retries: int = field(init=False)
+    reads: Reads = field(init=False)
+    outbox: Outbox = field(init=False)
+    upkeep: Upkeep = field(init=False)
 
-    def _read_by(self, reader: Reader) -> None:
-        self._reader, self._seat_maps = reader, SeatMaps(reader)
+    def unit_of_work(self) -> PostgresUnitOfWork:
+        return PostgresUnitOfWork(Session(self._new_transaction(), self.idempotency_hours))
 
-    @property
-    def queries(self) -> Queries:
-        return PostgresQueries(self._reader, self._seat_maps)
+    def await_reservations_in_flight(self, event_id: UUID) -> None:
+        await_reservations_in_flight(event_id, self.unit_of_work)
 
-    @property
-    def outbox(self) -> Outbox:
-        return PostgresOutbox(self._reader)
+    def _new_transaction(self) -> Transaction:
+        raise NotImplementedError
 
-    def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> int:
-        with self._reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
-            values = {
-                "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
-                "key_age": idempotency_hours * 3600,
-                "age": retention_days * 86400,
-                "limit": limit,
-            }
-            return sum(connection.execute(text(statement), values).rowcount for statement in _PRUNE)
+    def _read_with(self, reader: Reader) -> None:
+        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
 
 
-@define(eq=False)
-class PostgresStore(_OverReader):
+class PostgresStore(_BaseStore):
     """See `booking_core.ports.Store`. Opens no more connections than its engine's pool holds."""
 
-    engine: Engine
-    idempotency_hours: float = _DEFAULT_HOURS
-    retries: int = field(default=3, init=False)
-    _pool_watch: PoolWatch = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._read_by(Reader(engine=self.engine))
-        self._pool_watch = PoolWatch(self.engine)
-
-    def unit_of_work(self) -> UnitOfWork:
-        return PostgresUnitOfWork(Session(OwnTransaction(self.engine), self.idempotency_hours))
+    def __init__(self, engine: Engine, idempotency_hours: float = _DEFAULT_HOURS) -> None:
+        super().__init__(idempotency_hours)
+        self.engine, self.retries = engine, 3
+        reader = Reader(engine=engine)
+        self._read_with(reader)
+        self.upkeep = PostgresUpkeep(reader, engine, PoolWatch(engine))
 
     def on(self, connection: Connection) -> "JoinedStore":
-        """The same store inside the caller's transaction: nothing is committed, rolled back or closed by us.
+        """Return the same store inside the caller's transaction, which it never commits, rolls back or closes.
 
         A use case on it raises WrongIsolationLevel unless the connection is at READ COMMITTED. A refusal leaves the
-        caller's transaction usable, with none of our writes in it. Retrying after TransactionConflict is the caller's.
+        caller's transaction usable, with none of our writes in it. The caller retries after TransactionConflict.
         """
         return JoinedStore(connection, self.idempotency_hours)
-
-    def migrate(self) -> Sequence[str]:
-        with translated():
-            return schema.migrate(self.engine)
-
-    def trouble(self) -> str | None:
-        try:
-            with self._reader.open(patience=SHORT_PATIENCE_SECONDS) as connection:
-                return schema.trouble_with(schema.revision_of(connection))
-        except BookingError as error:
-            advice = "the database cannot be reached: check BOOKING_DATABASE_URL and that PostgreSQL runs"
-            return f"{advice}{reason_of(error)}"
-        except NoRight as error:
-            return str(error)
-
-    def connection_use(self) -> ConnectionUse:
-        """See `booking_core.ports.LendsConnections`."""
-        return self._pool_watch.use()
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
         """See `booking_core.ports.Diagnosis`."""
@@ -123,27 +72,22 @@ class PostgresStore(_OverReader):
     def close(self) -> None:
         self.engine.dispose()
 
+    def _new_transaction(self) -> Transaction:
+        return OwnTransaction(self.engine)
 
-@define(eq=False)
-class JoinedStore(_OverReader):
+
+class JoinedStore(_BaseStore):
     """A store in a transaction that the caller owns, on the caller's connection. Used by one thread at a time."""
 
-    connection: Connection
-    idempotency_hours: float = _DEFAULT_HOURS
-    retries: int = field(default=0, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._read_by(Reader(connection=self.connection))
-
-    def unit_of_work(self) -> UnitOfWork:
-        return PostgresUnitOfWork(Session(CallersTransaction(self.connection), self.idempotency_hours))
-
-    def migrate(self) -> Sequence[str]:
-        """Refused: migrations need a connection and a transaction of their own."""
-        raise NotImplementedError("migrate with PostgresStore: it needs a transaction of its own")
-
-    def trouble(self) -> str | None:
-        return schema.trouble_with(schema.revision_of(self.connection))
+    def __init__(self, connection: Connection, idempotency_hours: float = _DEFAULT_HOURS) -> None:
+        super().__init__(idempotency_hours)
+        self.connection, self.retries = connection, 0
+        reader = Reader(connection=connection)
+        self._read_with(reader)
+        self.upkeep = PostgresUpkeep(reader)
 
     def close(self) -> None:
         """Does nothing: the connection is the caller's."""
+
+    def _new_transaction(self) -> Transaction:
+        return CallersTransaction(self.connection)

@@ -6,8 +6,8 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking
 from booking_core.domain.errors import BookingNotFound
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import LockedBooking
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import LockedBooking, UnitOfWork
 
 
 def cancel(command: CancelBooking, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> Booking:
@@ -20,7 +20,7 @@ def cancel(command: CancelBooking, *, store: Store, runtime: Runtime = SYSTEM_RU
     """
 
     def work(uow: UnitOfWork) -> Booking:
-        locked = uow.bookings.lock(command.booking_id)
+        locked = uow.bookings.lock(command.booking_id).get(command.booking_id)
         if locked is None or locked.booking.user_id != command.user_id:
             raise BookingNotFound()
         _cancel(locked, command)

@@ -23,12 +23,11 @@ from booking_core.domain.events import EventCancelled, RefundRequested
 from booking_core.domain.identity import new_id
 from booking_core.domain.values import ActorKind, Cause
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import Closure
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import Closure, UnitOfWork
 
 T = TypeVar("T")
 _BOOKINGS: Final = 200
-_SEATS: Final = 500
 _PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.05
 
@@ -55,7 +54,7 @@ def close_event(
     wanted = Closure(
         event_id=command.event_id,
         reason=command.reason,
-        cancelled_at=store.queries.now(),
+        cancelled_at=store.reads.now(),
         administrator=command.administrator,
         correlation_id=command.correlation_id,
         finished=False,
@@ -91,11 +90,12 @@ def finish_closure(
     done = CancelledEvent(event_id=closure.event_id)
     if closure.finished:
         return done
-    if not _drain(closure.event_id, store, should_continue, runtime):
+    if not should_continue():
         return done
+    _patiently(partial(store.await_reservations_in_flight, closure.event_id), should_continue, runtime)
     while should_continue():
         # Read before the unit of work, which may have the store's only connection.
-        work = partial(_cancel_chunk, closure, store.queries.now())
+        work = partial(_cancel_chunk, closure, store.reads.now())
         chunk = _patiently(partial(in_unit_of_work, store, work, runtime=runtime), should_continue, runtime)
         if chunk is None:
             break
@@ -119,21 +119,6 @@ def cancel_event(
     """Close the event and finish its closure. A second call changes nothing. Raises EventNotFound, ServiceBusy."""
     closure = close_event(command, store=store, catalog_cache=catalog_cache, runtime=runtime)
     return finish_closure(closure, store=store, progress=progress, should_continue=should_continue, runtime=runtime)
-
-
-def _drain(event_id: UUID, store: Store, should_continue: Callable[[], bool], runtime: Runtime) -> bool:
-    """Lock every seat once and let it go; False if it was told to stop before the last one."""
-
-    def step(after: UUID | None) -> UUID | None:
-        with store.unit_of_work() as uow:
-            return uow.events.await_reservations_in_flight(event_id, after, _SEATS)
-
-    after: UUID | None = None
-    while should_continue():
-        after = _patiently(partial(step, after), should_continue, runtime)
-        if after is None:
-            return True
-    return False
 
 
 def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> CancelledEvent | None:
@@ -167,7 +152,7 @@ def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
             event_id=closure.event_id,
             reason=closure.reason,
             cancelled_at=closure.cancelled_at,
-            affected_bookings=uow.events.affected_bookings(closure.event_id),
+            affected_bookings=0,
         )
     )
 

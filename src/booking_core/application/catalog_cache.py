@@ -22,7 +22,8 @@ from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
 from booking_core.ports.reads import KnownEvent
 from booking_core.ports.runtime import Lock, Runtime
-from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import UnitOfWork
 
 FRESH_FOR: Final = timedelta(seconds=60)
 SALEABLE_FOR: Final = timedelta(hours=1)
@@ -90,7 +91,7 @@ class CatalogCache:
         if not turn.acquire(timeout=self.lock_timeout_seconds):
             raise ServiceBusy()
         try:
-            known = self.store.queries.event(event_id)
+            known = self.store.reads.event(event_id)
             if known is None:
                 if event_id not in self._unknown:
                     self.refresh(event_id)
@@ -127,7 +128,7 @@ class CatalogCache:
     def _refresh(self, event_id: UUID) -> int:
         if self.catalog is None:
             return 0
-        known = self.store.queries.event(event_id)
+        known = self.store.reads.event(event_id)
         event = self.catalog.event(event_id)
         seats = None if event is None else self.catalog.seats(event)
         if event is None or seats is None:
@@ -156,7 +157,7 @@ class CatalogCache:
         try:
             # One refresh at a time per event and process: two that overlap could mix what they were told.
             with self._turns[event_id.int % len(self._turns)]:
-                known = self.store.queries.event(event_id)
+                known = self.store.reads.event(event_id)
                 if known is None or known.age_seconds is None or not _is_fresh(known.age_seconds):
                     self.refresh(event_id)
         except Failure as error:

@@ -6,8 +6,8 @@ from typing import Final
 from booking_core.application.retries import in_unit_of_work
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import ExpiryResult
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import ExpiryResult, UnitOfWork
 
 _CHUNK: Final = 500
 

@@ -13,8 +13,8 @@ from booking_core.domain.commands import AnswerRefund, ConfirmPayment, FailPayme
 from booking_core.domain.errors import BookingNotFound
 from booking_core.domain.values import Terms
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import LockedBooking
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import LockedBooking, UnitOfWork
 
 
 class Effect(Enum):
@@ -62,9 +62,9 @@ def apply_payments(
     limits = terms or Terms()
 
     def work(uow: UnitOfWork) -> Sequence[Effect]:
-        locked = uow.bookings.lock_several({command.booking_id for command in commands})
+        locked = uow.bookings.lock(*{command.booking_id for command in commands})
         known = [command for command in commands if command.booking_id in locked]
-        fresh = uow.inbox.remember([(command.booking_id, command.message_id) for command in known])
+        fresh = uow.inbox.mark_processed([(command.booking_id, command.message_id) for command in known])
         is_fresh = iter(fresh)
         effects = [
             _effect(command, locked[command.booking_id], limits, next(is_fresh))

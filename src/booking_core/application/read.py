@@ -16,15 +16,16 @@ from booking_core.ports.store import Store
 
 @frozen(kw_only=True)
 class SeatMap:
-    """An event and all its seats, by row, number and id."""
+    """An event and all its seats, by row, number and id; `version` as in `booking_core.ports.SeatList`."""
 
     event: KnownEvent
     seats: Sequence[SeatOnMap]
+    version: int | None = None
 
 
 def get_booking(user_id: str, booking_id: UUID, *, store: Store) -> Booking:
     """One booking of this user. Raises BookingNotFound, also for somebody else's."""
-    snapshot = store.queries.booking(booking_id)
+    snapshot = store.reads.booking(booking_id)
     if snapshot is None or snapshot.booking.user_id != user_id:
         raise BookingNotFound()
     return snapshot.booking
@@ -32,28 +33,28 @@ def get_booking(user_id: str, booking_id: UUID, *, store: Store) -> Booking:
 
 def list_bookings(user_id: str, status: Status | None, page: Page, *, store: Store) -> Paged[Booking]:
     """This user's bookings, newest first, and how many there are of that status (None: of any)."""
-    return store.queries.bookings_of(user_id, status, page)
+    return store.reads.bookings_of(user_id, status, page)
 
 
 def show_booking(booking_id: UUID, *, store: Store) -> tuple[Booking, Sequence[HistoryEntry]]:
     """For operators: any booking with everything that happened to it. Raises BookingNotFound."""
-    snapshot = store.queries.booking(booking_id)
+    snapshot = store.reads.booking(booking_id)
     if snapshot is None:
         raise BookingNotFound()
-    return snapshot.booking, store.queries.history(booking_id)
+    return snapshot.booking, store.reads.history(booking_id)
 
 
 def list_events(page: Page, *, store: Store) -> Paged[KnownEvent]:
     """The events we know, by start."""
-    return store.queries.events(page)
+    return store.reads.events(page)
 
 
 def get_event(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> KnownEvent:
     """One event, fetched from the Catalog if it was never seen. Raises EventNotFound, CatalogUnavailable."""
-    known = store.queries.event(event_id)
+    known = store.reads.event(event_id)
     if catalog_cache is not None and known is None:
         catalog_cache.ensure_loaded(event_id)
-        known = store.queries.event(event_id)
+        known = store.reads.event(event_id)
     if known is None:
         raise EventNotFound()
     if catalog_cache is not None and known.age_seconds is not None and known.age_seconds > FRESH_FOR.total_seconds():
@@ -69,6 +70,7 @@ def list_seats(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | No
             catalog_cache.ensure_loaded(event_id)
         except CatalogUnavailable:
             # Some seats are better than none; only an event without any needs the Catalog.
-            if not store.queries.seats(event_id):
+            if not store.reads.seats(event_id).seats:
                 raise
-    return SeatMap(event=known, seats=store.queries.seats(event_id))
+    found = store.reads.seats(event_id)
+    return SeatMap(event=known, seats=found.seats, version=found.version)

@@ -15,8 +15,8 @@ from booking_core.domain.policies import br_03_seat_limit, refusal_of
 from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
 from booking_core.domain.values import Terms
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
-from booking_core.ports.unit_of_work import LockedSeats
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import LockedSeats, StoredResponse, UnitOfWork
 
 
 @frozen(kw_only=True)
@@ -113,7 +113,7 @@ class _Attempt:
             return in_unit_of_work(self.store, self._work, repeatable=False, runtime=self.runtime)
         except CommitOutcomeUnknown:
             # The reply to COMMIT was lost: the booking is there, or it never will be ours to show (then: 503).
-            if self._made is not None and self.store.queries.booking(self._made.booking_id) is not None:
+            if self._made is not None and self.store.reads.booking(self._made.booking_id) is not None:
                 return self._made
             raise
         finally:
@@ -130,8 +130,8 @@ class _Attempt:
             idempotency=once.key if once else None,
         )
         facts = uow.bookings.lock_seats(request)
-        if facts.stored_response is not None:
-            return ReplayedResponse(text=facts.stored_response)
+        if isinstance(facts, StoredResponse):
+            return ReplayedResponse(text=facts.text)
         if self.catalog_cache is not None:
             if self.may_ask and self.catalog_cache.needs_fetch(request, facts):
                 raise _CatalogNeeded(facts)
@@ -139,7 +139,9 @@ class _Attempt:
         if refusal := refusal_of(facts):
             raise refusal
         self._made = booking = self._decide(uow, facts)
-        uow.bookings.add(booking, once.key if once else None, once.render(booking) if once else None)
+        uow.bookings.add(booking)
+        if once is not None:
+            uow.responses.keep(once.key, once.render(booking))
         uow.commit()
         return booking
 

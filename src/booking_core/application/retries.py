@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import CommitOutcomeUnknown, TransactionConflict
 from booking_core.ports.runtime import Runtime
-from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 _BACKOFF_SECONDS: Final = 0.01

@@ -61,11 +61,11 @@ def verify_ticket(text: str, *, store: Store) -> TicketCheck:
     yet or not. Asking does not use a ticket up.
     """
     reference = ticket_reference_in(text)
-    snapshot = None if reference is None else store.queries.booking_with_ticket(reference)
+    snapshot = None if reference is None else store.reads.booking_with_ticket(reference)
     if snapshot is None:
         return TicketCheck(status=TicketStatus.UNKNOWN)
     booking = snapshot.booking
-    event = store.queries.event(booking.event_id)
+    event = store.reads.event(booking.event_id)
     known = _known_of(booking, event)
     if booking.cancellation_reason is not None:
         return TicketCheck(
@@ -74,12 +74,11 @@ def verify_ticket(text: str, *, store: Store) -> TicketCheck:
             cancelled_at=booking.cancelled_at,
             **known,
         )
-    closure = store.queries.closure(booking.event_id) if event is not None and event.closed else None
-    if closure is not None:
+    if event is not None and event.closed_at is not None:
         return TicketCheck(
             status=TicketStatus.CANCELLED,
             reason=CancellationReason.EVENT_CANCELLED,
-            cancelled_at=closure.cancelled_at,
+            cancelled_at=event.closed_at,
             **known,
         )
     seats = tuple(sorted(booking.seats, key=lambda seat: (seat.row, seat.number, seat.seat_id)))

@@ -37,7 +37,7 @@ from booking_core.contracts.store.isolation import IsolationContract, StaleRevis
 from booking_core.contracts.store.outbox import OutboxContract
 from booking_core.contracts.store.payments import PaymentsContract
 from booking_core.contracts.store.pruning import PruningContract
-from booking_core.contracts.store.queries import QueriesContract
+from booking_core.contracts.store.reads import ReadsContract
 from booking_core.contracts.store.reservations import ReservationsContract
 from booking_core.contracts.store.statistics import StatisticsContract
 from booking_core.contracts.store.stored_events import StoredEventsContract
@@ -56,7 +56,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     OutboxContract,
     PaymentsContract,
     PruningContract,
-    QueriesContract,
+    ReadsContract,
     ReservationsContract,
     StaleRevisionContract,
     StatisticsContract,

@@ -56,8 +56,6 @@ class ReservationFacts:
     """Those with a live claim that is committed and not overdue."""
     pending: int = 0
     """The customer's PENDING bookings whose deadline is ahead."""
-    stored_response: str | None = None
-    """The answer that was given under the same idempotency key; everything else is meaningless then."""
 
     @property
     def missing(self) -> list[UUID]:

@@ -1,43 +1,42 @@
-"""What the domain needs from the world. Each port promises in its docstrings what an adapter must keep;
-`booking_core.contracts` checks the promises.
+"""The ports: protocols that adapters implement, and the values that pass through them. May import domain and messages.
+
+The docstrings are the contract of an adapter: order, absence, conflicts, atomicity, errors. `booking_core.contracts`
+checks them.
 """
 
 from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
 from booking_core.domain.reservation import ReservationFacts, SeatRequest
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
-from booking_core.ports.diagnosis import (
-    ConnectionUse,
-    Diagnosis,
-    Finding,
-    Grade,
-    HasBreaker,
-    LendsConnections,
-    Workload,
-)
+from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
+from booking_core.ports.outbox import EventSelection, Outbox, OutboxRecord
 from booking_core.ports.reads import (
     Backlogs,
     CancellationPreview,
     KnownEvent,
     Page,
     Paged,
-    Queries,
+    Reads,
+    SeatList,
     SeatOnMap,
     Snapshot,
     Statistics,
 )
 from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
-from booking_core.ports.store import EventSelection, Outbox, OutboxRecord, Store, UnitOfWork
+from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import (
     BookingRepository,
     Closure,
     EventRepository,
     ExpiryResult,
-    IdempotencyKeys,
     Inbox,
     LockedBooking,
     LockedSeats,
+    StoredResponse,
+    StoredResponses,
+    UnitOfWork,
 )
+from booking_core.ports.upkeep import ConnectionUse, Health, HealthKind, Pruned, Upkeep
 
 __all__ = [
     "Backlogs",
@@ -59,11 +58,10 @@ __all__ = [
     "Finding",
     "Flag",
     "Grade",
-    "HasBreaker",
-    "IdempotencyKeys",
+    "Health",
+    "HealthKind",
     "Inbox",
     "KnownEvent",
-    "LendsConnections",
     "Lock",
     "LockedBooking",
     "LockedSeats",
@@ -72,16 +70,21 @@ __all__ = [
     "OutboxRecord",
     "Page",
     "Paged",
-    "Queries",
+    "Pruned",
+    "Reads",
     "ReservationFacts",
     "Runtime",
+    "SeatList",
     "SeatOnMap",
     "SeatRequest",
     "Snapshot",
     "Statistics",
     "Store",
+    "StoredResponse",
+    "StoredResponses",
     "Subscription",
     "Thread",
     "UnitOfWork",
+    "Upkeep",
     "Workload",
 ]

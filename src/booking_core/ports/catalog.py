@@ -1,4 +1,4 @@
-"""The Catalog: who knows which events and seats exist, and what they cost."""
+"""The Catalog port: the service that owns events, seats and prices."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -9,31 +9,36 @@ from booking_core.domain.values import Seat, TicketedEvent
 
 
 class CatalogAnswerInvalid(CatalogUnavailable):
-    """The Catalog answered with something that makes no sense (no JSON, a negative price, another event's data).
+    """The Catalog returned an invalid response (no JSON, a negative price, another event's data).
 
-    To a customer this is the same as no answer; the log names what was wrong.
+    A customer sees the same error as for no response; the log names what was wrong.
     """
 
 
 class Catalog(Protocol):
-    """A client of the Catalog. Safe to use from many threads; every call is bounded in time, and connects lazily.
+    """A client of the Catalog. Safe to use from many threads; connects lazily; every call is bounded in time.
 
-    Both methods raise CatalogUnavailable when there is no answer in time (retries included) or the breaker is open,
-    and CatalogAnswerInvalid when the answer is nonsense, whole: a list with one impossible seat is no list.
+    `event` and `seats` raise CatalogUnavailable when there is no response in time (retries included) or the circuit
+    breaker is open, and CatalogAnswerInvalid when any part of the response is invalid.
     """
 
     def event(self, event_id: UUID) -> TicketedEvent | None:
-        """The event as the Catalog has it now; None if it does not exist (404)."""
+        """Return the event as the Catalog has it now; None if it does not exist (404)."""
         ...
 
     def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
-        """The seats of that event, in no particular order, none twice; all of them if `seat_ids` is None.
+        """Return these seats of the event (None: all), in any order, each once; None if the event does not exist.
 
-        Unknown ids are left out. None if the event does not exist (404). Prices fit the decimals of the event's
-        currency. Seats that were not asked for are dropped.
+        Unknown ids are left out, and so are seats that were not asked for. Prices fit the decimals of the event's
+        currency.
         """
         ...
 
+    @property
+    def breaker_state(self) -> str | None:
+        """`closed`, `open` or `half-open`, without any I/O; None for a client without a circuit breaker."""
+        ...
+
     def close(self) -> None:
-        """Let go of connections. May be called twice."""
+        """Close all connections. May be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""What an adapter may tell of itself to those who watch it. None of it is needed to book a seat."""
+"""Diagnosis: the checks of `booking doctor` that an adapter may offer. No booking needs them."""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -8,8 +8,11 @@ from attrs import field, frozen
 
 
 class Grade(Enum):
-    """How it stands. TROUBLE: something does not work; WARNING: it works, and may not for long, or not as meant;
-    SKIPPED: not looked at, because of a trouble before or because it is not used."""
+    """The result of a check.
+
+    TROUBLE: something does not work. WARNING: it works, but may fail soon or is not configured as meant. SKIPPED: not
+    checked, because an earlier check failed or because the part is not used.
+    """
 
     OK = "ok"
     WARNING = "warning"
@@ -19,9 +22,9 @@ class Grade(Enum):
 
 @frozen(kw_only=True)
 class Finding:
-    """One thing that was looked at. `check` is its short name, the same at each call, and `found` what was seen.
+    """The result of one check. `check` is its short name, the same in each run; `found` is what was observed.
 
-    `advice` is what an operator should do, for each TROUBLE and WARNING. Both are one line and hold no secret.
+    `advice` says what an operator should do about a TROUBLE or WARNING. Both are one line and contain no secret.
     """
 
     check: str
@@ -32,10 +35,10 @@ class Finding:
 
 @frozen(kw_only=True)
 class Workload:
-    """What the service asks of its neighbours, when it runs as configured.
+    """What the service needs of its neighbours when it runs as configured.
 
-    `connections`: how many `serve` and `worker` open to the database together. `published`, `consumed` and
-    `dead_letters` are names of topics; `group` is the consumers' group.
+    `connections`: the number that `serve` and `worker` together open to the database. `published`, `consumed` and
+    `dead_letters` are names of topics; `group` is the consumer group.
     """
 
     connections: int = 1
@@ -45,7 +48,7 @@ class Workload:
     group: str = ""
 
     topics: tuple[str, ...] = field(init=False)
-    """All topics, each once."""
+    """The names of all topics, each once."""
 
     @topics.default
     def _all_topics(self) -> tuple[str, ...]:
@@ -55,48 +58,13 @@ class Workload:
 
 @runtime_checkable
 class Diagnosis(Protocol):
-    """An adapter that can tell how what it talks to is doing."""
+    """Offered by an adapter that can check the service it talks to. Optional: `booking doctor` asks with isinstance."""
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
-        """Look, changing nothing; each finding as soon as it is there, best by a generator.
+        """Run the checks, change nothing, and yield each finding as soon as it is known.
 
-        Bounded in time: each finding comes within a few seconds of the one before, or is given up by who asks. What is
-        out of reach is a TROUBLE among the findings, what can't be looked at because of that is SKIPPED. Nothing that
-        is expected is raised; what is raised all the same ends this adapter's findings, and no other's.
+        Bounded in time: each finding follows the one before within a few seconds; the caller gives up a later
+        one. What is unreachable is a TROUBLE; what cannot be checked because of that is SKIPPED. Expected failures are
+        findings, not exceptions; an exception ends the findings of this adapter only.
         """
-        ...
-
-
-@frozen(kw_only=True)
-class ConnectionUse:
-    """How a store has used its connections since it was made.
-
-    `most`: how many it may open. `used_seconds`: how long connections were lent out, all added up. `waits`: how often
-    somebody waited for one for more than a millisecond (to be free, or to be opened), `waited_seconds`: how long in
-    all. `refused`: how often there was none in the end.
-    """
-
-    most: int
-    used_seconds: float
-    waits: int
-    waited_seconds: float
-    refused: int
-
-
-@runtime_checkable
-class LendsConnections(Protocol):
-    """A store over a pool of connections."""
-
-    def connection_use(self) -> ConnectionUse:
-        """The figures until now; none of them ever falls. From any thread, at any time; asks nobody."""
-        ...
-
-
-@runtime_checkable
-class HasBreaker(Protocol):
-    """A catalog behind a circuit breaker."""
-
-    @property
-    def breaker_state(self) -> str:
-        """`closed`, `open` or `half-open`. From any thread, at any time; asks nobody."""
         ...

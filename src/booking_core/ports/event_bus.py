@@ -1,4 +1,4 @@
-"""The event bus: how messages leave and arrive. At least once, in order per key."""
+"""The event bus port: messages are delivered at least once, and in order per key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ class Message:
 
 @frozen(kw_only=True)
 class Delivery:
-    """A message as it arrived, and where from. `headers` are bytes, for a stranger may have written them."""
+    """A message as it was received, with its position. `headers` are bytes: any producer may have written them."""
 
     topic: str
     partition: int
@@ -33,24 +33,24 @@ class Subscription(Protocol):
     """One member of a consumer group. Used by one thread at a time."""
 
     def poll(self, timeout: float) -> Sequence[Delivery]:
-        """The next messages, in order within a partition; empty after `timeout` seconds without any.
+        """Return the next messages, in order within a partition; empty after `timeout` seconds without any.
 
-        What was not committed arrives again: after a restart, a rebalance, or to another member of the group.
-        Raises BusUnavailable when the bus cannot be reached; polling again later goes on where it stopped.
+        A message that was not committed is delivered again: after a restart or a rebalance, or to another member.
+        Raises BusUnavailable when the bus cannot be reached; a later call continues where this one stopped.
         """
         ...
 
     def commit(self, before: Mapping[int, int] | None = None) -> None:
-        """Everything that `poll` has returned so far is done. Until this returns, it may arrive again.
+        """Commit everything that `poll` has returned so far; until this returns, it may be delivered again.
 
-        With `before`, only what has a smaller offset than the one given there for its partition; a partition that is
-        not named is left as it is. What is left counts as polled and not committed.
-        Raises BusUnavailable; then nothing is lost, and some may arrive again.
+        With `before`, commit only smaller offsets than the one given for the partition, and nothing of a partition
+        that is not named; the rest stays polled and not committed.
+        Raises BusUnavailable; then nothing is lost, and some messages may be delivered again.
         """
         ...
 
     def rewind(self) -> None:
-        """Forget what was polled and not committed: the next `poll` returns it again."""
+        """Return to the last commit: the next `poll` returns again what was polled and not committed."""
         ...
 
     def close(self) -> None:
@@ -59,36 +59,36 @@ class Subscription(Protocol):
 
 
 class EventBus(Protocol):
-    """Takes and gives messages. Safe to use from many threads; connects lazily."""
+    """Publishes and delivers messages. Safe to use from many threads; connects lazily."""
 
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
-        """Returns when the bus has safely taken all of them, in the given order per key.
+        """Publish the messages, in the given order per key, and return when the bus has stored all of them.
 
-        Raises BusUnavailable when it has not within bounded time: any of them may have been taken, and may be sent
-        again (at least once). An empty sequence does nothing.
+        Raises BusUnavailable when it has not within bounded time: any of them may be stored, and the caller may
+        publish them again (at least once). An empty sequence does nothing.
         """
         ...
 
     def subscribe(self, topic: str, group: str) -> Subscription:
-        """A new member of the group; a group new to the topic starts with its first message."""
+        """Join the group; a group that is new to the topic starts with the first message that is kept."""
         ...
 
     def backlog(self, topic: str, group: str) -> Mapping[int, range]:
-        """What waits for the group: for each partition of the topic, the offsets from its last commit to the end.
+        """Return, for each partition of the topic, the offsets from the group's last commit to the end of this moment.
 
-        The end is that of this moment. For a group new to the topic they begin with the first message that is kept.
-        Partitions where nothing waits have an empty range: its `start` is how far the group has come. Nobody joins the
-        group for this. Raises BusUnavailable.
+        For a group that is new to the topic they begin with the first message that is kept. A partition without a
+        backlog has an empty range whose `start` is the group's position. Does not join the group.
+        Raises BusUnavailable.
         """
         ...
 
     def oldest(self, topic: str, group: str) -> datetime | None:
-        """When the oldest message that waits for the group was sent, in UTC; None if nothing waits.
+        """Return when the oldest message of the group's backlog was sent, in UTC; None without a backlog.
 
-        Nobody joins the group for this, and nothing is taken from it. Raises BusUnavailable.
+        Neither joins the group nor consumes anything. Raises BusUnavailable.
         """
         ...
 
     def close(self) -> None:
-        """Let go of everything. May be called twice."""
+        """Close all connections and subscriptions. May be called twice."""
         ...

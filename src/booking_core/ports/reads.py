@@ -1,4 +1,4 @@
-"""Reading without changing: no locks, no writes, each answer of one moment of the database's clock."""
+"""Reading: no locks and no writes; each result is of one moment of the database's clock."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -27,20 +27,20 @@ def _is_countable(_: Any, attribute: "Attribute[int]", value: int) -> None:
 
 @frozen(kw_only=True)
 class Page:
-    """Which part of a list: pages count from 1. Raises InvalidValue for what no list can have."""
+    """One page of a list, counted from 1. Raises InvalidValue for a number or limit below 1 or above 10^9."""
 
     number: int = field(default=1, validator=_is_countable)
     limit: int = field(default=10, validator=_is_countable)
 
     @property
     def offset(self) -> int:
-        """How many entries come before it."""
+        """The number of entries before this page."""
         return (self.number - 1) * self.limit
 
 
 @frozen(kw_only=True)
 class Paged(Generic[T]):
-    """One page of a list, and how many entries the whole list has."""
+    """The entries of one page, and the number of entries of the whole list."""
 
     items: Sequence[T]
     total: int
@@ -48,7 +48,7 @@ class Paged(Generic[T]):
 
 @frozen(kw_only=True)
 class Snapshot:
-    """A booking as it is at `now`: effective status, an overdue hold shown as CANCELLED/EXPIRED."""
+    """A booking with its effective status at `now`: an overdue hold is CANCELLED/EXPIRED."""
 
     booking: Booking
     now: datetime
@@ -56,32 +56,49 @@ class Snapshot:
 
 @frozen(kw_only=True)
 class KnownEvent:
-    """An event as our database knows it, and how fresh that is.
+    """An event as the store knows it, and the age of that knowledge.
 
-    `age_seconds` is None for events that do not age (loaded from a file). `complete`: all its seats are known.
+    `closed_at`: when an administrator cancelled the event here. `complete`: all its seats are known. `age_seconds` is
+    None for events that do not age (loaded from a file).
     """
 
     event: TicketedEvent
-    closed: bool
+    closed_at: datetime | None
     complete: bool
     age_seconds: float | None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the event was cancelled here."""
+        return self.closed_at is not None
 
 
 @frozen(kw_only=True)
 class SeatOnMap:
-    """A seat and what everybody may know of it."""
+    """A seat and its public status."""
 
     seat: Seat
     status: SeatStatus
 
 
 @frozen(kw_only=True)
+class SeatList:
+    """All seats of an event at one moment. Two lists of one event and one store with an equal version are equal.
+
+    A version of None is equal to no other: such a list may or may not have changed.
+    """
+
+    seats: Sequence[SeatOnMap]
+    version: int | None = None
+
+
+@frozen(kw_only=True)
 class Backlogs:
-    """What waits, and for how long: ages in seconds, None where there is nothing.
+    """Numbers and ages of what waits; ages are in seconds, None where nothing waits.
 
     `holds`: bookings whose deadline is ahead; `ending_soon`: those with a deadline within 60 s. `unanswered_refunds`:
-    asked for more than an hour ago, while the age is that of the oldest one without an answer, however young.
-    `open_closures`: cancelled events whose bookings may not all be cancelled yet; the age counts from the closing.
+    requested more than an hour ago; its age is that of the oldest one without an answer, however young.
+    `open_closures`: cancelled events whose bookings may not all be cancelled yet; the age counts from the closure.
     """
 
     holds: int
@@ -98,89 +115,94 @@ class Backlogs:
 
 @frozen(kw_only=True)
 class Statistics(Backlogs):
-    """The state of the whole, for operators: every booking is counted by its effective status."""
+    """The backlogs, and the number of bookings by effective status."""
 
     by_status: Mapping[Status, int]
 
 
 @frozen(kw_only=True)
 class CancellationPreview:
-    """What cancelling an event would do (or what is left to do): refunds as (sum, count) by currency."""
+    """What cancelling an event would end now, or has still to end: refunds as (sum, count) by currency.
 
+    `ended`: bookings that have already ended because the event was cancelled, counted at the same moment.
+    """
+
+    ended: int
     bookings: int
     seats: int
     refunds: Mapping[str, tuple[Decimal, int]] = field(factory=dict)
 
 
-class Queries(Protocol):
-    """Reads. Every booking handed out is the caller's own copy, settled for the moment of reading."""
+class Reads(Protocol):
+    """Queries without locks. Every booking returned is the caller's own copy, settled for the moment of reading.
+
+    Every read is bounded in time and raises ServiceBusy when the store cannot answer. Safe to use from many threads.
+    """
 
     def now(self) -> datetime:
-        """The database's clock, in UTC."""
+        """Return the database's clock, in UTC."""
         ...
 
     def booking(self, booking_id: UUID) -> Snapshot | None:
-        """One booking, payments included; None if there is none."""
+        """Return one booking with its payments; None if it is unknown."""
         ...
 
     def booking_with_ticket(self, reference: str) -> Snapshot | None:
-        """The booking that was given this ticket reference, whatever has become of it; None if there is none.
+        """Return the booking that received this ticket reference, in whatever status; None if it is unknown.
 
-        `reference` is compared character by character; any text may be asked for.
+        `reference` is compared character by character; any text is allowed.
         """
         ...
 
     def bookings_of(self, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
-        """The user's bookings, newest first (by creation, then id); filter and total by effective status."""
+        """Return the user's bookings, newest first (by creation, then id); filter and total by effective status."""
         ...
 
     def history(self, booking_id: UUID) -> Sequence[HistoryEntry]:
-        """Everything that happened to it, in order; empty if there is no such booking."""
+        """Return the history of a booking in order; empty if the booking is unknown."""
         ...
 
     def stored_responses(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
-        """For each key, in their order, whether an answer is kept under it, to whatever request (fingerprint).
+        """Return, in the order of `keys`, whether a committed response is stored under each, with any fingerprint.
 
-        May say so, too, of an answer that has outlived its time.
+        May be True for a response that is too old to be replayed: `StoredResponses.claim` decides.
         """
         ...
 
     def event(self, event_id: UUID) -> KnownEvent | None:
-        """One known event."""
+        """Return one known event; None if it is unknown."""
         ...
 
     def events(self, page: Page) -> Paged[KnownEvent]:
-        """Known events, by start and then id."""
+        """Return known events by start, then id."""
         ...
 
-    def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
-        """All seats of the event, by row, number and id; empty if there are none. An overdue hold is AVAILABLE.
+    def seats(self, event_id: UUID) -> SeatList:
+        """Return all seats of the event by row, number and id; empty if there are none. An overdue hold is AVAILABLE.
 
-        A withdrawn seat is shown for as long as it has a live claim. The same tuple twice says that nothing has
-        changed in between; other sequences say nothing.
+        A withdrawn seat is included for as long as it has a live claim.
         """
         ...
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
-        """The status of each of these seats, an overdue hold being AVAILABLE; none of a seat unknown or withdrawn."""
+        """Return the status of each of these seats, an overdue hold being AVAILABLE.
+
+        Unknown and withdrawn seats are left out.
+        """
         ...
 
     def open_closures(self) -> Sequence[Closure]:
-        """Events closed here whose bookings may not all be cancelled yet, oldest first."""
-        ...
-
-    def closure(self, event_id: UUID) -> Closure | None:
-        """How the event was closed here; None if it was not."""
+        """Return the closures that are not finished, oldest first."""
         ...
 
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
-        """What is live of this event now, and the payments that cancelling it would refund."""
+        """Return what is live of the event, and the payments that cancelling it would refund; zeros if unknown."""
         ...
 
     def backlogs(self) -> Backlogs:
-        """What waits, at a cost that grows with it alone: may be asked every few seconds."""
+        """Return the backlogs at a cost that grows with them alone, so that this may be called every few seconds."""
         ...
 
     def statistics(self) -> Statistics:
-        """Counts and ages of everything an operator watches; looks at every booking there is."""
+        """Return backlogs and numbers of bookings; reads every booking."""
         ...

@@ -1,8 +1,9 @@
-"""What one unit of work reads and writes. All of it happens in one transaction, or not at all."""
+"""Writing: one unit of work, its repositories, and what they return. All of it is one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 from uuid import UUID
 
 from attrs import frozen
@@ -15,8 +16,11 @@ from booking_core.domain.values import Seat, TicketedEvent
 
 @frozen(kw_only=True)
 class LockedBooking:
-    """A booking under its lock, and what its verbs need: the database's clock, later than the lock, and of the event
-    the start as our database knows it (None if the event is gone from it), and whether it was cancelled here."""
+    """A booking under its lock, and the facts that its verbs need.
+
+    `now` is the database's clock, read after the lock was held. `event_starts_at` is None if the event is unknown to
+    the store; `event_is_closed` says whether the event was cancelled here.
+    """
 
     booking: Booking
     now: datetime
@@ -26,17 +30,24 @@ class LockedBooking:
 
 @frozen(kw_only=True)
 class LockedSeats(ReservationFacts):
-    """The facts of a reservation, and the overdue bookings that still hold wanted seats, locked.
+    """The facts of a reservation, and the overdue bookings, locked, that still hold wanted seats.
 
-    These are to be settled before the seats are claimed.
+    The caller settles these bookings before it claims the seats.
     """
 
     overdue: tuple[Booking, ...] = ()
 
 
 @frozen(kw_only=True)
+class StoredResponse:
+    """The response that an earlier request with the same idempotency key received."""
+
+    text: str
+
+
+@frozen(kw_only=True)
 class ExpiryResult:
-    """What one pass of expiry ended."""
+    """The number of holds that one call expired, and of the seats that it released."""
 
     expired: int
     seats_released: int
@@ -44,7 +55,7 @@ class ExpiryResult:
 
 @frozen(kw_only=True)
 class Closure:
-    """An event that was cancelled here. `finished` once `event.cancelled` is written."""
+    """The cancellation of an event by an administrator. `finished` once `event.cancelled` is stored."""
 
     event_id: UUID
     reason: str
@@ -55,152 +66,174 @@ class Closure:
 
 
 class BookingRepository(Protocol):
-    """Bookings, with their seats, payments, history and events.
+    """Bookings with their seats, payments, history and events.
 
-    One order of locks everywhere: idempotency key, user, bookings sorted by id, seats sorted by id. A wait for a lock
-    is bounded and then raises ServiceBusy. Nothing is written before `UnitOfWork.commit`.
+    Locks are taken in one order: idempotency key, user, bookings sorted by id, seats sorted by id. A wait for a lock is
+    bounded; then ServiceBusy is raised. Nothing is written before `UnitOfWork.commit`.
     """
 
-    def lock_seats(self, request: SeatRequest) -> LockedSeats:
-        """Lock what this reservation needs, and return the facts as they are once all locks are held.
+    def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
+        """Lock what the reservation needs, and return the facts as they are once all locks are held.
 
-        Locked are the idempotency key, the user, the overdue bookings that hold wanted seats, and the wanted seats. If
-        a wanted seat has a live committed claim, or the key was answered before, locks may be left out: the
-        reservation will not be made. A live claim that is overdue is never `taken`: its booking is in `overdue`.
+        With an idempotency key, the key is claimed first, exactly as `StoredResponses.claim` does; a response that is
+        stored under it is returned instead of facts. Then the user, the overdue bookings that hold wanted seats, and
+        the wanted seats are locked. Locks may be left out if a wanted seat has a live committed claim, because the
+        reservation is refused. A live claim that is overdue is never `taken`: its booking is in `overdue`.
         Raises IdempotencyKeyReused, IdempotencyInProgress, TransactionConflict (facts changed between two locks).
         """
         ...
 
-    def lock(self, booking_id: UUID) -> LockedBooking | None:
-        """Lock one booking and load it as it is under the lock; None if there is none."""
-        ...
+    def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
+        """Lock and load these bookings, in order of id; unknown ids are left out, repeated ids count once.
 
-    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
-        """Lock and load these bookings, in order of id; those that do not exist are left out.
-
-        Each is as it is once all of them are locked, and so is its `now`.
+        Each booking, and its `now`, is as it is once all of them are locked.
         """
         ...
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
-        """Lock up to `limit` bookings of the event whose written status owns seats, sorted by id.
+        """Lock up to `limit` bookings of the event that own seats, sorted by id; overdue holds are among them.
 
-        Waits for those that others hold (bounded), so that an empty answer means that there is none left.
+        The call waits (bounded) for bookings that another unit of work has locked, so an empty result proves that no
+        live booking is left.
         """
         ...
 
-    def add(self, booking: Booking, idempotency: IdempotencyKey | None = None, answer: str | None = None) -> None:
-        """Write a new booking at commit: seats claimed, hold counted, events and history stored.
+    def add(self, booking: Booking) -> None:
+        """Insert a new booking at commit: its seats claimed, its hold counted, its events and history stored.
 
-        With a key, `answer` is kept under it in the same transaction. At commit raises SeatAlreadyReserved (with the
-        request's seats that are taken) if a live claim exists after all: the last line of BR-01.
+        At commit raises SeatAlreadyReserved, with the taken ones of its seats, if a live claim exists (BR-01).
         """
         ...
 
     def save(self, booking: Booking) -> None:
-        """Write a changed booking at commit, compare-and-set on its revision.
+        """Update a changed booking at commit, compare-and-set on its revision; an unchanged one writes nothing.
 
-        TransactionConflict, here or at commit, if somebody else changed it since it was loaded.
-        Claims and the hold follow its status; new events and history are stored. Unchanged: nothing is written.
+        Claims and hold follow the booking's status; new events and history are stored.
+        Raises TransactionConflict, here or at commit, if the stored revision is not the one that was loaded.
         """
         ...
 
     def expire_overdue(self, limit: int) -> ExpiryResult:
-        """End up to `limit` overdue holds, in sets, with the same result as `Booking.expire` for each (US-04).
+        """Expire up to `limit` overdue holds, each with the result of `Booking.expire` (US-04).
 
-        Bookings that others have locked are left for the next pass; nobody waits. Zero means none is left or free.
+        Never waits: bookings that another unit of work has locked are skipped. A result of zero means that every
+        overdue hold is locked or that none is left.
         """
         ...
 
 
 class EventRepository(Protocol):
-    """Events and seats as the Catalog described them, and their closure by an administrator."""
+    """Events and seats as the Catalog described them, and the closure of an event by an administrator.
+
+    In the one order of locks an event comes after the seats. Reserving never waits for the lock of an event.
+    """
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
         """Insert or update the event, refreshed now. `ages`: it came from a Catalog and must be refreshed in time.
 
-        `complete`: all of its seats are known now (never unset). An event that was closed here stays closed.
+        `complete`: all seats of the event are known now; this is never unset. A closed event stays closed.
         """
         ...
 
     def put_if_unchanged(
         self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
     ) -> bool:
-        """`put`, if the event still has the currency and the status of `before`; None: if it is still unknown.
+        """`put` the event if it still has the currency and status of `before` (None: if it is still unknown).
 
-        Else nothing is written, and False. Waits (bounded) for whoever is putting the event at the same moment.
+        Otherwise writes nothing and returns False. Waits (bounded) for another unit of work that puts the same event.
         """
         ...
 
     def lock(self, event_id: UUID) -> TicketedEvent | None:
-        """Lock the event until the unit of work ends, and return it as it stands then; None if it is unknown.
-
-        Whoever puts it waits meanwhile, reservations do not. In the one order of locks it comes after the seats.
-        """
+        """Lock the event until the unit of work ends, and return it as it is then; None if it is unknown."""
         ...
 
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
-        """Insert or update seats, sorted by id; writes only rows that changed and returns how many.
+        """Insert or update seats, sorted by id; writes only rows that differ and returns their number.
 
-        Raises EventNotFound if the event was never put.
+        A withdrawn seat that is put again can be reserved again. Raises EventNotFound if the event was never put.
         """
         ...
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
-        """Withdraw the event's seats that are not in `known`: they cannot be reserved any more; bookings stay.
+        """Withdraw the seats of the event that are not in `known`, and return their number.
 
-        Returns how many. A withdrawn seat that is put again is back.
+        A withdrawn seat cannot be reserved; existing bookings keep it.
         """
         ...
 
     def close(self, closure: Closure) -> Closure | None:
-        """Close the event to new holds; the first closure stands and is returned. None if the event is unknown.
+        """Close the event to new holds, and return the closure that is valid: the first one. None: unknown event.
 
-        `cancelled_at` of the closure given is replaced by the database's clock.
+        `cancelled_at` of a new closure is replaced by the database's clock. Never waits for reservations.
         """
-        ...
-
-    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
-        """Wait (bounded) until nobody holds the next `limit` seats after that id; returns the last id, None at the end.
-
-        Once a closure is committed and every seat was drained, each reservation in flight has ended or will see it.
-        """
-        ...
-
-    def affected_bookings(self, event_id: UUID) -> int:
-        """How many bookings have ended because the event was cancelled, those saved in this unit of work included."""
         ...
 
     def finish(self, event: EventCancelled) -> bool:
-        """Store `event.cancelled` and mark the closure finished; False if it was already."""
+        """Store `event.cancelled` and mark the closure finished; False, and nothing stored, if it was finished.
+
+        `affected_bookings` of the event is replaced by the number of bookings that ended because the event was
+        cancelled, those saved in this unit of work included.
+        """
         ...
 
 
 class Inbox(Protocol):
-    """Which inbound messages have been applied (FR-11, "check eventId before processing")."""
+    """Ids of the inbound messages that were processed (FR-11)."""
 
-    def remember(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
-        """Record these messages, each by the ids of its booking and of itself, in this transaction.
+    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        """Record these messages, each as (booking id, message id), in this transaction; True for each new one.
 
-        For each, in the order given: False if it was recorded before, earlier in `messages` included. Call it under
-        the locks of the bookings.
+        The results are in the order given; a message that occurs twice is new once. The caller holds the locks of
+        the bookings.
         """
         ...
 
 
-class IdempotencyKeys(Protocol):
-    """Answers kept under callers' keys, for operations other than reserving (which locks its own).
+class StoredResponses(Protocol):
+    """Responses stored under idempotency keys, in the transaction whose work they answer.
 
-    An answer that is older than the store's hours is not given again, pruned or not.
+    A response older than the store's idempotency hours is treated as absent, pruned or not.
     """
 
-    def claim(self, key: IdempotencyKey) -> str | None:
-        """Lock the key. The earlier answer if there is one, else None: this unit of work is the first.
+    def claim(self, key: IdempotencyKey) -> StoredResponse | None:
+        """Lock the key; return the response stored under it, or None if this request is the first.
 
-        Raises IdempotencyKeyReused (other fingerprint), IdempotencyInProgress (still held after a bounded wait).
+        Raises IdempotencyKeyReused (another fingerprint), IdempotencyInProgress (still locked after a bounded wait).
         """
         ...
 
-    def keep(self, key: IdempotencyKey, answer: str) -> None:
-        """Keep the answer, in this transaction."""
+    def keep(self, key: IdempotencyKey, text: str) -> None:
+        """Store the response at commit, under a key that this unit of work has claimed."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction, used by one thread: all of its writes are committed, or none.
+
+    Leaving the `with` block without `commit` rolls back. On a connection that the caller owns, a unit of work neither
+    commits, rolls back nor closes the connection: `commit` hands its writes over to the caller's transaction, and
+    leaving without `commit` undoes its own writes only.
+    """
+
+    @property
+    def bookings(self) -> BookingRepository: ...
+    @property
+    def events(self) -> EventRepository: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def responses(self) -> StoredResponses: ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def commit(self) -> None:
+        """Write everything and commit, at most once.
+
+        Raises SeatAlreadyReserved, TransactionConflict or ServiceBusy (nothing written), or CommitOutcomeUnknown (all
+        written or nothing). After TransactionConflict the caller may run the whole unit of work again.
+        """
         ...

@@ -86,7 +86,7 @@ class GatewayResponses:
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
         """The present statuses of these seats, as `Queries.seat_statuses`; waits for the store. Raises ServiceBusy."""
-        return self._store.queries.seat_statuses(event_id, seat_ids)
+        return self._store.reads.seat_statuses(event_id, seat_ids)
 
     def taken_after_queries(self, followers: Sequence[Follower]) -> list[GatewayResponse | None]:
         """As `taken` for several; verifies their tokens, looks up their idempotency keys, and waits for both.
@@ -97,7 +97,7 @@ class GatewayResponses:
         reservations = [self._verified(each) for each in followers]
         keys = [each.key for each in reservations if each is not None and each.key is not None]
         try:
-            stored = dict(zip(keys, self._store.queries.stored_responses(keys) if keys else (), strict=True))
+            stored = dict(zip(keys, self._store.reads.stored_responses(keys) if keys else (), strict=True))
         except ServiceBusy:
             return [self.busy(each.request) for each in followers]
         return [

@@ -64,8 +64,9 @@ class Invocation:
     def parts(self, command: str, *needs: "Need") -> "Iterator[Composition]":
         """The parts over a store that can be used, closed at the end. Raises SettingsError and CommandFailed."""
         with self.compose(self.settings(command, *needs)) as parts:
-            if trouble := parts.store.trouble():
-                raise CommandFailed(trouble)
+            health = parts.store.upkeep.health()
+            if not health.is_ready:
+                raise CommandFailed(str(health))
             yield parts
 
 

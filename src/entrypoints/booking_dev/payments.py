@@ -60,7 +60,7 @@ class PaymentSimulator:
 
     def pay(self, payment: SimulatedPayment) -> str:
         """Publish what is said of the payment; its id. Raises BookingNotFound; whether it fits is the consumer's."""
-        snapshot = self.store.queries.booking(payment.booking_id)
+        snapshot = self.store.reads.booking(payment.booking_id)
         if snapshot is None:
             raise BookingNotFound()
         payment_id = payment.payment_id or f"pay-{payment.booking_id}"

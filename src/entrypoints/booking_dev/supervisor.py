@@ -129,7 +129,7 @@ def _find_topics(parts: Composition) -> None:
 
 def _prepare(parts: Composition) -> None:
     """The schema, and sample events that start as far from now as they always do. Their bookings stay."""
-    for step in parts.store.migrate():
+    for step in parts.store.upkeep.migrate():
         _log.info("dev.migrated", step=step)
     for sample in sample_events(datetime.now(UTC)):
         load_event(sample, store=parts.store)

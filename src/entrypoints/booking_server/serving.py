@@ -62,8 +62,9 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
     """
     share = settings.sharing_connections(address.workers)
     with compose(settings.sharing_connections(settings.db_connections)) as parts:
-        if trouble := parts.store.trouble():
-            raise CannotServe(trouble)
+        health = parts.store.upkeep.health()
+        if not health.is_ready:
+            raise CannotServe(str(health))
     _refuse_taken_port(address)
     with _metrics_directory(address.workers):
         _log.info("serve.starting", host=address.host, port=address.port, workers=address.workers)

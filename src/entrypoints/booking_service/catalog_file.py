@@ -17,7 +17,8 @@ from attrs import evolve, frozen
 from booking_core.application.retries import in_unit_of_work
 from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent, decimals_of, is_storable
-from booking_core.ports.store import Store, UnitOfWork
+from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import UnitOfWork
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _LARGEST_NUMBER: Final = 2**31 - 1  # the largest integer of PostgreSQL
@@ -135,7 +136,7 @@ def load_event(loaded: LoadedEvent, *, store: Store, at_once: int = SEATS_PER_TR
     currency of an event changes, the event is not on sale: its seats still have old prices. Raises ServiceBusy.
     """
     event, seats = loaded.event, sorted(loaded.seats, key=lambda seat: seat.seat_id)
-    known = store.queries.event(event.event_id)
+    known = store.reads.event(event.event_id)
     whole = known is not None and known.event.currency == event.currency
     _put(event if whole else evolve(event, status=SaleStatus.DRAFT), store, complete=False)
     for start in range(0, len(seats), at_once):

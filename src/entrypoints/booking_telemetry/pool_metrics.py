@@ -7,13 +7,13 @@ collector can query these objects at a scrape; so a request copies their values 
 from collections.abc import Iterable
 from threading import Lock
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from booking_core.ports import Catalog, ConnectionUse, HasBreaker, LendsConnections, Store
+from booking_core.ports import Catalog, ConnectionUse, Store
 from booking_telemetry import metric_specs
 
 _REFRESH_SECONDS: Final = 1.0
@@ -28,15 +28,6 @@ def connection_families(use: ConnectionUse) -> Iterable[Metric]:
     yield metric_specs.CONNECTIONS_REFUSED.family(((), use.refused))
 
 
-def connection_lender(store: object) -> LendsConnections | None:
-    """The store if its class lends connections, else None; no attribute of the store is read."""
-    return cast(LendsConnections, store) if issubclass(type(store), LendsConnections) else None
-
-
-def _breaker_of(catalog: object) -> HasBreaker | None:
-    return catalog if isinstance(catalog, HasBreaker) else None
-
-
 class PoolMetrics(Collector):
     """Copies the counters of store and catalog into metrics of `registry`. Safe to use from many threads.
 
@@ -44,19 +35,18 @@ class PoolMetrics(Collector):
     """
 
     def __init__(self, store: Store, catalog: Catalog | None, registry: CollectorRegistry) -> None:
-        self._lender = connection_lender(store)
-        self._breaker = _breaker_of(catalog)
+        self._store, self._catalog = store, catalog
         self._lock, self._due = Lock(), 0.0
         self._last: ConnectionUse | None = None
         # Registered before its metrics, so that `collect` refreshes them first.
         registry.register(self)
-        if self._lender is not None:
+        if store.upkeep.connection_use() is not None:
             self._most = metric_specs.CONNECTIONS.gauge(registry)
             self._used = metric_specs.CONNECTION_SECONDS.counter(registry)
             self._waits = metric_specs.CONNECTION_WAITS.counter(registry)
             self._waited = metric_specs.CONNECTION_WAIT_SECONDS.counter(registry)
             self._refused = metric_specs.CONNECTIONS_REFUSED.counter(registry)
-        if self._breaker is not None:
+        if catalog is not None and catalog.breaker_state is not None:
             self._open = metric_specs.BREAKER.gauge(registry)
 
     def refresh_if_due(self) -> None:
@@ -68,10 +58,12 @@ class PoolMetrics(Collector):
         """Copy the current values."""
         with self._lock:
             self._due = monotonic() + _REFRESH_SECONDS
-            if self._lender is not None:
-                self._copy(self._lender.connection_use())
-            if self._breaker is not None:
-                self._open.set(self._breaker.breaker_state != "closed")
+            use = self._store.upkeep.connection_use()
+            if use is not None:
+                self._copy(use)
+            breaker = None if self._catalog is None else self._catalog.breaker_state
+            if breaker is not None:
+                self._open.set(breaker != "closed")
 
     def collect(self) -> Iterable[Metric]:
         """Refresh, and return no family: registered only to refresh the values when Prometheus scrapes."""

@@ -39,13 +39,14 @@ class Readiness:
     def _check(self) -> None:
         began = self.clock()
         try:
-            trouble = self.store.trouble()
+            health = self.store.upkeep.health()
+            is_ready, trouble = health.is_ready, str(health)
         except Exception as error:
             _log.exception("readiness.failed")
-            trouble = f"the store could not be asked: {type(error).__name__}"
-        if trouble is not None:
+            is_ready, trouble = False, f"the store could not be asked: {type(error).__name__}"
+        if not is_ready:
             # For operators; the response, which needs no token, only says that the store cannot be used.
             _log.warning("readiness.trouble", trouble=trouble)
         # A failure counts from the end of the check: one that took seconds must not be stale at once.
-        self._is_ready, self._checked_at = trouble is None, began if trouble is None else self.clock()
+        self._is_ready, self._checked_at = is_ready, began if is_ready else self.clock()
         self._checks += 1

@@ -31,7 +31,7 @@ class StoreSampler:
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Take one sample. Raises ServiceBusy."""
-        self.sample = self._store.queries.backlogs()
+        self.sample = self._store.reads.backlogs()
         return False
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class BusSampler:
         return TopicBacklog(messages, 0.0 if oldest is None else max(0.0, self._age(oldest)))
 
     def _age(self, moment: datetime) -> float:
-        return (self._store.queries.now() - moment).total_seconds()
+        return (self._store.reads.now() - moment).total_seconds()
 
 
 class RefundSampler:
@@ -101,7 +101,7 @@ class RefundSampler:
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Take one sample; log a warning if a refund is unanswered. Raises ServiceBusy."""
-        statistics = self._store.queries.statistics()
+        statistics = self._store.reads.statistics()
         self.unanswered = statistics.unanswered_refunds
         if self.unanswered:
             oldest = statistics.oldest_unanswered_refund_seconds or 0.0

@@ -63,7 +63,7 @@ class CancellationJob:
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Continue every open cancellation. Raises ServiceBusy at the end if one of them waited too long for a lock."""
         busy: ServiceBusy | None = None
-        for closure in self._store.queries.open_closures():
+        for closure in self._store.reads.open_closures():
             if not should_continue():
                 break
             try:
@@ -107,12 +107,11 @@ class RetentionJob:
         for _ in range(_PRUNED_CHUNKS):
             if not should_continue():
                 break
-            removed = self._store.prune(
+            removed = self._store.upkeep.prune(
                 idempotency_hours=self._idempotency_hours, retention_days=self._retention_days, limit=_PRUNED_ROWS
             )
-            published = self._store.outbox.prune(self._retention_days, _PRUNED_ROWS)
-            rows, events = rows + removed, events + published
-            if not removed and not published:
+            rows, events = rows + removed.rows, events + removed.events
+            if not removed.total:
                 break
         if rows or events:
             _log.info("prune.removed", rows=rows, events=events)

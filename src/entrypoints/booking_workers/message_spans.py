@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from booking_core.messages.trace_context import traced_as
 from booking_core.ports.event_bus import Delivery
-from booking_core.ports.store import OutboxRecord
+from booking_core.ports.outbox import OutboxRecord
 from booking_telemetry.otel import traceparent_of
 from booking_workers.consumer import Handle, MessageOutcome, MessageResult, reason_of
 

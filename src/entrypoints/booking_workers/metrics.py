@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from booking_core.ports import Backlogs, Store
 from booking_telemetry import metric_specs
-from booking_telemetry.pool_metrics import connection_families, connection_lender
+from booking_telemetry.pool_metrics import connection_families
 from booking_workers.backlogs import BusSampler, StoreSampler
 from booking_workers.consumer import Consumer
 from booking_workers.jobs import InstrumentedJob, Job
@@ -41,13 +41,14 @@ class _JobCollector(Collector):
     def __init__(self, jobs: Sequence[Job], store: Store | None) -> None:
         self._instrumented = [job for job in jobs if isinstance(job, InstrumentedJob)]
         self._jobs = [job.job if isinstance(job, InstrumentedJob) else job for job in jobs]
-        self._lender = connection_lender(store)
+        self._store = store
 
     def collect(self) -> Iterable[Metric]:
         if self._instrumented:
             yield from _pass_families(self._instrumented)
-        if self._lender is not None:
-            yield from connection_families(self._lender.connection_use())
+        use = None if self._store is None else self._store.upkeep.connection_use()
+        if use is not None:
+            yield from connection_families(use)
         for job in self._jobs:
             if isinstance(job, Relay):
                 yield metric_specs.PUBLISHED.family(((), job.published))

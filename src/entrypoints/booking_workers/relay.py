@@ -9,7 +9,8 @@ import structlog
 
 from booking_core.domain.events import VERSION
 from booking_core.ports.event_bus import EventBus, Message
-from booking_core.ports.store import OutboxRecord, Store
+from booking_core.ports.outbox import OutboxRecord
+from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
 
 _log = structlog.get_logger(__name__)

@@ -47,7 +47,7 @@ def dry_run_handle(store: Store) -> Handle:
         command = parsed(delivery)
         if isinstance(command, MessageResult):
             return command
-        return MessageOutcome.APPLIED if store.queries.booking(command.booking_id) else BookingNotFound()
+        return MessageOutcome.APPLIED if store.reads.booking(command.booking_id) else BookingNotFound()
 
     return lambda deliveries: [result(delivery) for delivery in deliveries]
 

@@ -7,7 +7,8 @@ import structlog
 from attrs import evolve
 
 from booking_core.ports.event_bus import EventBus
-from booking_core.ports.store import EventSelection, OutboxRecord, Store
+from booking_core.ports.outbox import EventSelection, OutboxRecord
+from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
 from booking_workers.relay import message_of
 
@@ -32,7 +33,7 @@ def replay_events(
     repeated. `should_continue` is called between two pages. Raises BusUnavailable and ServiceBusy: a part is published.
     """
     if selection.until is None:
-        selection = evolve(selection, until=store.queries.now())
+        selection = evolve(selection, until=store.reads.now())
     published, last = 0, None
     while should_continue() and (page := store.outbox.stored(selection, last, page_size)):
         _publish(page, publish_to)

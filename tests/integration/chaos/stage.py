@@ -68,7 +68,7 @@ class Stage:
     def at(cls, url: str, servers: str, directory: Path, *, events: int = 4) -> Iterator[Self]:
         """The stage in an empty database, with 500 seats for each event; at the end no program of it runs."""
         store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": str(_CONNECTIONS)})
-        store.migrate()
+        store.upkeep.migrate()
         bus = bus_at(servers)
         stage = cls(
             url=url,
@@ -118,7 +118,7 @@ class Stage:
 
     def unpublished(self) -> int:
         """How many events wait for a relay."""
-        return self.store.queries.statistics().outbox
+        return self.store.reads.statistics().outbox
 
     def unconsumed(self) -> int:
         """How many messages of the Payment Service wait for a consumer to commit them."""

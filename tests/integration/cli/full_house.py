@@ -41,7 +41,7 @@ class FullHouse:
     def fill(cls, url: str, live: int) -> "FullHouse":
         """Bring the empty database up to date, and put a house with so many live bookings into it."""
         store = open_store(url, 1)
-        store.migrate()
+        store.upkeep.migrate()
         store.close()
         with Stage.at(url, seats=live + 2 * _ENDED) as stage:
             house, fixture = cls(stage.fixture.event.event_id), stage.fixture

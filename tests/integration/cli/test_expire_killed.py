@@ -46,7 +46,7 @@ def overdue(postgres_url: str) -> Iterator[Holds]:
     with databases(postgres_url) as create:
         url = create()
         store = open_store(url, 1)
-        store.migrate()
+        store.upkeep.migrate()
         store.close()
         with Stage.at(url, seats=HOLDS, connections=4) as stage, ThreadPoolExecutor(4) as threads:
             places = range(HOLDS)

@@ -73,7 +73,7 @@ def test_expire_every_goes_on_until_told_to_stop(hall: Store, database_url: str,
         wait_for_line(process, "expire.started")
         for seat in (1, 2):
             hold(hall, seat)
-            wait_until(lambda: hall.queries.statistics().overdue == 0, process)
+            wait_until(lambda: hall.reads.statistics().overdue == 0, process)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
 
@@ -87,8 +87,8 @@ def test_the_worker_does_all_its_jobs_and_stops_cleanly(hall: Store, database_ur
     close_event(command, store=hall)
 
     with running_booking(database_url, "worker") as process:
-        wait_until(lambda: not hall.queries.open_closures(), process)
-        wait_until(lambda: hall.queries.statistics().outbox == 0, process)
+        wait_until(lambda: not hall.reads.open_closures(), process)
+        wait_until(lambda: hall.reads.statistics().outbox == 0, process)
         process.terminate()
         out, err = process.communicate(timeout=20)
 
@@ -107,9 +107,9 @@ def test_each_alone(hall: Store, database_url: str, command: str) -> None:
     with running_booking(database_url, command) as process:
         wait_for_line(process, f"{command}.started")
         if command == "relay":
-            wait_until(lambda: hall.queries.statistics().outbox == 0, process)
+            wait_until(lambda: hall.reads.statistics().outbox == 0, process)
         process.terminate()
         _, err = process.communicate(timeout=20)
 
     assert process.returncode == 0, err
-    assert hall.queries.statistics().outbox == (0 if command == "relay" else 1)
+    assert hall.reads.statistics().outbox == (0 if command == "relay" else 1)

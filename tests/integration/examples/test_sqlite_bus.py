@@ -24,7 +24,7 @@ def test_the_program_says_which_of_its_settings_is_missing(
 ) -> None:
     url = fresh_database()
     store = create({"BOOKING_DATABASE_URL": url})
-    store.migrate()
+    store.upkeep.migrate()
     store.close()
     settings = {"BOOKING_DATABASE_URL": url, "BOOKING_EVENT_BUS": "sqlite"}
 

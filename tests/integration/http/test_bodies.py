@@ -123,7 +123,7 @@ def test_a_cancellation_that_cannot_be_understood(api: Api, hall: Hall, body: by
 
     assert error_of(answer) == (400, "VALIDATION_FAILED")
     assert [each["field"] for each in details_of(answer)["fields"]] == [field]
-    assert api.store.queries.closure(hall.event_id) is None
+    assert list(api.store.reads.open_closures()) == []
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "x"])

@@ -16,6 +16,8 @@ from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, details_of, error
 class SilentCatalog:
     """The Catalog while it is down."""
 
+    breaker_state: str | None = None
+
     def event(self, event_id: UUID) -> TicketedEvent | None:
         raise CatalogUnavailable("connection to 10.1.2.3 refused")
 
@@ -122,14 +124,14 @@ def idempotency_in_progress(api: Api) -> Any:
     hall = api.hall()
     key = IdempotencyKey(user_id=ANN, operation=f"POST {BOOKINGS}", key="k", fingerprint="f")
     with api.store.unit_of_work() as first:
-        assert first.idempotency.claim(key) is None
+        assert first.responses.claim(key) is None
         return api.post(BOOKINGS, hall.order(0), headers={"Idempotency-Key": "k"})
 
 
 def service_busy(api: Api) -> Any:
     booking = api.held(api.hall(), 0)
     with api.store.unit_of_work() as somebody:
-        assert somebody.bookings.lock(booking.booking_id) is not None
+        assert booking.booking_id in somebody.bookings.lock(booking.booking_id)
         return api.delete(f"{BOOKINGS}/{booking.booking_id}")
 
 
@@ -219,7 +221,7 @@ def test_a_confirmed_booking_cannot_be_cancelled_once_its_event_has_started(api:
         TicketedEvent(
             event_id=hall.event_id,
             name="A concert",
-            starts_at=api.store.queries.now() - timedelta(seconds=1),
+            starts_at=api.store.reads.now() - timedelta(seconds=1),
             status=SaleStatus.ON_SALE,
             currency="USD",
         )

@@ -8,15 +8,22 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from booking_core import CatalogUnavailable, Seat, TicketedEvent
-from booking_core.ports import Store
+from booking_core.ports import Health, HealthKind, Store
 from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, Hall, data_of, error_of
 
 
 class Troubled:
     """A store that an operator must look after."""
 
-    def trouble(self) -> str | None:
-        return "the schema at 10.1.2.3 is older than this program: run `booking migrate`"
+    def __init__(self) -> None:
+        self.upkeep = self
+
+    def health(self) -> Health:
+        problem = "the schema at 10.1.2.3 is older than this program"
+        return Health(kind=HealthKind.OLD_SCHEMA, problem=problem, remedy="run `booking migrate`")
+
+    def connection_use(self) -> None:
+        """None: there is no pool."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("unreachable")
@@ -155,6 +162,8 @@ class TestAccessLog:
 
     def test_takes_no_line_break_from_a_service_that_failed(self, api: Api) -> None:
         class Chatty:
+            breaker_state: str | None = None
+
             def event(self, event_id: UUID) -> TicketedEvent | None:
                 raise CatalogUnavailable("no answer\nrequest forged=1\r\n")
 

@@ -26,7 +26,7 @@ def test_the_same_request_again_gets_the_same_answer(api: Api, hall: Hall) -> No
     assert first.content_type == again.content_type
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert api.store.queries.statistics().outbox == 1
+    assert api.store.reads.statistics().outbox == 1
 
 
 def test_the_first_answer_stays_when_the_booking_has_changed(api: Api, hall: Hall) -> None:
@@ -91,7 +91,7 @@ def test_in_parallel_there_is_one_booking_and_every_answer_is_it_or_says_wait(ap
     assert len({answer.data for answer in made}) == 1
     assert sum("Idempotency-Replayed" not in answer.headers for answer in made) == 1
     assert {error_of(answer) for answer in answers if answer not in made} <= {(409, "IDEMPOTENCY_IN_PROGRESS")}
-    assert api.store.queries.statistics().outbox == 1
+    assert api.store.reads.statistics().outbox == 1
 
 
 class TestCancellingAnEvent:
@@ -115,7 +115,7 @@ class TestCancellingAnEvent:
         key = IdempotencyKey(user_id=ANN, operation=f"POST {path}", key="k", fingerprint="f")
 
         with api.store.unit_of_work() as first:
-            first.idempotency.claim(key)
+            first.responses.claim(key)
             answer = api.post(path, {"reason": "flood"}, admin=True, headers={"Idempotency-Key": "k"})
 
         assert error_of(answer) == (409, "IDEMPOTENCY_IN_PROGRESS")

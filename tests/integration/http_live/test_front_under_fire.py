@@ -153,7 +153,7 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
     try:
         server.start()
         store = open_store(server.url, 1)
-        store.migrate()
+        store.upkeep.migrate()
         store.close()
         yield server
     finally:

@@ -49,7 +49,7 @@ class Watch:
         assert [record.sequence for record in of_event] in ([], [1]), "event.cancelled is said once"
 
     def _terminal_stays_terminal(self, stored: Booking) -> None:
-        snapshot = self.play.harness.store.queries.booking(stored.booking_id)
+        snapshot = self.play.harness.store.reads.booking(stored.booking_id)
         assert snapshot is not None
         seen = snapshot.booking
         if seen.status is not Status.CANCELLED:
@@ -65,7 +65,7 @@ class Watch:
             assert seen.cancelled_at == _deadline(seen)
 
     def _history_is_complete(self, stored: Booking) -> None:
-        history = list(self.play.harness.store.queries.history(stored.booking_id))
+        history = list(self.play.harness.store.reads.history(stored.booking_id))
         assert [entry.number for entry in history] == list(range(1, stored.revision + 1))
         assert history[0].from_status is None
         assert history[-1].to_status is stored.status
@@ -105,7 +105,7 @@ class Watch:
     def _a_seat_has_one_live_booking(self, stored: list[Booking]) -> None:
         live = [booking for booking in stored if booking.is_live]
         assert len(live) <= 1, "all bookings of a play are over the same seats"
-        now = self.play.harness.store.queries.now()
+        now = self.play.harness.store.reads.now()
         status = SeatStatus.AVAILABLE
         if live and not live[0].is_overdue(now):
             status = SeatStatus.SOLD if live[0].status is Status.CONFIRMED else SeatStatus.HELD

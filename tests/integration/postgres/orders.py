@@ -172,7 +172,7 @@ class Play:
 
     def story(self) -> dict[str, Any]:
         """Everything that does not depend on the moment or on ids made by chance; the same in every store."""
-        statistics = self.harness.store.queries.statistics()
+        statistics = self.harness.store.reads.statistics()
         return {
             "outcomes": self.outcomes,
             "seats": [self.fixture.seat_status(place) for place in range(SEATS)],
@@ -184,7 +184,7 @@ class Play:
 
     def _story_of(self, made: Booking) -> dict[str, Any]:
         stored = self.fixture.stored(made)
-        history = self.harness.store.queries.history(made.booking_id)
+        history = self.harness.store.reads.history(made.booking_id)
         return {
             "status": (stored.status, stored.cancellation_reason, stored.confirmed_by),
             "ticket": stored.ticket_reference is not None,

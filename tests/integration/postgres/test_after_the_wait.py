@@ -142,7 +142,7 @@ def test_a_payment_that_gets_the_lock_after_the_deadline_is_late(stage: Stage) -
 
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_the_clock_of_the_application_changes_no_outcome(stage: Stage, hours: int) -> None:
-    there = stage.store.queries.now() + timedelta(hours=hours)
+    there = stage.store.reads.now() + timedelta(hours=hours)
     with time_machine.travel(there, tick=True):
         paid, pending = stage.fixture.reserve(0), stage.fixture.reserve(1)
         short = stage.fixture.reserve(2, window=0.3, user="late")
@@ -160,7 +160,7 @@ def test_the_clock_of_the_application_changes_no_outcome(stage: Stage, hours: in
             stage.fixture.reserve(1, user="grace")
         stage.age(601)
         assert stage.fixture.reserve(1, user="grace").status is Status.PENDING
-        snapshot = stage.store.queries.booking(pending.booking_id)
+        snapshot = stage.store.reads.booking(pending.booking_id)
         assert snapshot is not None
         assert snapshot.booking.cancellation_reason is CancellationReason.EXPIRED
         assert stage.fixture.stored(paid).status is Status.CONFIRMED

@@ -44,7 +44,7 @@ def a_customers_visit(stage: Stage, number: int) -> None:
         assert len(list_seats(booking.event_id, store=stage.store).seats) == 12
         stage.fixture.cancel(booking)
         stage.store.outbox.unpublished(10)
-        stage.store.queries.history(booking.booking_id)
+        stage.store.reads.history(booking.booking_id)
 
 
 def test_every_use_case_works_for_many_at_once(behind: Stage) -> None:
@@ -62,11 +62,11 @@ def test_those_who_only_read_get_what_they_asked_for(behind: Stage) -> None:
     def reader(number: int) -> None:
         for turn in range(20):
             reads: list[Callable[[], object]] = [
-                lambda: {each.seat.seat_id for each in behind.store.queries.seats(event_id)} == seats,
-                lambda: behind.store.queries.event(event_id) is not None,
-                lambda: behind.store.queries.bookings_of(f"user-{number}", None, Page()).total == 0,
+                lambda: {each.seat.seat_id for each in behind.store.reads.seats(event_id).seats} == seats,
+                lambda: behind.store.reads.event(event_id) is not None,
+                lambda: behind.store.reads.bookings_of(f"user-{number}", None, Page()).total == 0,
                 lambda: list(behind.store.outbox.unpublished(10)) == [],
-                lambda: behind.store.trouble() is None,
+                lambda: behind.store.upkeep.health().is_ready,
             ]
             for place in range(len(reads)):
                 assert reads[(place + number + turn) % len(reads)]()

@@ -21,16 +21,15 @@ Read = Callable[[Any], Any]
 SESSION: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = 'booking-core'"
 # The table that is locked, the read, and how often it was read before.
 READS: Final[dict[str, tuple[str, Read, int]]] = {
-    "one, prepared": ("bookings", lambda stage: stage.store.queries.booking(stage.booking_id), 1),
-    "one": ("bookings", lambda stage: stage.store.queries.booking(stage.booking_id), 0),
-    "list": ("bookings", lambda stage: stage.store.queries.bookings_of("ada", None, Page()), 0),
-    "history": ("history", lambda stage: stage.store.queries.history(stage.booking_id), 0),
-    "event": ("events", lambda stage: stage.store.queries.event(stage.fixture.event.event_id), 0),
-    "events": ("events", lambda stage: stage.store.queries.events(Page()), 0),
-    "closure": ("events", lambda stage: stage.store.queries.closure(stage.fixture.event.event_id), 0),
-    "closures": ("events", lambda stage: stage.store.queries.open_closures(), 0),
-    "seats": ("seats", lambda stage: stage.store.queries.seats(stage.fixture.event.event_id), 0),
-    "seats, known": ("claims", lambda stage: stage.store.queries.seats(stage.fixture.event.event_id), 1),
+    "one, prepared": ("bookings", lambda stage: stage.store.reads.booking(stage.booking_id), 1),
+    "one": ("bookings", lambda stage: stage.store.reads.booking(stage.booking_id), 0),
+    "list": ("bookings", lambda stage: stage.store.reads.bookings_of("ada", None, Page()), 0),
+    "history": ("history", lambda stage: stage.store.reads.history(stage.booking_id), 0),
+    "event": ("events", lambda stage: stage.store.reads.event(stage.fixture.event.event_id), 0),
+    "events": ("events", lambda stage: stage.store.reads.events(Page()), 0),
+    "closures": ("events", lambda stage: stage.store.reads.open_closures(), 0),
+    "seats": ("seats", lambda stage: stage.store.reads.seats(stage.fixture.event.event_id), 0),
+    "seats, known": ("claims", lambda stage: stage.store.reads.seats(stage.fixture.event.event_id), 1),
 }
 
 
@@ -106,7 +105,7 @@ def test_no_bound_outlives_its_read(shared: Booked, setting: str) -> None:
         with shared.store.engine.connect() as connection:
             return connection.exec_driver_sql(f"SHOW {setting}").scalar()
 
-    shared.store.queries.booking(shared.booking_id)
+    shared.store.reads.booking(shared.booking_id)
     assert left() == "0"
     with locked(shared, "bookings"):
         assert_given_up(shared, READS["list"][1], LOCK_WAIT)

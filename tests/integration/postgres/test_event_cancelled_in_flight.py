@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from booking_core.application import CancelledEvent, cancel_event, close_event
+from booking_core.contracts.store.fixture import lock_seats
 from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.commands import CancelEvent
@@ -30,7 +31,7 @@ def cancelling(stage: Stage) -> Iterator[Future[CancelledEvent]]:
     """Somebody cancels the event; the block begins when the closure is committed and the rest waits for a lock."""
     with ThreadPoolExecutor(1) as thread:
         running = thread.submit(cancel_event, command(stage), store=stage.store)
-        until(lambda: stage.store.queries.closure(stage.fixture.event.event_id) is not None, "the event is closed")
+        until(lambda: stage.store.reads.open_closures() != [], "the event is closed")
         stage.await_blocked(1)
         assert not running.done()
         yield running
@@ -47,7 +48,7 @@ def affected(stage: Stage) -> list[int]:
 def test_a_reservation_that_saw_the_event_open_and_is_paused(stage: Stage, commits: bool) -> None:
     early = stage.fixture.reserve(0, user="early")
     with stage.store.unit_of_work() as paused:
-        assert not paused.bookings.lock_seats(stage.fixture.request(5)).closed
+        assert not lock_seats(paused, stage.fixture.request(5)).closed
         booking = stage.fixture.new_booking(5)
         with cancelling(stage) as running:
             assert stage.fixture.stored(early).status is Status.PENDING, "nothing ends before all have been waited for"
@@ -83,8 +84,7 @@ def test_a_reservation_that_is_paused_before_its_seats_is_refused(stage: Stage) 
 def test_a_payment_that_is_paused_is_asked_back(stage: Stage) -> None:
     booking = stage.fixture.reserve(0)
     with stage.store.unit_of_work() as paused:
-        locked = paused.bookings.lock(booking.booking_id)
-        assert locked is not None
+        locked = paused.bookings.lock(booking.booking_id)[booking.booking_id]
         with cancelling(stage) as running:
             paying("pay-1")(locked)
             paused.bookings.save(locked.booking)

@@ -46,7 +46,7 @@ def stage(server: EmbeddedPostgres) -> Iterator[Stage]:
     with databases(server.url) as create:
         url = create()
         store = open_store(url, 1)
-        store.migrate()
+        store.upkeep.migrate()
         store.close()
         with impatient_stage(url) as stage:
             yield stage
@@ -130,10 +130,10 @@ def test_a_unit_of_work_that_is_left_does_not_wait_for_its_rollback(server: Embe
 @pytest.mark.parametrize(
     "read",
     [
-        lambda stage: stage.store.queries.now(),
-        lambda stage: stage.store.queries.seats(stage.fixture.event.event_id),
-        lambda stage: stage.store.queries.event(stage.fixture.event.event_id),
-        lambda stage: stage.store.queries.bookings_of("ada", None, Page()),
+        lambda stage: stage.store.reads.now(),
+        lambda stage: stage.store.reads.seats(stage.fixture.event.event_id),
+        lambda stage: stage.store.reads.event(stage.fixture.event.event_id),
+        lambda stage: stage.store.reads.bookings_of("ada", None, Page()),
         lambda stage: stage.store.outbox.unpublished(10),
     ],
     ids=["now", "seats", "event", "bookings", "outbox"],
@@ -147,9 +147,9 @@ def test_a_read_is_busy_after_one_wait(server: EmbeddedPostgres, stage: Stage, r
 
 def test_whoever_asks_for_trouble_is_told_soon(server: EmbeddedPostgres, stage: Stage) -> None:
     with frozen(server, stage), takes_at_most(CONNECT_TIMEOUT + SLACK):
-        assert stage.store.trouble() is not None
+        assert not stage.store.upkeep.health().is_ready
 
-    assert stage.store.trouble() is None
+    assert stage.store.upkeep.health().is_ready
 
 
 def test_a_new_connection_is_not_awaited_for_ever(server: EmbeddedPostgres, stage: Stage) -> None:

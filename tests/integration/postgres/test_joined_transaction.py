@@ -228,7 +228,7 @@ class TestWhatCannotBe:
 
     def test_it_cannot_migrate(self, stage: Stage, engine: Engine) -> None:
         with engine.connect() as connection:
-            refused(NotImplementedError, stage.store.on(connection).migrate)
-            assert stage.store.on(connection).trouble() is None
+            refused(NotImplementedError, stage.store.on(connection).upkeep.migrate)
+            assert stage.store.on(connection).upkeep.health().is_ready
             stage.store.on(connection).close()
             assert not connection.closed

@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from booking_core.contracts.store.fixture import refused
+from booking_core.contracts.store.fixture import lock_seats, refused
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.reservation import ReservationFacts
@@ -45,7 +45,7 @@ HOLDER_LOCK: Final = ("ORDER BY h.booking_id FOR UPDATE", "ORDER BY h.booking_id
 def in_hand(stage: Stage, place: int, user: str) -> Iterator[tuple[UnitOfWork, ReservationFacts]]:
     """A reservation between its two round trips: it has locked and loaded, and decides when the test says so."""
     with stage.store.unit_of_work() as uow:
-        yield uow, uow.bookings.lock_seats(stage.fixture.request(place, user=user))
+        yield uow, lock_seats(uow, stage.fixture.request(place, user=user))
 
 
 def write(stage: Stage, uow: UnitOfWork, place: int, user: str) -> None:

@@ -109,11 +109,11 @@ class TestTheReplyToCommitIsLost:
 class TestTheSessionIsKilled:
     def test_between_two_requests_nobody_notices(self, stage: Stage) -> None:
         for place in range(3):
-            at_once([partial(stage.store.queries.seats, stage.fixture.event.event_id)] * 6)
+            at_once([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
             assert kill_all(stage) > 1
             assert stage.fixture.reserve(place, user=f"user-{place}").status is Status.PENDING
             assert kill_all(stage) > 0
-            assert len(stage.store.queries.seats(stage.fixture.event.event_id)) == 12
+            assert len(stage.store.reads.seats(stage.fixture.event.event_id).seats) == 12
         stage.check_books()
 
     def test_while_it_waits_for_a_lock_the_request_is_run_again(self, stage: Stage) -> None:
@@ -147,7 +147,7 @@ class TestTheSessionIsKilled:
             steps: dict[str, Callable[[], object]] = {
                 "lock": lambda: uow.bookings.lock(booking.booking_id),
                 "save": lambda: uow.bookings.save(other),
-                "inbox": lambda: uow.inbox.remember([(booking.booking_id, booking.booking_id)]),
+                "inbox": lambda: uow.inbox.mark_processed([(booking.booking_id, booking.booking_id)]),
                 "sweep": lambda: uow.bookings.expire_overdue(1),
                 "event": lambda: uow.events.put_seats(stage.fixture.event.event_id, stage.fixture.seats),
             }
@@ -165,7 +165,7 @@ class TestTheSessionIsKilled:
             # A step that was busy may be done or not: its booking is left alone, and the next takes another seat.
             for place in range(number, 800, 8):
                 with suppress(ServiceBusy):
-                    if stage.store.queries.now() > end:
+                    if stage.store.reads.now() > end:
                         break
                     booking = stage.fixture.reserve(place, user=f"user-{place}")
                     stage.fixture.pay(booking)
@@ -190,7 +190,7 @@ class TestTheSessionIsKilled:
 def test_a_restart_of_the_database_needs_none_of_ours(stage: Stage, postgres_url: str) -> None:
     """As a restart does it: every session ends, and for a while nobody is let in."""
     name = stage.door.info.dbname
-    at_once([partial(stage.store.queries.seats, stage.fixture.event.event_id)] * 6)
+    at_once([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
@@ -198,10 +198,10 @@ def test_a_restart_of_the_database_needs_none_of_ours(stage: Stage, postgres_url
             with pytest.raises(ServiceBusy):
                 stage.fixture.reserve(0)
             with pytest.raises(ServiceBusy):
-                stage.store.queries.now()
-            assert stage.store.trouble() is not None
+                stage.store.reads.now()
+            assert not stage.store.upkeep.health().is_ready
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     made = stage.fixture.reserve(0)
     assert isinstance(made, Booking)
-    assert stage.store.trouble() is None
+    assert stage.store.upkeep.health().is_ready

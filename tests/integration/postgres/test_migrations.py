@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from booking_core.contracts.store.crowd import at_once
+from booking_core.ports import HealthKind
 from booking_postgres import schema
 from booking_postgres.store import PostgresStore
 from booking_postgres.tables import metadata
@@ -28,7 +29,7 @@ from booking_postgres.adapter import create
 
 store = create({"BOOKING_DATABASE_URL": sys.argv[1]})
 sys.stdin.readline()
-print(",".join(store.migrate()))
+print(",".join(store.upkeep.migrate()))
 store.close()
 """
 
@@ -52,17 +53,17 @@ def set_revision(store: PostgresStore, revision: str) -> None:
 
 
 def test_the_second_time_there_is_nothing_to_do(store: PostgresStore) -> None:
-    assert list(store.migrate()) == EVERY_REVISION
-    assert list(store.migrate()) == []
-    assert store.trouble() is None
+    assert list(store.upkeep.migrate()) == EVERY_REVISION
+    assert list(store.upkeep.migrate()) == []
+    assert store.upkeep.health().is_ready
 
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_many_at_once_in_one_process(store: PostgresStore, attempt: int) -> None:
-    outcomes = at_once([store.migrate] * 8)
+    outcomes = at_once([store.upkeep.migrate] * 8)
 
     assert sorted(map(list, outcomes)) == [[]] * 7 + [EVERY_REVISION]  # type: ignore[arg-type]
-    assert store.trouble() is None
+    assert store.upkeep.health().is_ready
 
 
 def test_many_at_once_in_several_processes(empty_url: str, store: PostgresStore) -> None:
@@ -81,15 +82,15 @@ def test_many_at_once_in_several_processes(empty_url: str, store: PostgresStore)
         answers.append(out.strip())
 
     assert sorted(answers) == ["", "", "", ",".join(EVERY_REVISION)]
-    assert store.trouble() is None
+    assert store.upkeep.health().is_ready
 
 
 def test_who_comes_second_waits_for_the_first_and_finds_nothing_to_do(empty_url: str, store: PostgresStore) -> None:
-    store.migrate()
+    store.upkeep.migrate()
     set_revision(store, "0001")
     with ThreadPoolExecutor(1) as thread, psycopg.connect(empty_url) as first, psycopg.connect(empty_url) as door:
         first.execute("LOCK TABLE booking.migration_turn IN ACCESS EXCLUSIVE MODE")
-        second = thread.submit(store.migrate)
+        second = thread.submit(store.upkeep.migrate)
         waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'booking.migration_turn'::regclass AND NOT granted"
         until(lambda: door.execute(waiting).fetchone() == (1,), "it waits for its turn")
         first.execute("UPDATE booking.schema_version SET version_num = '0003'")
@@ -103,49 +104,50 @@ def test_a_migration_that_fails_leaves_nothing(empty_url: str, store: PostgresSt
         door.execute("CREATE SCHEMA booking")
         door.execute("CREATE TABLE booking.inbox (in_the_way int)")
         with pytest.raises(Exception, match="inbox"):
-            store.migrate()
+            store.upkeep.migrate()
 
         tables = door.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'booking'").fetchall()
         assert tables == [("inbox",)]
         door.execute("DROP TABLE booking.inbox")
-    assert list(store.migrate()) == EVERY_REVISION
+    assert list(store.upkeep.migrate()) == EVERY_REVISION
 
 
 class TestTrouble:
     def test_an_empty_database(self, store: PostgresStore) -> None:
-        assert store.trouble() == "the database has no schema, version 0003 is needed: run `booking migrate`"
+        assert str(store.upkeep.health()) == "the database has no schema, version 0003 is needed: run `booking migrate`"
 
     def test_an_older_schema(self, store: PostgresStore) -> None:
-        store.migrate()
+        store.upkeep.migrate()
         set_revision(store, "0001")
 
-        trouble = store.trouble()
+        trouble = str(store.upkeep.health())
 
         assert trouble == "the database schema has version 0001, version 0003 is needed: run `booking migrate`"
 
     def test_a_newer_schema_is_none_and_is_left_alone(self, store: PostgresStore) -> None:
-        store.migrate()
+        store.upkeep.migrate()
         set_revision(store, "0099")
 
-        assert store.trouble() is None
-        assert list(store.migrate()) == []
+        assert store.upkeep.health().is_ready
+        assert list(store.upkeep.migrate()) == []
         with store.engine.connect() as connection:
             assert schema.revision_of(connection) == "0099"
 
     def test_a_database_that_is_not_there(self, store: PostgresStore, empty_url: str) -> None:
         for url in (empty_url.replace("/test_", "/missing_"), "postgresql://nobody:x@127.0.0.1:1/none"):
             unreachable = open_store(url, 1)
-            trouble = unreachable.trouble()
+            health = unreachable.upkeep.health()
+            trouble = str(health)
             unreachable.close()
 
-            assert trouble is not None
+            assert health.kind is HealthKind.UNREACHABLE
             assert trouble.startswith("the database cannot be reached: ")
             assert "\n" not in trouble
 
 
 class TestWhatTheMigrationsMake:
     def test_each_step_can_be_taken_back_and_taken_again(self, store: PostgresStore) -> None:
-        store.migrate()
+        store.upkeep.migrate()
         config: Config = schema.alembic_config()
         with store.engine.begin() as connection:
             config.attributes["connection"] = connection
@@ -156,10 +158,10 @@ class TestWhatTheMigrationsMake:
                 command.upgrade(config, revision)
                 assert schema.revision_of(connection) == revision
 
-        assert store.trouble() is None
+        assert store.upkeep.health().is_ready
 
     def test_tables_are_as_the_code_describes_them(self, store: PostgresStore) -> None:
-        store.migrate()
+        store.upkeep.migrate()
         options = {"include_schemas": True, "include_name": _ours, "compare_type": True}
         with store.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts=options)
@@ -169,7 +171,7 @@ class TestWhatTheMigrationsMake:
         assert found == []
 
     def test_down_and_up_again(self, store: PostgresStore) -> None:
-        store.migrate()
+        store.upkeep.migrate()
         config: Config = schema.alembic_config()
         with store.engine.begin() as connection:
             config.attributes["connection"] = connection
@@ -179,7 +181,7 @@ class TestWhatTheMigrationsMake:
             functions = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'booking'::regnamespace"
             assert connection.execute(text(functions)).scalar() == 0
 
-        assert list(store.migrate()) == EVERY_REVISION
+        assert list(store.upkeep.migrate()) == EVERY_REVISION
 
 
 def _ours(name: str | None, kind: str, parents: object) -> bool:

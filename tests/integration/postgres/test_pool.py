@@ -52,7 +52,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
 
     def broken_statement() -> None:
         with stage.store.unit_of_work() as uow:
-            uow.session.run([_statement("SELECT 1 / 0")])  # type: ignore[attr-defined]
+            uow.session.run([_statement("SELECT 1 / 0")])
 
     def fault_of_the_caller() -> None:
         with stage.store.unit_of_work() as uow:
@@ -62,7 +62,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
     def killed() -> None:
         with stage.store.unit_of_work() as uow:
             uow.bookings.lock(held.booking_id)
-            pid = uow.session.run([_statement("SELECT pg_backend_pid()")])[0][0][0]  # type: ignore[attr-defined]
+            pid = uow.session.run([_statement("SELECT pg_backend_pid()")])[0][0][0]
             stage.door.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
             uow.bookings.lock(held.booking_id)
 
@@ -109,7 +109,7 @@ def test_who_gets_no_connection_in_time_is_told_so(stage: Stage, monkeypatch: py
             threads.submit(keep)
         together.wait()
         try:
-            for attempt in (partial(stage.fixture.reserve, 0), stage.store.queries.now):
+            for attempt in (partial(stage.fixture.reserve, 0), stage.store.reads.now):
                 with pytest.raises(ServiceBusy):
                     attempt()
         finally:
@@ -131,12 +131,11 @@ def test_one_connection_is_enough_for_every_use_case(database_url: str) -> None:
         fixture.reserve(0)
         assert expire(store=stage.store).expired == 0
         assert list_bookings("ada", None, Page(), store=stage.store).total == 3
-        assert stage.store.queries.booking(late.booking_id) is not None
+        assert stage.store.reads.booking(late.booking_id) is not None
         records = stage.store.outbox.unpublished(100)
         stage.store.outbox.mark_published(records)
-        stage.store.outbox.prune(0, 100)
-        stage.store.prune(idempotency_hours=0, retention_days=0, limit=10)
-        stage.store.queries.statistics()
+        stage.store.upkeep.prune(idempotency_hours=0, retention_days=0, limit=10)
+        stage.store.reads.statistics()
         command = CancelEvent(
             event_id=fixture.event.event_id, reason="rain", administrator="admin", correlation_id=str(uuid4())
         )

@@ -8,13 +8,20 @@ from attrs import evolve
 
 from booking_core.domain.errors import ServiceBusy
 from booking_core.messages.trace_context import traced_as
-from booking_core.ports import ConnectionUse, LendsConnections
+from booking_core.ports import ConnectionUse
 from booking_postgres.driver import pool_metrics
+from booking_postgres.store import PostgresStore
 from tests.support.postgres.stage import Stage, open_store
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'booking-core'"
+
+
+def use_of(store: PostgresStore) -> ConnectionUse:
+    use = store.upkeep.connection_use()
+    assert use is not None
+    return use
 
 
 def since(before: ConnectionUse, after: ConnectionUse) -> tuple[float, int, float, int]:
@@ -28,18 +35,17 @@ def since(before: ConnectionUse, after: ConnectionUse) -> tuple[float, int, floa
 
 def test_a_connection_is_used_from_its_lending_to_its_return(stage: Stage) -> None:
     store = stage.store
-    assert isinstance(store, LendsConnections)
-    store.queries.now()
-    before = store.connection_use()
+    store.reads.now()
+    before = use_of(store)
 
     with store.unit_of_work():
         time.sleep(0.05)
-    store.queries.now()
+    store.reads.now()
 
-    used, waits, waited, refused = since(before, store.connection_use())
+    used, waits, waited, refused = since(before, use_of(store))
     assert 0.05 <= used < 1
     assert (waits, waited, refused) == (0, 0, 0), "a free connection is no wait"
-    assert store.connection_use().most == 12
+    assert use_of(store).most == 12
 
 
 def test_whoever_waits_for_a_connection_is_counted_and_so_is_who_gets_none(
@@ -49,20 +55,20 @@ def test_whoever_waits_for_a_connection_is_counted_and_so_is_who_gets_none(
     store = open_store(stage.url, connections=1)
     store.engine.pool._timeout = 0.2  # type: ignore[attr-defined]  # as long as 5 s, or as short, makes no difference
     try:
-        store.queries.now()
-        before = store.connection_use()
+        store.reads.now()
+        before = use_of(store)
         with store.unit_of_work():
-            waiting = threading.Thread(target=store.queries.now)
+            waiting = threading.Thread(target=store.reads.now)
             waiting.start()
             time.sleep(0.05)
         waiting.join()
-        _, waits, waited, refused = since(before, store.connection_use())
+        _, waits, waited, refused = since(before, use_of(store))
         assert (waits, refused) == (1, 0)
         assert 0.02 <= waited < 1
 
         with store.unit_of_work(), pytest.raises(ServiceBusy):
-            store.queries.now()
-        _, waits, waited, refused = since(before, store.connection_use())
+            store.reads.now()
+        _, waits, waited, refused = since(before, use_of(store))
         assert (waits, refused) == (2, 1)
         assert waited >= 0.2
     finally:
@@ -71,7 +77,7 @@ def test_whoever_waits_for_a_connection_is_counted_and_so_is_who_gets_none(
 
 def test_a_connection_that_is_thrown_away_was_used_until_then(stage: Stage) -> None:
     store = stage.store
-    before = store.connection_use()
+    before = use_of(store)
 
     with store.unit_of_work() as uow:
         uow.bookings.lock_live(stage.fixture.event.event_id, 1)
@@ -80,7 +86,7 @@ def test_a_connection_that_is_thrown_away_was_used_until_then(stage: Stage) -> N
         with pytest.raises(ServiceBusy):
             uow.bookings.lock_live(stage.fixture.event.event_id, 1)
 
-    assert since(before, store.connection_use())[0] >= 0.05
+    assert since(before, use_of(store))[0] >= 0.05
 
 
 def test_a_trace_ends_with_the_transaction_it_was_said_in(stage: Stage) -> None:

@@ -31,7 +31,7 @@ def test_of_200_customers_one_gets_the_seat(stage: Stage, rounds: int) -> None:
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         losers = [outcome for outcome in outcomes if outcome is not winner]
         assert {type(error) for error in losers} == {SeatAlreadyReserved}
-        assert stage.store.queries.booking(winner.booking_id) is not None
+        assert stage.store.reads.booking(winner.booking_id) is not None
     assert stage.ask("SELECT count(*) FROM booking.bookings") == rounds
     stage.check_books()
 
@@ -45,7 +45,7 @@ def test_of_12_free_seats_one_customer_gets_three(stage: Stage, rounds: int) -> 
 
         kinds = [type(outcome) for outcome in outcomes]
         assert (kinds.count(Booking), kinds.count(PendingLimitReached)) == (3, 9)
-        assert stage.store.queries.bookings_of(f"user-{number}", Status.PENDING, Page()).total == 3
+        assert stage.store.reads.bookings_of(f"user-{number}", Status.PENDING, Page()).total == 3
     stage.check_books()
 
 

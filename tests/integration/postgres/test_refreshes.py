@@ -36,6 +36,10 @@ class Turncoat:
     every: int
     _asked: int = 0
 
+    @property
+    def breaker_state(self) -> str | None:
+        return None
+
     def event(self, event_id: UUID) -> TicketedEvent | None:
         self._asked += 1
         if self._asked % self.every == 0:
@@ -85,10 +89,10 @@ def test_refreshes_of_several_processes(stage: Stage, rounds: int, monkeypatch: 
     catalog.every = 10**9
     mirrors[0].refresh(event.event_id)
     assert sum(each for each in done if isinstance(each, int)) > 0
-    known = stores[0].queries.event(event.event_id)
+    known = stores[0].reads.event(event.event_id)
     assert known is not None
     assert (known.event, known.complete) == (catalog.event_now, True)
-    prices = {each.seat.price for each in stores[0].queries.seats(event.event_id)}
+    prices = {each.seat.price for each in stores[0].reads.seats(event.event_id).seats}
     assert prices == {PRICES[known.event.currency]}
     for store in stores:
         store.close()

@@ -43,8 +43,8 @@ def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def look(stage: Stage) -> list[SeatOnMap]:
     """The map as the store shows it; one that remembers nothing must show the same."""
     event_id = stage.fixture.event.event_id
-    shown = list(stage.store.queries.seats(event_id))
-    assert shown == list(SeatMaps(Reader(engine=stage.store.engine)).of(event_id))
+    shown = list(stage.store.reads.seats(event_id).seats)
+    assert shown == list(SeatMaps(Reader(engine=stage.store.engine)).of(event_id).seats)
     return shown
 
 
@@ -54,15 +54,15 @@ def status_of(stage: Stage, place: int) -> SeatStatus | None:
 
 
 def test_seats_are_sent_once(stage: Stage, rows_read: list[int]) -> None:
-    event_id, seats = stage.fixture.event.event_id, stage.store.queries.seats
+    event_id, seats = stage.fixture.event.event_id, stage.store.reads.seats
     stage.fixture.reserve(0, 1)
     first, second, third = seats(event_id), seats(event_id), seats(event_id)
     stage.fixture.reserve(2)
     fourth = seats(event_id)
 
     assert rows_read == [12, 1, 1, 1]
-    assert list(first) == list(second)
-    assert isinstance(second, tuple)
+    assert list(first.seats) == list(second.seats)
+    assert (first.version, second.version is None) == (None, False)
     assert third is second
     assert fourth != second
 
@@ -148,13 +148,13 @@ def test_what_a_transaction_sees_of_its_own_is_not_told_to_others(stage: Stage) 
     before = look(stage)
     with stage.store.engine.connect() as connection:
         joined = stage.store.on(connection)
-        assert list(joined.queries.seats(event_id)) == before
+        assert list(joined.reads.seats(event_id).seats) == before
         for price in (80, 90):
             connection.exec_driver_sql(f"UPDATE booking.seats SET price = {price}")
-            assert {each.seat.price for each in joined.queries.seats(event_id)} == {Decimal(price)}
+            assert {each.seat.price for each in joined.reads.seats(event_id).seats} == {Decimal(price)}
             assert look(stage) == before
         connection.rollback()
-        assert list(joined.queries.seats(event_id)) == before
+        assert list(joined.reads.seats(event_id).seats) == before
     assert look(stage) == before
 
 
@@ -163,14 +163,14 @@ def test_an_event_without_seats_and_one_that_gets_some(stage: Stage) -> None:
     with stage.store.unit_of_work() as uow:
         uow.events.put(event, ages=False, complete=True)
         uow.commit()
-    assert list(stage.store.queries.seats(event.event_id)) == []
+    assert list(stage.store.reads.seats(event.event_id).seats) == []
 
     seats = [evolve(seat, seat_id=uuid4()) for seat in stage.fixture.seats]
     with stage.store.unit_of_work() as uow:
         uow.events.put_seats(event.event_id, seats)
         uow.commit()
 
-    assert {each.seat.seat_id for each in stage.store.queries.seats(event.event_id)} == {s.seat_id for s in seats}
+    assert {each.seat.seat_id for each in stage.store.reads.seats(event.event_id).seats} == {s.seat_id for s in seats}
 
 
 def test_no_more_seats_are_remembered_than_may_be(stage: Stage, rows_read: list[int]) -> None:
@@ -226,5 +226,5 @@ def test_many_look_while_many_things_happen(stage: Stage) -> None:
 
     assert seen == {AVAILABLE, HELD, SOLD}
     with ThreadPoolExecutor(8) as pool:
-        maps = list(pool.map(lambda _: list(stage.store.queries.seats(fixture.event.event_id)), range(32)))
+        maps = list(pool.map(lambda _: list(stage.store.reads.seats(fixture.event.event_id).seats), range(32)))
     assert all(each == look(stage) for each in maps)

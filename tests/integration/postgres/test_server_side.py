@@ -32,7 +32,7 @@ def test_the_bounds_hold_until_the_transaction_ends(stage: Stage) -> None:
     for step, longest_wait in first:
         with stage.store.unit_of_work() as uow:
             step(uow)
-            found = [rows[0][0] for rows in uow.session.run(shows)]  # type: ignore[attr-defined]
+            found = [rows[0][0] for rows in uow.session.run(shows)]
 
         assert found == [longest_wait, "10s", "10s"]
 

@@ -108,7 +108,7 @@ def hot_use_cases(stage: Stage) -> None:
     fixture.pay(booking, "pay-2")
     ticket = get_ticket("ada", booking.booking_id, store=stage.store)
     assert verify_ticket(ticket, store=stage.store).booking_id == booking.booking_id
-    stage.store.queries.history(booking.booking_id)
+    stage.store.reads.history(booking.booking_id)
     list_seats(booking.event_id, store=stage.store)
     fixture.cancel(booking)
     fixture.reserve(3, user="late", window=0.001)

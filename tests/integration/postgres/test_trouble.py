@@ -14,10 +14,10 @@ GRANT = "grant that right to the user in BOOKING_DATABASE_URL"
 
 def trouble_at(url: str) -> str:
     store = open_store(url, 1)
-    trouble = store.trouble()
+    health = store.upkeep.health()
     store.close()
-    assert trouble is not None
-    return trouble
+    assert not health.is_ready
+    return str(health)
 
 
 def test_a_wrong_password(postgres_url: str) -> None:
@@ -52,7 +52,7 @@ def test_a_user_without_rights(database_url: str) -> None:
         assert trouble_at(url) == f"the database says permission denied for schema booking: {GRANT}"
         store = open_store(url, 1)
         with pytest.raises(PermissionError, match=f"^the database says permission denied for database .*: {GRANT}$"):
-            store.migrate()
+            store.upkeep.migrate()
         store.close()
     finally:
         with psycopg.connect(database_url, autocommit=True) as connection:

@@ -94,7 +94,7 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
     with databases(postgres_url) as create:
         url = create()
         store = open_store(url, 1)
-        store.migrate()
+        store.upkeep.migrate()
         store.close()
         yield database_name(url)
 

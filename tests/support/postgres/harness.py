@@ -21,7 +21,7 @@ class PostgresStoreHarness:
 
     def __init__(self, url: str) -> None:
         self.store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": str(_CONNECTIONS)})
-        self.store.migrate()
+        self.store.upkeep.migrate()
         self._engine: Engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
 
     def advance(self, seconds: float) -> None:

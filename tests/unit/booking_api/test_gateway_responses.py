@@ -169,8 +169,8 @@ class TestAfterALook:
     def keep(self, store: MemoryStore, user: str, key: str) -> None:
         kept = IdempotencyKey(user_id=user, operation="POST /api/v1/bookings", key=key, fingerprint="whatever")
         with store.unit_of_work() as uow:
-            uow.idempotency.claim(kept)
-            uow.idempotency.keep(kept, "answer")
+            uow.responses.claim(kept)
+            uow.responses.keep(kept, "answer")
             uow.commit()
 
     def test_who_can_not_have_been_answered_hears_what_others_hear(
@@ -216,7 +216,7 @@ class TestAfterALook:
         def busy(*_: object) -> NoReturn:
             raise ServiceBusy()
 
-        monkeypatch.setattr("booking_memory.reads.MemoryQueries.stored_responses", busy)
+        monkeypatch.setattr("booking_memory.reads.MemoryReads.stored_responses", busy)
         answers = app.gateway_responses.taken_after_queries([self.told(headers), self.told(headers, "x" * 256)])
 
         assert [answer and answer[0] for answer in answers] == [503, 503]

@@ -14,11 +14,12 @@ from booking_api.auth.jwks import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli, run
-from booking_core.application import Effect, apply_payments, cancel
-from booking_core.domain.commands import CancelBooking
+from booking_core.application import Effect, apply_payments, cancel, close_event
+from booking_core.domain.commands import CancelBooking, CancelEvent
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.values import Terms
 from booking_core.messages.payment_messages import Skipped, parse
+from booking_core.ports import Health, HealthKind
 from booking_dev.tokens import AUDIENCE, ISSUER, DevTokens
 from tests.support.workers import EVENT_ID, World, payment
 
@@ -133,10 +134,10 @@ def test_cancel_event_dry_run_and_for_real(world: World, booking: Booking) -> No
     }
 
     assert booking.json(*arguments, "--dry-run") == expected
-    assert world.store.queries.closure(EVENT_ID) is None
+    assert list(world.store.reads.open_closures()) == []
     assert booking.json(*arguments) == expected
-    closure = world.store.queries.closure(EVENT_ID)
-    assert closure is not None
+    again = CancelEvent(event_id=EVENT_ID, reason="fire", administrator="another", correlation_id="c")
+    closure = close_event(again, store=world.store)
     assert (closure.finished, closure.reason, closure.administrator.startswith("cli")) == (True, "flood", True)
     assert booking.json(*arguments)["bookings"] == 0
     assert "0 bookings with 0 seats" in booking(*arguments)
@@ -163,7 +164,7 @@ def test_catalog_load(booking: Booking, world: World, tmp_path: Path) -> None:
 
     assert booking.json("catalog", "load", str(file)) == {"events": 1, "seats": 2}
     assert booking("catalog", "load", str(file)) == "1 event with 2 seats\n"
-    assert len(world.store.queries.seats(UUID(int=90))) == 2
+    assert len(world.store.reads.seats(UUID(int=90)).seats) == 2
 
     file.write_text(json.dumps({"events": [event | {"seats": [*seats, {}]}]}))
     booking("catalog", "load", str(file), code=1)
@@ -200,7 +201,7 @@ def test_a_missing_right_is_one_line(world: World, booking: Booking, monkeypatch
     def refused() -> Never:
         raise PermissionError("the database says no: grant that right")
 
-    monkeypatch.setattr(world.store, "migrate", refused)
+    monkeypatch.setattr(world.store.upkeep, "migrate", refused)
 
     booking("migrate", code=1)
     assert booking.err == "error: the database says no: grant that right\n"
@@ -212,12 +213,12 @@ def test_migrate_says_that_there_is_no_database(
     def away() -> Never:
         raise ServiceBusy
 
-    monkeypatch.setattr(world.store, "migrate", away)
-    monkeypatch.setattr(world.store, "trouble", lambda: "the database cannot be reached")
+    monkeypatch.setattr(world.store.upkeep, "migrate", away)
     booking("migrate", code=1)
     assert booking.err == "error: SERVICE_BUSY The service is busy, please try again\n"
 
-    monkeypatch.setattr(world.store.queries, "now", away)
+    unreachable = Health(kind=HealthKind.UNREACHABLE, problem="the database cannot be reached")
+    monkeypatch.setattr(world.store.upkeep, "health", lambda: unreachable)
     booking("migrate", code=1)
     assert booking.err == "error: the database cannot be reached\n"
 
@@ -226,7 +227,8 @@ def test_migrate_says_that_there_is_no_database(
 def test_no_command_starts_on_a_store_in_trouble(
     world: World, booking: Booking, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.store, "trouble", lambda: "the schema is old: run `booking migrate`")
+    old = Health(kind=HealthKind.OLD_SCHEMA, problem="the schema is old", remedy="run `booking migrate`")
+    monkeypatch.setattr(world.store.upkeep, "health", lambda: old)
     environ = {
         "BOOKING_EVENT_BUS": "memory",
         "BOOKING_JWT_ISSUER": "https://t/",

@@ -63,8 +63,8 @@ def test_loading_them_again_leaves_bookings_as_they_are() -> None:
     load_event(only(lambda sample: sample.event.event_id == soon.event.event_id, NOW + timedelta(days=3)), store=store)
 
     assert asdict(get_booking("ann", booked.booking_id, store=store)) == asdict(booked)
-    statuses = Counter(place.status.value for place in store.queries.seats(soon.event.event_id))
+    statuses = Counter(place.status.value for place in store.reads.seats(soon.event.event_id).seats)
     assert statuses == {"HELD": 1, "AVAILABLE": len(soon.seats) - 1}
-    mirrored = store.queries.event(soon.event.event_id)
+    mirrored = store.reads.event(soon.event.event_id)
     assert mirrored is not None
     assert mirrored.event.starts_at == soon.event.starts_at + timedelta(days=3)

@@ -27,7 +27,7 @@ def test_each_makes_its_port() -> None:
     catalog: Catalog = create_catalog({})
 
     assert store.retries == 3
-    assert store.queries.statistics().outbox == 0
+    assert store.reads.statistics().outbox == 0
     bus.publish("topic", [])
     catalog.close()
 

@@ -12,6 +12,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import EventNotFound, SeatAlreadyReserved, ServiceBusy, TransactionConflict
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, Terms, TicketedEvent
+from booking_core.ports import StoredResponse
 from booking_memory.store import MemoryStore
 
 NOW = datetime(2031, 5, 6, 12, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_one_seat_twice_in_one_unit_of_work_is_refused(store: MemoryStore) -> No
 def test_two_copies_of_one_booking_in_one_unit_of_work_conflict(store: MemoryStore) -> None:
     booking_id = added(store).booking_id
     with store.unit_of_work() as uow:
-        copies = [uow.bookings.lock(booking_id) for _ in range(2)]
+        copies = [uow.bookings.lock(booking_id)[booking_id] for _ in range(2)]
         for copy in copies:
             assert copy is not None
             copy.booking.confirm("pay-1", copy.booking.total, NOW, CAUSE)
@@ -88,13 +89,12 @@ def test_a_booking_may_be_saved_loaded_and_saved_again(store: MemoryStore) -> No
     booking_id = added(store).booking_id
     with store.unit_of_work() as uow:
         for payment_id in ("pay-1", "pay-2", "pay-3"):
-            locked = uow.bookings.lock(booking_id)
-            assert locked is not None
+            locked = uow.bookings.lock(booking_id)[booking_id]
             locked.booking.confirm(payment_id, locked.booking.total, NOW, CAUSE)
             uow.bookings.save(locked.booking)
         uow.commit()
 
-    assert [entry.number for entry in store.queries.history(booking_id)] == [1, 2, 3, 4]
+    assert [entry.number for entry in store.reads.history(booking_id)] == [1, 2, 3, 4]
     assert [record.sequence for record in store.outbox.everything()] == [1, 2, 3, 4]
 
 
@@ -118,21 +118,21 @@ def test_an_answer_lasts_as_long_as_it_was_promised() -> None:
     clock = [NOW]
     store = MemoryStore(lambda: clock[0], idempotency_hours=2)
     with store.unit_of_work() as uow:
-        uow.idempotency.keep(KEY, "answer")
+        uow.responses.keep(KEY, "answer")
         uow.commit()
 
-    answers: list[str | None] = []
+    answers: list[StoredResponse | None] = []
     for hours in (1, 2, 2.1):
         clock[0] = NOW + timedelta(hours=hours)
         with store.unit_of_work() as uow:
-            answers.append(uow.idempotency.claim(KEY))
+            answers.append(uow.responses.claim(KEY))
 
-    assert answers == ["answer", "answer", None]
+    assert answers == [StoredResponse(text="answer"), StoredResponse(text="answer"), None]
 
 
 def test_it_needs_no_schema(store: MemoryStore) -> None:
-    assert list(store.migrate()) == []
-    assert store.trouble() is None
+    assert list(store.upkeep.migrate()) == []
+    assert store.upkeep.health().is_ready
     store.close()
     store.close()
 
@@ -154,8 +154,7 @@ def test_a_booking_that_ended_while_it_was_waited_for_is_not_live() -> None:
             return len(uow.bookings.lock_live(EVENT.event_id, 10))
 
     with ThreadPoolExecutor(1) as pool, store.unit_of_work() as uow:
-        locked = uow.bookings.lock(booking.booking_id)
-        assert locked is not None
+        locked = uow.bookings.lock(booking.booking_id)[booking.booking_id]
         found = pool.submit(lock_live)
         assert has_looked.wait(10)
         locked.booking.fail_payment("pay-1", "no", NOW, CAUSE)

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import QueuePool
 
+from booking_core.ports import HealthKind
 from booking_postgres.adapter import create
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/none"
@@ -43,9 +44,10 @@ def test_a_url_that_cannot_be_one_is_a_value_error(url: str) -> None:
 def test_an_unreachable_database_is_trouble_in_one_line_without_the_password() -> None:
     store = create({"BOOKING_DATABASE_URL": NOWHERE})
 
-    trouble = store.trouble()
+    health = store.upkeep.health()
+    trouble = str(health)
 
-    assert trouble is not None
+    assert health.kind is HealthKind.UNREACHABLE
     assert "BOOKING_DATABASE_URL" in trouble
     assert "secret" not in trouble
     assert "\n" not in trouble

@@ -29,12 +29,12 @@ def test_no_schema_and_an_old_one_say_what_to_run() -> None:
     needed = schema.newest_revision()
 
     for revision in (None, "0000"):
-        trouble = schema.trouble_with(revision)
-        assert trouble is not None
-        assert needed in trouble
-        assert "`booking migrate`" in trouble
+        health = schema.health_of(revision)
+        assert not health.is_ready
+        assert needed in health.problem
+        assert "`booking migrate`" in health.remedy
 
 
 def test_the_current_and_a_newer_schema_are_no_trouble() -> None:
-    assert schema.trouble_with(schema.newest_revision()) is None
-    assert schema.trouble_with("9999") is None
+    assert schema.health_of(schema.newest_revision()).is_ready
+    assert schema.health_of("9999").is_ready

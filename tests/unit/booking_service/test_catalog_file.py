@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def seat_statuses(store: MemoryStore) -> dict[int, SeatStatus]:
-    return {each.seat.number: each.status for each in store.queries.seats(UUID(EVENT))}
+    return {each.seat.number: each.status for each in store.reads.seats(UUID(EVENT)).seats}
 
 
 def test_loading_is_complete_ageless_and_idempotent() -> None:
@@ -103,11 +103,11 @@ def test_loading_is_complete_ageless_and_idempotent() -> None:
 
     assert [load_event(loaded, store=store, at_once=2), load_event(loaded, store=store, at_once=2)] == [5, 5]
 
-    known = store.queries.event(UUID(EVENT))
+    known = store.reads.event(UUID(EVENT))
     assert known is not None
     assert (known.event, known.complete, known.age_seconds) == (loaded.event, True, None)
     assert len(seat_statuses(store)) == 5
-    assert store.queries.events(Page()).total == 1
+    assert store.reads.events(Page()).total == 1
 
 
 def test_loading_again_changes_prices_and_withdraws_seats() -> None:
@@ -116,7 +116,7 @@ def test_loading_again_changes_prices_and_withdraws_seats() -> None:
         (loaded,) = parse_catalog(text(event(seats=seats)))
         load_event(loaded, store=store)
 
-    (left,) = store.queries.seats(UUID(EVENT))
+    (left,) = store.reads.seats(UUID(EVENT)).seats
     assert (left.seat.number, left.seat.price) == (2, Decimal(80))
 
 
@@ -127,7 +127,7 @@ def test_a_change_of_currency_is_never_on_sale_with_old_prices(monkeypatch: pyte
     seen: list[SaleStatus] = []
 
     def looking(*arguments: Any) -> None:
-        known = store.queries.event(UUID(EVENT))
+        known = store.reads.event(UUID(EVENT))
         assert known is not None
         seen.append(known.event.status)
 
@@ -135,6 +135,6 @@ def test_a_change_of_currency_is_never_on_sale_with_old_prices(monkeypatch: pyte
     load_event(evolve(loaded, event=evolve(loaded.event, currency="USD")), store=store)
 
     assert seen == [SaleStatus.DRAFT]
-    after = store.queries.event(UUID(EVENT))
+    after = store.reads.event(UUID(EVENT))
     assert after is not None
     assert after.event.status is SaleStatus.ON_SALE

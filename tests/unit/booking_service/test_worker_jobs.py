@@ -12,6 +12,7 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import BusUnavailable, ServiceBusy
 from booking_core.domain.values import CancellationReason
 from booking_core.messages.payment_messages import Skipped, parse
+from booking_core.ports import Pruned
 from booking_core.ports.event_bus import Message
 from booking_service import worker_jobs
 from booking_service.settings import Settings
@@ -134,7 +135,7 @@ def test_open_closures_are_finished(world: World) -> None:
     assert show_booking(booking.booking_id, store=world.store)[0].cancellation_reason is (
         CancellationReason.EVENT_CANCELLED
     )
-    assert world.store.queries.open_closures() == []
+    assert world.store.reads.open_closures() == []
 
 
 def test_a_closure_is_left_open_when_told_to_stop(world: World) -> None:
@@ -142,19 +143,19 @@ def test_a_closure_is_left_open_when_told_to_stop(world: World) -> None:
 
     CancellationJob(world.store).run_once(lambda: False)
 
-    assert len(world.store.queries.open_closures()) == 1
+    assert len(world.store.reads.open_closures()) == 1
 
 
 def test_a_closure_that_is_held_up_is_reported_after_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     close(world)
-    (closure,) = world.store.queries.open_closures()
+    (closure,) = world.store.reads.open_closures()
     tried: list[object] = []
 
     def busy(which: object, **_: object) -> None:
         tried.append(which)
         raise ServiceBusy()
 
-    monkeypatch.setattr(world.store.queries, "open_closures", lambda: [closure, closure])
+    monkeypatch.setattr(world.store.reads, "open_closures", lambda: [closure, closure])
     monkeypatch.setattr("booking_workers.maintenance.finish_closure", busy)
 
     with pytest.raises(ServiceBusy):
@@ -169,24 +170,24 @@ def test_pruning_removes_what_was_published_long_ago(world: World) -> None:
 
     world.now += timedelta(days=6)
     pruner.run_once()
-    kept = world.store.outbox.prune(0, 10)
+    kept = world.store.upkeep.prune(idempotency_hours=24, retention_days=0, limit=10).events
     world.reserve(2, user="bob")
     relay_of(world).run_once()
     world.now += timedelta(days=8)
     pruner.run_once()
 
     assert kept == 1
-    assert world.store.outbox.prune(0, 10) == 0
+    assert world.store.upkeep.prune(idempotency_hours=24, retention_days=0, limit=10).events == 0
 
 
 def test_pruning_is_bounded_and_stops_when_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
-    def prune(**_: object) -> int:
+    def prune(**_: object) -> Pruned:
         calls.append(1)
-        return 1
+        return Pruned(rows=1, events=0)
 
-    monkeypatch.setattr(world.store, "prune", prune)
+    monkeypatch.setattr(world.store.upkeep, "prune", prune)
     pruner = RetentionJob(world.store, idempotency_hours=24, retention_days=7)
 
     pruner.run_once(lambda: len(calls) < 3)

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
-from booking_core.ports import Store
+from booking_core.ports import Health, HealthKind, Store
 from booking_telemetry.readiness import Readiness
 
 
@@ -12,6 +12,7 @@ class CheckedStore:
     """A store that counts how often it is looked at; `gate` holds the look back while it is closed."""
 
     def __init__(self) -> None:
+        self.upkeep = self
         self.answer: str | Exception | None = None
         self.looks = 0
         self.now = 100.0
@@ -20,14 +21,14 @@ class CheckedStore:
         self.gate.set()
         self.reached = threading.Event()
 
-    def trouble(self) -> str | None:
+    def health(self) -> Health:
         self.looks += 1
         self.now += self.seconds_per_look
         self.reached.set()
         assert self.gate.wait(30)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return Health() if self.answer is None else Health(kind=HealthKind.UNREACHABLE, problem=self.answer)
 
     def readiness(self) -> Readiness:
         return Readiness(cast(Store, self), clock=lambda: self.now)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from attrs import evolve
@@ -152,6 +152,10 @@ def test_a_worker_looks_only_where_somebody_can_ask(world: World) -> None:
 
 def test_connections_are_those_of_the_store(world: World) -> None:
     class Lender:
+        @property
+        def upkeep(self) -> Self:
+            return self
+
         def connection_use(self) -> ConnectionUse:
             return ConnectionUse(most=3, used_seconds=7.5, waits=2, waited_seconds=0.25, refused=1)
 
@@ -169,6 +173,10 @@ def test_connections_are_those_of_the_store(world: World) -> None:
 
 def test_the_list_is_what_a_worker_shows(world: World) -> None:
     class Lender:
+        @property
+        def upkeep(self) -> Self:
+            return self
+
         def connection_use(self) -> ConnectionUse:
             return ConnectionUse(most=3, used_seconds=0, waits=0, waited_seconds=0, refused=0)
 

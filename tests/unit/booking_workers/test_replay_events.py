@@ -8,8 +8,8 @@ import pytest
 from booking_core.application import cancel
 from booking_core.domain.commands import CancelBooking
 from booking_core.domain.errors import BusUnavailable
+from booking_core.ports import EventSelection
 from booking_core.ports.event_bus import Delivery
-from booking_core.ports.store import EventSelection
 from booking_workers.relay import Relay
 from booking_workers.replay_events import replay_events
 from tests.support.workers import FailingBus, World

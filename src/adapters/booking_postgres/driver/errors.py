@@ -33,7 +33,13 @@ class NoAnswerInTime(ConnectionLost):
 
 
 class NoRight(PermissionError):
-    """Our user may not do that. The text is one line for an operator: what the server said, and what to do."""
+    """The database user lacks a right. `problem` is what the server said, `remedy` what an operator can do."""
+
+    remedy = "grant that right to the user in BOOKING_DATABASE_URL"
+
+    def __init__(self, said: str) -> None:
+        self.problem = f"the database says {said}"
+        super().__init__(f"{self.problem}: {self.remedy}")
 
 
 class PreparedStatementGone(TransactionConflict):
@@ -62,8 +68,7 @@ def translate(error: BaseException) -> Exception | None:
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
         return ConnectionLost()  # not the server's words but libpq's: it ended a pipeline that nobody answers
     if isinstance(cause, pg.InsufficientPrivilege):
-        said = cause.diag.message_primary or "permission denied"
-        return NoRight(f"the database says {said}: grant that right to the user in BOOKING_DATABASE_URL")
+        return NoRight(cause.diag.message_primary or "permission denied")
     return None
 
 

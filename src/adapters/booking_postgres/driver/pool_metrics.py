@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, QueuePool, event
 from sqlalchemy.pool import PoolProxiedConnection
 
-from booking_core.ports.diagnosis import ConnectionUse
+from booking_core.ports.upkeep import ConnectionUse
 
 # Taking a free connection costs a hundredth of it; whatever takes longer has waited, for another or for a new one.
 _WAIT_SECONDS: Final = 0.001

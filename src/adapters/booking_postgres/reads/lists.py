@@ -15,7 +15,7 @@ from booking_postgres.reads.connection import Reader
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
 
 EVENT_COLUMNS: Final = """
-    e.event_id, e.name, e.starts_at, e.sale_status, e.currency, e.closed_at IS NOT NULL, e.complete, e.ages,
+    e.event_id, e.name, e.starts_at, e.sale_status, e.currency, e.closed_at, e.complete, e.ages,
     extract(epoch FROM clock_timestamp() - e.refreshed_at)
 """
 # The effective status: a hold past its deadline is CANCELLED, whatever is written. A statement for each kind, for the
@@ -52,7 +52,7 @@ _BOOKINGS: Final = {status: _bookings(_OF_STATUS) for status in Status} | {
 
 
 def bookings_of(reader: Reader, user_id: str, status: Status | None, page: Page) -> Paged[Booking]:
-    """See `booking_core.ports.Queries.bookings_of`."""
+    """See `booking_core.ports.Reads.bookings_of`."""
     values = {
         "user_id": user_id,
         "status": None if status is None else status.value,
@@ -65,12 +65,12 @@ def bookings_of(reader: Reader, user_id: str, status: Status | None, page: Page)
 
 
 def events(reader: Reader, page: Page) -> Paged[KnownEvent]:
-    """See `booking_core.ports.Queries.events`."""
+    """See `booking_core.ports.Reads.events`."""
     rows = reader.rows(Statement(_EVENTS, {"limit": page.limit, "offset": page.offset}))
-    return Paged(items=[mirror_of(row) for row in rows if row[0] is not None], total=rows[0][-1])
+    return Paged(items=[known_event_of(row) for row in rows if row[0] is not None], total=rows[0][-1])
 
 
-def mirror_of(row: Row) -> KnownEvent:
+def known_event_of(row: Row) -> KnownEvent:
     """The event of a row that starts with EVENT_COLUMNS."""
     event = TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
-    return KnownEvent(event=event, closed=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)
+    return KnownEvent(event=event, closed_at=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)

@@ -10,6 +10,7 @@ as impossible; all that could come of it is an old price on the map, for reservi
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import count
 from struct import Struct
 from threading import Lock
 from typing import Final
@@ -19,7 +20,7 @@ from attrs import define, field
 
 from booking_core.domain.identity import slot_of_event
 from booking_core.domain.values import Seat, SeatStatus
-from booking_core.ports.reads import SeatOnMap
+from booking_core.ports.reads import SeatList, SeatOnMap
 from booking_postgres.driver.pipeline import Row, Rows, Statement
 from booking_postgres.reads.connection import Reader
 
@@ -91,19 +92,19 @@ class _Plan:
     places: Mapping[bytes, int] = field(init=False)
     sold: _Shown = field(init=False)
     held: _Shown = field(init=False)
-    _latest: tuple[_Claimed, tuple[SeatOnMap, ...]] | None = field(default=None, init=False)
+    _latest: tuple[_Claimed, SeatList] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.places = {entry.seat.seat_id.bytes: place for place, entry in enumerate(self.free)}
         self.sold = _Shown(self.free, self.places, SeatStatus.SOLD)
         self.held = _Shown(self.free, self.places, SeatStatus.HELD)
 
-    def with_claims(self, claimed: _Claimed) -> tuple[SeatOnMap, ...]:
-        """The seats as these claims leave them; the same tuple again for the same claims."""
+    def with_claims(self, claimed: _Claimed, versions: Iterator[int]) -> SeatList:
+        """The seats as these claims leave them; the list of the last call again for the same claims."""
         latest = self._latest
         if latest is not None and latest[0] == claimed:
             return latest[1]
-        shown = self._shown(*claimed)
+        shown = SeatList(seats=self._shown(*claimed), version=next(versions))
         self._latest = claimed, shown
         return shown
 
@@ -128,22 +129,23 @@ class SeatMaps:
     _plans: OrderedDict[UUID, _Plan] = field(factory=OrderedDict, init=False)
     _seats: int = field(default=0, init=False)
     _turn: Lock = field(factory=Lock, init=False)
+    _versions: Iterator[int] = field(factory=count, init=False)
 
-    def of(self, event_id: UUID) -> Sequence[SeatOnMap]:
-        """See `booking_core.ports.Queries.seats`."""
+    def of(self, event_id: UUID) -> SeatList:
+        """See `booking_core.ports.Reads.seats`."""
         values = {"slot": slot_of_event(event_id), "event_id": event_id}
         plan = self._known(event_id)
         if plan is not None:
             [(fingerprint, sold, held, overdue)] = self.reader.rows(Statement(_CLAIMED, values))
             if fingerprint == plan.fingerprint:
-                return plan.with_claims((sold, held, overdue))
+                return plan.with_claims((sold, held, overdue), self._versions)
         rows = self.reader.rows(Statement(_ALL, values))
         entries = [_entry(row) for row in rows]
         self._remember(event_id, _plan_of(rows, entries) if rows else None)
-        return [entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]]
+        return SeatList(seats=[entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]])
 
     def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
-        """See `booking_core.ports.Queries.seat_statuses`."""
+        """See `booking_core.ports.Reads.seat_statuses`."""
         values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
         return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
 

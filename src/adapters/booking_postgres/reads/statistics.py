@@ -38,7 +38,10 @@ _LIVE: Final = """
     WHERE c.slot = :slot AND c.event_id = :event_id AND c.ended_at IS NULL
       AND (b.deadline IS NULL OR b.deadline > clock_timestamp())
 """
-_PREVIEW: Final = text(f"SELECT count(DISTINCT b.booking_id), count(*) {_LIVE}")
+_PREVIEW: Final = text(f"""
+    SELECT (SELECT affected_bookings FROM booking.events WHERE slot = :slot AND event_id = :event_id),
+        count(DISTINCT b.booking_id), count(*) {_LIVE}
+""")  # noqa: S608
 _REFUNDS: Final = text(f"""
     SELECT p.currency, sum(p.amount), count(*) FROM booking.payments p
     WHERE p.slot = :slot AND p.status = 'TAKEN' AND p.refund_reason IS NULL
@@ -61,9 +64,9 @@ def backlogs_of(connection: Connection) -> Backlogs:
 def preview_of(connection: Connection, event_id: UUID) -> CancellationPreview:
     """What cancelling the event would end and refund now."""
     values = {"slot": slot_of_event(event_id), "event_id": event_id}
-    bookings, seats = connection.execute(_PREVIEW, values).one()
+    ended, bookings, seats = connection.execute(_PREVIEW, values).one()
     refunds = {row[0]: (row[1], int(row[2])) for row in connection.execute(_REFUNDS, values)}
-    return CancellationPreview(bookings=bookings, seats=seats, refunds=refunds)
+    return CancellationPreview(ended=ended or 0, bookings=bookings, seats=seats, refunds=refunds)
 
 
 def _figures(connection: Connection) -> dict[str, Any]:

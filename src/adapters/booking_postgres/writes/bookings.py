@@ -1,6 +1,6 @@
 """Bookings in PostgreSQL. The order of locks: idempotency key, user, bookings by id, seats by id."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -12,13 +12,13 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.events import rfc3339
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.reservation import IdempotencyKey, SeatRequest
-from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats
+from booking_core.domain.reservation import SeatRequest
+from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of
 from booking_postgres.writes import reservation, statements
 from booking_postgres.writes.expiry import BY_KEYS, sweep_statement
-from booking_postgres.writes.idempotency import answer_of, keep_answer, translate_key_wait
+from booking_postgres.writes.idempotency import response_of, translate_key_wait
 from booking_postgres.writes.session import Session
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
@@ -51,22 +51,20 @@ class PostgresBookings:
         self.session.translators.append(self._translate)
         self.session.before_commit.append(self._count_affected)
 
-    def lock_seats(self, request: SeatRequest) -> LockedSeats:
+    def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
         found = reservation.loaded(self.session.run(reservation.lock_and_load(request, self.session.bounds)))
-        answer = None
         if request.idempotency is not None and not found.key_is_ours:
-            answer = answer_of(self.session, request.idempotency, found.earlier)
-        if answer is not None or found.taken:
-            return found.reservation_facts(request, (), answer)
+            response = response_of(self.session, request.idempotency, found.earlier)
+            if response is not None:
+                return response
+        if found.taken:
+            return found.reservation_facts(request, ())
         if not found.is_settled:
             raise TransactionConflict()
         rows = self._load(slot_of_event(request.event_id), found.overdue)
-        return found.reservation_facts(request, tuple(self._locked_of(row).booking for row in rows), None)
+        return found.reservation_facts(request, tuple(self._locked_of(row).booking for row in rows))
 
-    def lock(self, booking_id: UUID) -> LockedBooking | None:
-        return self.lock_several([booking_id]).get(booking_id)
-
-    def lock_several(self, booking_ids: Collection[UUID]) -> Mapping[UUID, LockedBooking]:
+    def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         by_slot: dict[int, list[UUID]] = {}
         for booking_id in sorted(set(booking_ids)):
             by_slot.setdefault(slot_of_booking(booking_id), []).append(booking_id)
@@ -82,11 +80,9 @@ class PostgresBookings:
         [ids] = self.session.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
         return [self._locked_of(row) for row in self._load(slot, [row[0] for row in ids])]
 
-    def add(self, booking: Booking, idempotency: IdempotencyKey | None = None, answer: str | None = None) -> None:
+    def add(self, booking: Booking) -> None:
         self._added = booking
         self.session.pending.append(reservation.insert_booking(booking))
-        if idempotency is not None and answer is not None:
-            self.session.pending.append(keep_answer(idempotency, answer))
 
     def save(self, booking: Booking) -> None:
         if booking.booking_id not in self._locked:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg.errors import ForeignKeyViolation
 
 from booking_core.domain.errors import EventNotFound
@@ -13,10 +13,9 @@ from booking_core.domain.identity import slot_of_event
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports import Closure
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
+from booking_postgres.rows import CLOSURE_COLUMNS, closure_of
 from booking_postgres.writes import statements
 from booking_postgres.writes.session import Session
-
-CLOSURE_COLUMNS: Final = "event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL"
 
 _INSERT: Final = """
     INSERT INTO booking.events (slot, event_id, name, starts_at, sale_status, currency, ages, complete, refreshed_at)
@@ -74,15 +73,10 @@ _CLOSURE: Final = f"""
     SELECT {CLOSURE_COLUMNS} FROM booking.events
     WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL
 """  # noqa: S608
-_DRAIN: Final = """
-    SELECT seat_id FROM booking.seats
-    WHERE slot = %(slot)s AND event_id = %(event_id)s AND (%(after)s::uuid IS NULL OR seat_id > %(after)s)
-    ORDER BY seat_id LIMIT %(limit)s FOR UPDATE
-"""
-_AFFECTED: Final = "SELECT affected_bookings FROM booking.events WHERE slot = %(slot)s AND event_id = %(event_id)s"
 _FINISH: Final = """
     UPDATE booking.events SET finished_at = %(now)s
-    WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL AND finished_at IS NULL RETURNING true
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL AND finished_at IS NULL
+    RETURNING affected_bookings
 """
 _NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
 
@@ -155,19 +149,11 @@ class PostgresEvents:
         _, found = self.session.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
         return closure_of(found[0]) if found else None
 
-    def await_reservations_in_flight(self, event_id: UUID, after: UUID | None, limit: int) -> UUID | None:
-        [rows] = self.session.run([Statement(_DRAIN, {**_key(event_id), "after": after, "limit": limit}, "drain")])
-        return rows[-1][0] if rows else None
-
-    def affected_bookings(self, event_id: UUID) -> int:
-        self.session.flush()
-        [rows] = self.session.run([Statement(_AFFECTED, _key(event_id), "affected")])
-        return int(rows[0][0]) if rows else 0
-
     def finish(self, event: EventCancelled) -> bool:
+        self.session.flush()
         [marked] = self.session.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
-        if marked:
-            self.session.pending += statements.of_events([event])
+        for (affected,) in marked:
+            self.session.pending += statements.of_events([evolve(event, affected_bookings=affected)])
         return bool(marked)
 
     def _now(self) -> Any:
@@ -179,18 +165,6 @@ def _translate_unknown_event(failure: StatementFailed) -> None:
     """Raise EventNotFound if seats were put for an event that is not there."""
     if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
         raise EventNotFound() from failure.error
-
-
-def closure_of(row: Row) -> Closure:
-    """The closure of a row of CLOSURE_COLUMNS."""
-    return Closure(
-        event_id=row[0],
-        reason=row[1],
-        cancelled_at=row[2],
-        administrator=row[3],
-        correlation_id=row[4],
-        finished=row[5],
-    )
 
 
 def _event_of(row: Row) -> TicketedEvent:

@@ -10,11 +10,12 @@ from psycopg.errors import LockNotAvailable
 from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, TransactionConflict
 from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.reservation import IdempotencyKey
+from booking_core.ports import StoredResponse
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 from booking_postgres.writes.reservation import CLAIM_KEY, claim_key
 from booking_postgres.writes.session import Session
 
-_KEEP_ANSWER: Final = """
+_KEEP: Final = """
     UPDATE booking.idempotency_keys SET answer = %(answer)s
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
 """
@@ -24,7 +25,7 @@ _TAKE_OVER: Final = """
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s AND created_at = %(seen)s
     RETURNING true
 """
-_REMEMBER: Final = """
+_MARK_PROCESSED: Final = """
     INSERT INTO booking.inbox (slot, message_id, booking_id, received_at)
     VALUES (%(slot)s, %(message_id)s, %(booking_id)s, clock_timestamp())
     ON CONFLICT (slot, message_id) DO NOTHING RETURNING true
@@ -37,10 +38,10 @@ class PostgresInbox:
 
     session: Session
 
-    def remember(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
         statements = [
             Statement(
-                _REMEMBER,
+                _MARK_PROCESSED,
                 {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id},
                 "inbox",
             )
@@ -50,21 +51,22 @@ class PostgresInbox:
 
 
 @frozen(eq=False)
-class PostgresIdempotencyKeys:
-    """See `booking_core.ports.IdempotencyKeys`."""
+class PostgresStoredResponses:
+    """See `booking_core.ports.StoredResponses`."""
 
     session: Session
 
-    def claim(self, key: IdempotencyKey) -> str | None:
+    def claim(self, key: IdempotencyKey) -> StoredResponse | None:
         claimed, found = self.session.run(claim_key(key))
-        return None if claimed else answer_of(self.session, key, found[0] if found else None)
+        return None if claimed else response_of(self.session, key, found[0] if found else None)
 
-    def keep(self, key: IdempotencyKey, answer: str) -> None:
-        self.session.pending.append(keep_answer(key, answer))
+    def keep(self, key: IdempotencyKey, text: str) -> None:
+        values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "answer": text}
+        self.session.pending.append(Statement(_KEEP, values, "keep response"))
 
 
-def answer_of(session: Session, key: IdempotencyKey, found: Row | None) -> str | None:
-    """The answer kept under a key that was there already; None if its time is over and it is ours now.
+def response_of(session: Session, key: IdempotencyKey, found: Row | None) -> StoredResponse | None:
+    """The response stored under a key that existed already; None if it was too old and the key is claimed now.
 
     Raises IdempotencyKeyReused, IdempotencyInProgress, or TransactionConflict if it changed hands under our eyes.
     """
@@ -88,13 +90,7 @@ def answer_of(session: Session, key: IdempotencyKey, found: Row | None) -> str |
         raise IdempotencyKeyReused()
     if answer is None:
         raise IdempotencyInProgress()
-    return str(answer)
-
-
-def keep_answer(key: IdempotencyKey, answer: str) -> Statement:
-    """The statement that keeps an answer under a key that this transaction holds."""
-    values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "answer": answer}
-    return Statement(_KEEP_ANSWER, values, "keep answer")
+    return StoredResponse(text=answer)
 
 
 def translate_key_wait(failure: StatementFailed) -> None:

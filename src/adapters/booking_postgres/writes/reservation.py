@@ -73,7 +73,7 @@ class LockAndLoad:
         """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
         return bool(self.row[15])
 
-    def reservation_facts(self, request: SeatRequest, overdue: tuple[Booking, ...], answer: str | None) -> LockedSeats:
+    def reservation_facts(self, request: SeatRequest, overdue: tuple[Booking, ...]) -> LockedSeats:
         """The facts in the domain's words."""
         now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.row[:9]
         event = None
@@ -96,7 +96,6 @@ class LockAndLoad:
             taken=self.taken,
             overdue=overdue,
             pending=pending,
-            stored_response=answer,
         )
 
     def _seats(self) -> dict[UUID, Seat]:

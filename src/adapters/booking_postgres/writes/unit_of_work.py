@@ -6,11 +6,11 @@ from typing import Final, Self
 from attrs import define, field
 
 from booking_core.messages.trace_context import traceparent
-from booking_core.ports import BookingRepository, EventRepository, IdempotencyKeys, Inbox
+from booking_core.ports import BookingRepository, EventRepository, Inbox, StoredResponses
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.writes.bookings import PostgresBookings
 from booking_postgres.writes.events import PostgresEvents
-from booking_postgres.writes.idempotency import PostgresIdempotencyKeys, PostgresInbox
+from booking_postgres.writes.idempotency import PostgresInbox, PostgresStoredResponses
 from booking_postgres.writes.session import Session
 
 # The outbox takes it from there, for the events that this transaction stores (migration 0003).
@@ -42,8 +42,8 @@ class PostgresUnitOfWork:
         return PostgresInbox(self.session)
 
     @property
-    def idempotency(self) -> IdempotencyKeys:
-        return PostgresIdempotencyKeys(self.session)
+    def responses(self) -> StoredResponses:
+        return PostgresStoredResponses(self.session)
 
     def __enter__(self) -> Self:
         self.session.transaction.begin()

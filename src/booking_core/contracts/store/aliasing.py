@@ -31,8 +31,7 @@ class AliasingContract:
     def test_from_a_lock(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
         with fixture.store.unit_of_work() as uow:
-            locked = uow.bookings.lock(before.booking_id)
-            assert locked is not None
+            locked = uow.bookings.lock(before.booking_id)[before.booking_id]
             vandalise(locked.booking)
             uow.commit()
 
@@ -40,10 +39,10 @@ class AliasingContract:
 
     def test_from_the_queries(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
-        snapshot = fixture.store.queries.booking(before.booking_id)
+        snapshot = fixture.store.reads.booking(before.booking_id)
         assert snapshot is not None
         vandalise(snapshot.booking)
-        vandalise(fixture.store.queries.bookings_of("ada", None, Page()).items[0])
+        vandalise(fixture.store.reads.bookings_of("ada", None, Page()).items[0])
 
         self._is_untouched(fixture, before)
 
@@ -99,4 +98,4 @@ class AliasingContract:
     def _is_untouched(self, fixture: StoreFixture, before: Booking) -> None:
         after = fixture.stored(before)
         assert content_of(after) == content_of(before)
-        assert len(fixture.store.queries.history(before.booking_id)) == after.revision
+        assert len(fixture.store.reads.history(before.booking_id)) == after.revision

@@ -5,7 +5,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, lock_seats, refused
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
@@ -56,7 +56,7 @@ class ClaimsContract:
         error = refused(SeatAlreadyReserved, claim)
 
         assert error.details == {"unavailableSeatIds": [str(fixture.seats[1].seat_id)]}
-        assert fixture.store.queries.booking(intruder.booking_id) is None
+        assert fixture.store.reads.booking(intruder.booking_id) is None
         assert [record.key for record in store_harness.events() if record.key == intruder.booking_id] == []
         assert fixture.seat_status(2) is SeatStatus.AVAILABLE
         assert facts_of(fixture.store, fixture.request(3)).pending == 0
@@ -121,7 +121,7 @@ class ClaimsContract:
         fixture.pay(fixture.reserve(4, user="alan"))
         store_harness.advance(2)
 
-        ask, event_id = fixture.store.queries.seat_statuses, fixture.event.event_id
+        ask, event_id = fixture.store.reads.seat_statuses, fixture.event.event_id
         free, held, sold = SeatStatus.AVAILABLE, SeatStatus.HELD, SeatStatus.SOLD
         wanted = fixture.ids(0, 1, 2, 4, 5)
         assert ask(event_id, [*wanted, uuid4()]) == dict(zip(wanted, (free, free, held, sold, free), strict=True))
@@ -134,7 +134,7 @@ class ClaimsContract:
             uow.events.withdraw_seats(fixture.event.event_id, fixture.ids(2, 3, 4, 5))
             uow.commit()
 
-        statuses = fixture.store.queries.seat_statuses(fixture.event.event_id, fixture.ids(0, 1, 2))
+        statuses = fixture.store.reads.seat_statuses(fixture.event.event_id, fixture.ids(0, 1, 2))
 
         assert statuses == dict.fromkeys(fixture.ids(2), SeatStatus.AVAILABLE)
 
@@ -185,7 +185,7 @@ class ClaimsContract:
         assert [record.event_type for record in store_harness.events()] == ["booking.created"]
 
     def _settle_and_claim(self, fixture: StoreFixture, uow: UnitOfWork) -> None:
-        facts = uow.bookings.lock_seats(fixture.request(0))
+        facts = lock_seats(uow, fixture.request(0))
         for holder in facts.overdue:
             assert holder.expire(facts.now, CAUSE)
             uow.bookings.save(holder)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, lock_seats, refused
 from booking_core.contracts.store.payments import paying, starting
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.contracts.wire import payload_of
@@ -23,7 +23,7 @@ def closing(fixture: StoreFixture, reason: str = "rain") -> Closure:
     return Closure(
         event_id=fixture.event.event_id,
         reason=reason,
-        cancelled_at=fixture.store.queries.now() - timedelta(days=9),
+        cancelled_at=fixture.store.reads.now() - timedelta(days=9),
         administrator="admin",
         correlation_id=CORRELATION,
         finished=False,
@@ -38,9 +38,17 @@ def close(store: Store, closure: Closure) -> Closure | None:
         return stands
 
 
-def finish(fixture: StoreFixture, closure: Closure, affected: int) -> bool:
-    """Say `event.cancelled`, in a unit of work of its own."""
-    said = EventCancelled(
+def finish(fixture: StoreFixture, closure: Closure) -> bool:
+    """Store `event.cancelled`, in a unit of work of its own."""
+    with fixture.store.unit_of_work() as uow:
+        is_first = uow.events.finish(end_of(closure))
+        uow.commit()
+        return is_first
+
+
+def end_of(closure: Closure) -> EventCancelled:
+    """The event to store; its number of bookings is to be replaced."""
+    return EventCancelled(
         message_id=new_id(closure.cancelled_at),
         timestamp=closure.cancelled_at,
         correlation_id=closure.correlation_id,
@@ -48,16 +56,12 @@ def finish(fixture: StoreFixture, closure: Closure, affected: int) -> bool:
         event_id=closure.event_id,
         reason=closure.reason,
         cancelled_at=closure.cancelled_at,
-        affected_bookings=affected,
+        affected_bookings=99,
     )
-    with fixture.store.unit_of_work() as uow:
-        is_first = uow.events.finish(said)
-        uow.commit()
-        return is_first
 
 
 class ClosuresContract:
-    """`EventRepository.close`, `await_reservations_in_flight`, `finish` and `BookingRepository.lock_live`."""
+    """`EventRepository.close` and `finish`, `Store.await_reservations_in_flight`, `BookingRepository.lock_live`."""
 
     def test_a_locked_booking_knows_of_the_closure(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -82,35 +86,35 @@ class ClosuresContract:
         assert {each.cancellation_reason for each in ended} == {CancellationReason.EVENT_CANCELLED}
         assert ended[0].payments["pay-1"].refund_reason is RefundReason.EVENT_CANCELLED
         assert refused(BookingNotCancellable, lambda: fixture.cancel(paid)).code == "BOOKING_NOT_CANCELLABLE"
-        with fixture.store.unit_of_work() as uow:
-            assert uow.events.affected_bookings(fixture.event.event_id) == 2
+        assert fixture.store.reads.cancellation_preview(fixture.event.event_id).ended == 2
 
     def test_closing_says_when_by_the_stores_clock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
-        before, asked = fixture.store.queries.now(), closing(fixture)
+        before, asked = fixture.store.reads.now(), closing(fixture)
 
         stands = close(fixture.store, asked)
 
         assert stands is not None
-        assert before <= stands.cancelled_at <= fixture.store.queries.now()
+        assert before <= stands.cancelled_at <= fixture.store.reads.now()
         assert evolve(stands, cancelled_at=asked.cancelled_at) == asked
-        assert fixture.store.queries.closure(fixture.event.event_id) == stands
-        assert list(fixture.store.queries.open_closures()) == [stands]
+        known = fixture.store.reads.event(fixture.event.event_id)
+        assert known is not None
+        assert known.closed_at == stands.cancelled_at
+        assert list(fixture.store.reads.open_closures()) == [stands]
 
     def test_the_first_closure_stands(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first = close(fixture.store, closing(fixture))
 
         assert close(fixture.store, evolve(closing(fixture, "storm"), administrator="another")) == first
-        assert fixture.store.queries.closure(fixture.event.event_id) == first
+        assert list(fixture.store.reads.open_closures()) == [first]
 
     def test_an_unknown_event_is_not_closed(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         unknown = evolve(closing(fixture), event_id=uuid4())
 
         assert close(fixture.store, unknown) is None
-        assert fixture.store.queries.closure(unknown.event_id) is None
-        assert list(fixture.store.queries.open_closures()) == []
+        assert list(fixture.store.reads.open_closures()) == []
 
     def test_a_closed_event_stays_closed(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -119,36 +123,43 @@ class ClosuresContract:
             uow.events.put(fixture.event, ages=True, complete=True)
             uow.commit()
 
-        catalog_cache = fixture.store.queries.event(fixture.event.event_id)
+        catalog_cache = fixture.store.reads.event(fixture.event.event_id)
         assert catalog_cache is not None
         assert catalog_cache.closed
         assert facts_of(fixture.store, fixture.request(0)).closed
 
-    def test_closing_does_not_wait_for_reservations_and_draining_does(self, store_harness: StoreHarness) -> None:
+    def test_closing_does_not_wait_for_reservations_in_flight(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as in_flight:
-            assert not in_flight.bookings.lock_seats(fixture.request(2)).closed
+            assert not lock_seats(in_flight, fixture.request(2)).closed
 
             close(fixture.store, closing(fixture))
-            refused(ServiceBusy, lambda: self._drain(fixture, 100))
+            refused(ServiceBusy, lambda: self._await_reservations(fixture))
 
-        assert self._drain(fixture, 100) == [fixture.seats[-1].seat_id]
+        self._await_reservations(fixture)
 
-    def test_draining_goes_through_all_seats_in_chunks(self, store_harness: StoreHarness) -> None:
-        fixture, _ = StoreFixture.of(store_harness, seats=7), StoreFixture.of(store_harness)
+    def test_a_reservation_of_the_last_of_many_seats_is_waited_for(self, store_harness: StoreHarness) -> None:
+        """More seats than any adapter should lock in one transaction."""
+        fixture = StoreFixture.of(store_harness, seats=1201)
+        with fixture.store.unit_of_work() as in_flight:
+            lock_seats(in_flight, fixture.request(1200))
+            refused(ServiceBusy, lambda: self._await_reservations(fixture))
 
-        lasts = self._drain(fixture, 3)
+        self._await_reservations(fixture)
 
-        assert lasts in ([*fixture.ids(2, 5, 6)], [*fixture.ids(2, 5)])
+    def test_reservations_of_another_event_are_not_waited_for(self, store_harness: StoreHarness) -> None:
+        fixture, other = StoreFixture.of(store_harness, seats=7), StoreFixture.of(store_harness)
+        with other.store.unit_of_work() as in_flight:
+            lock_seats(in_flight, other.request(0))
+            self._await_reservations(fixture)
 
-    def test_draining_lets_the_seats_go(self, store_harness: StoreHarness) -> None:
+    def test_waiting_for_reservations_keeps_no_lock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
-        with fixture.store.unit_of_work() as uow:
-            uow.events.await_reservations_in_flight(fixture.event.event_id, None, 100)
+        self._await_reservations(fixture)
         facts_of(fixture.store, fixture.request(0))
 
-    def test_draining_an_event_without_seats(self, store_harness: StoreHarness) -> None:
-        assert self._drain(StoreFixture.of(store_harness, seats=0), 10) == []
+    def test_an_event_without_seats_has_no_reservation_to_wait_for(self, store_harness: StoreHarness) -> None:
+        self._await_reservations(StoreFixture.of(store_harness, seats=0))
 
     def test_live_bookings_are_locked_sorted(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness, seats=8), StoreFixture.of(store_harness)
@@ -194,14 +205,14 @@ class ClosuresContract:
         closure = close(fixture.store, closing(fixture))
         assert closure is not None
 
-        assert [finish(fixture, closure, 3) for _ in range(2)] == [True, False]
+        assert [finish(fixture, closure) for _ in range(2)] == [True, False]
 
         (record,) = store_harness.events()
         assert (record.event_type, record.key, record.sequence) == ("event.cancelled", closure.event_id, 1)
         assert record.slot == slot_of_event(closure.event_id)
-        assert payload_of(record)["affectedBookings"] == 3
-        assert list(fixture.store.queries.open_closures()) == []
-        assert fixture.store.queries.closure(closure.event_id) == evolve(closure, finished=True)
+        assert payload_of(record)["affectedBookings"] == 0
+        assert list(fixture.store.reads.open_closures()) == []
+        assert close(fixture.store, closing(fixture, "storm")) == evolve(closure, finished=True)
 
     def test_open_closures_come_oldest_first(self, store_harness: StoreHarness) -> None:
         sceneries = [StoreFixture.of(store_harness, seats=1) for _ in range(3)]
@@ -209,7 +220,7 @@ class ClosuresContract:
             close(fixture.store, closing(fixture))
             store_harness.advance(1)
 
-        found = [closure.event_id for closure in store_harness.store.queries.open_closures()]
+        found = [closure.event_id for closure in store_harness.store.reads.open_closures()]
 
         assert found == [fixture.event.event_id for fixture in sceneries]
 
@@ -221,13 +232,21 @@ class ClosuresContract:
         for each in (made[0], elsewhere):
             fixture.change(each.booking_id, lambda locked: locked.booking.cancel_for_event(locked.now, CAUSE))
 
+        assert fixture.store.reads.cancellation_preview(fixture.event.event_id).ended == 1
+
+        closure = close(fixture.store, closing(fixture))
+        assert closure is not None
         with fixture.store.unit_of_work() as uow:
-            assert uow.events.affected_bookings(fixture.event.event_id) == 1
-            locked = uow.bookings.lock(made[1].booking_id)
-            assert locked is not None
+            locked = uow.bookings.lock(made[1].booking_id)[made[1].booking_id]
             locked.booking.cancel_for_event(locked.now, CAUSE)
             uow.bookings.save(locked.booking)
-            assert uow.events.affected_bookings(fixture.event.event_id) == 2
+            assert uow.events.finish(end_of(closure))
+            uow.commit()
+
+        [end] = [record for record in store_harness.events() if record.event_type == "event.cancelled"]
+        assert payload_of(end)["affectedBookings"] == 2
+        preview = fixture.store.reads.cancellation_preview(fixture.event.event_id)
+        assert (preview.ended, preview.bookings) == (2, 0)
 
     def test_a_preview_of_what_cancelling_would_do(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=9)
@@ -240,26 +259,17 @@ class ClosuresContract:
         fixture.change(mismatched.booking_id, paying("pay-1", "1.00"))
         fixture.cancel(fixture.reserve(8, user="grace"))
 
-        preview = fixture.store.queries.cancellation_preview(fixture.event.event_id)
+        preview = fixture.store.reads.cancellation_preview(fixture.event.event_id)
 
         assert (preview.bookings, preview.seats) == (4, 6)
         assert dict(preview.refunds) == {"USD": (Decimal("225.00"), 2)}
-        assert fixture.store.queries.cancellation_preview(uuid4()).bookings == 0
+        unknown = fixture.store.reads.cancellation_preview(uuid4())
+        assert (unknown.ended, unknown.bookings, unknown.seats) == (0, 0, 0)
 
     def _is_closed(self, fixture: StoreFixture, booking_id: UUID) -> bool:
         with fixture.store.unit_of_work() as uow:
-            locked = uow.bookings.lock(booking_id)
-        assert locked is not None
+            locked = uow.bookings.lock(booking_id)[booking_id]
         return locked.event_is_closed
 
-    def _drain(self, fixture: StoreFixture, limit: int) -> list[UUID]:
-        """Drain to the end; the last seat of each step."""
-        lasts: list[UUID] = []
-        while True:
-            with fixture.store.unit_of_work() as uow:
-                last = uow.events.await_reservations_in_flight(
-                    fixture.event.event_id, lasts[-1] if lasts else None, limit
-                )
-            if last is None:
-                return lasts
-            lasts.append(last)
+    def _await_reservations(self, fixture: StoreFixture) -> None:
+        fixture.store.await_reservations_in_flight(fixture.event.event_id)

@@ -41,7 +41,7 @@ class ConcurrencyContract:
         errors = [outcome for outcome in outcomes if not isinstance(outcome, Booking)]
         assert len(made) == 3
         assert all(isinstance(error, PendingLimitReached) for error in errors), errors
-        assert fixture.store.queries.bookings_of("ada", Status.PENDING, Page()).total == 3
+        assert fixture.store.reads.bookings_of("ada", Status.PENDING, Page()).total == 3
 
     def test_two_customers_want_the_same_two_seats(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=2 * ROUNDS)
@@ -90,7 +90,7 @@ class ConcurrencyContract:
         at_once([partial(fixture.change, made.booking_id, verb) for verb in verbs])
 
         after = fixture.stored(made)
-        history = fixture.store.queries.history(made.booking_id)
+        history = fixture.store.reads.history(made.booking_id)
         assert [entry.number for entry in history] == list(range(1, after.revision + 1))
         assert [record.sequence for record in store_harness.events()] == list(range(1, after.sequence + 1))
         taken = [payment for payment in after.payments.values() if payment.is_taken]
@@ -119,7 +119,7 @@ class ConcurrencyContract:
         assert len(made) + len(errors) == 12
         for booking in made:
             assert fixture.stored(booking).cancellation_reason is CancellationReason.EVENT_CANCELLED
-        assert fixture.store.queries.cancellation_preview(fixture.event.event_id).bookings == 0
+        assert fixture.store.reads.cancellation_preview(fixture.event.event_id).bookings == 0
         assert store_harness.events()[-1].event_type == "event.cancelled" or len(made) < 12
 
     def _names(self, error: Booking | BookingError, fixture: StoreFixture, place: int) -> bool:

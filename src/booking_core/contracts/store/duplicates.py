@@ -11,7 +11,7 @@ from booking_core.contracts.store.fixture import StoreFixture, content_of, refus
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused
 from booking_core.domain.reservation import IdempotencyKey
-from booking_core.ports import LockedSeats, Page, Store
+from booking_core.ports import LockedSeats, Page, Store, StoredResponse
 
 KEY = IdempotencyKey(user_id="ada", operation="POST /api/v1/bookings", key="key-1", fingerprint="content-1")
 OTHER_SCOPES = (
@@ -36,8 +36,8 @@ class InboxContract:
         fixture = StoreFixture.of(store_harness)
         booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
         with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.remember([(booking_id, message_id)]) == [True]
-            assert uow.inbox.remember([(booking_id, message_id)]) == [False]
+            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
+            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [False]
 
     def test_several_at_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -47,14 +47,14 @@ class InboxContract:
         with fixture.store.unit_of_work() as uow:
             messages = [(second, other), (first, known), (first, message_id), (first, message_id)]
 
-            assert uow.inbox.remember(messages) == [True, False, True, False]
-            assert uow.inbox.remember([]) == []
+            assert uow.inbox.mark_processed(messages) == [True, False, True, False]
+            assert uow.inbox.mark_processed([]) == []
 
     def test_a_rollback_forgets(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
         with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.remember([(booking_id, message_id)]) == [True]
+            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
 
         assert self._remember(fixture.store, booking_id, message_id)
 
@@ -65,7 +65,7 @@ class InboxContract:
         store_harness.advance(3 * 86400)
         self._remember(fixture.store, booking_id, young)
 
-        fixture.store.prune(idempotency_hours=24, retention_days=2, limit=100)
+        fixture.store.upkeep.prune(idempotency_hours=24, retention_days=2, limit=100)
 
         assert not self._remember(fixture.store, booking_id, young)
         assert self._remember(fixture.store, booking_id, old)
@@ -73,39 +73,39 @@ class InboxContract:
     def _remember(self, store: Store, booking_id: UUID, message_id: UUID) -> bool:
         with store.unit_of_work() as uow:
             uow.bookings.lock(booking_id)
-            [is_new] = uow.inbox.remember([(booking_id, message_id)])
+            [is_new] = uow.inbox.mark_processed([(booking_id, message_id)])
             uow.commit()
             return is_new
 
 
 class IdempotencyContract:
-    """`IdempotencyKeys`, and the keys that reserving locks itself."""
+    """`StoredResponses`, and the keys that reserving locks itself."""
 
     def test_an_answer_is_kept_with_what_it_answers(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._keep(fixture.store, KEY, '{"bookingId": "…"}')
 
         with fixture.store.unit_of_work() as uow:
-            assert uow.idempotency.claim(KEY) == '{"bookingId": "…"}'
+            assert uow.responses.claim(KEY) == StoredResponse(text='{"bookingId": "…"}')
             for other in OTHER_SCOPES:
-                assert uow.idempotency.claim(other) is None
+                assert uow.responses.claim(other) is None
 
     def test_many_can_be_asked_for_at_once(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
         self._keep(store, KEY, "kept")
         self._keep(store, OTHER_SCOPES[1], "kept")
         with store.unit_of_work() as uow:
-            uow.idempotency.claim(OTHER_SCOPES[2])
-            uow.idempotency.keep(OTHER_SCOPES[2], "not committed")
+            uow.responses.claim(OTHER_SCOPES[2])
+            uow.responses.keep(OTHER_SCOPES[2], "not committed")
 
         asked = [OTHER_SCOPES[0], KEY, OTHER_SCOPES[2], evolve(KEY, fingerprint="content-2"), OTHER_SCOPES[1], KEY]
-        assert list(store.queries.stored_responses(asked)) == [False, True, False, True, True, True]
-        assert list(store.queries.stored_responses([])) == []
+        assert list(store.reads.stored_responses(asked)) == [False, True, False, True, True, True]
+        assert list(store.reads.stored_responses([])) == []
 
     def test_reserving_finds_it_and_its_own_answers_are_found(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._keep(fixture.store, KEY, "earlier")
-        assert self._scene(fixture, KEY).stored_response == "earlier"
+        assert self._lock_seats(fixture, KEY) == StoredResponse(text="earlier")
 
         reserve_once(
             fixture.command(0),
@@ -113,9 +113,9 @@ class IdempotencyContract:
             store=fixture.store,
         )
 
-        answer = self._scene(fixture, OTHER_SCOPES[2]).stored_response
-        assert answer is not None
-        made = fixture.store.queries.booking(UUID(answer))
+        response = self._lock_seats(fixture, OTHER_SCOPES[2])
+        assert isinstance(response, StoredResponse)
+        made = fixture.store.reads.booking(UUID(response.text))
         assert made is not None
         assert content_of(made.booking) == content_of(fixture.stored(made.booking))
 
@@ -126,33 +126,33 @@ class IdempotencyContract:
 
         def claim() -> None:
             with fixture.store.unit_of_work() as uow:
-                uow.idempotency.claim(reused)
+                uow.responses.claim(reused)
 
         refused(IdempotencyKeyReused, claim)
-        refused(IdempotencyKeyReused, lambda: self._scene(fixture, reused))
+        refused(IdempotencyKeyReused, lambda: self._lock_seats(fixture, reused))
 
     def test_the_first_still_running_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         def claim() -> None:
             with fixture.store.unit_of_work() as second:
-                second.idempotency.claim(KEY)
+                second.responses.claim(KEY)
 
         with fixture.store.unit_of_work() as first:
-            assert first.idempotency.claim(KEY) is None
+            assert first.responses.claim(KEY) is None
 
             refused(IdempotencyInProgress, claim)
-            refused(IdempotencyInProgress, lambda: self._scene(fixture, KEY))
+            refused(IdempotencyInProgress, lambda: self._lock_seats(fixture, KEY))
 
         claim()
 
     def test_a_rollback_keeps_no_answer(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as uow:
-            uow.idempotency.claim(KEY)
-            uow.idempotency.keep(KEY, "never given")
+            uow.responses.claim(KEY)
+            uow.responses.keep(KEY, "never given")
 
-        assert self._scene(fixture, KEY).stored_response is None
+        assert isinstance(self._lock_seats(fixture, KEY), LockedSeats)
 
     def test_old_answers_are_pruned_and_young_ones_kept(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -160,11 +160,11 @@ class IdempotencyContract:
         store_harness.advance(25 * 3600)
         self._keep(fixture.store, OTHER_SCOPES[0], "young")
 
-        assert fixture.store.prune(idempotency_hours=24, retention_days=7, limit=100) >= 1
+        assert fixture.store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=100).rows >= 1
 
         with fixture.store.unit_of_work() as uow:
-            assert uow.idempotency.claim(KEY) is None
-            assert uow.idempotency.claim(OTHER_SCOPES[0]) == "young"
+            assert uow.responses.claim(KEY) is None
+            assert uow.responses.claim(OTHER_SCOPES[0]) == StoredResponse(text="young")
 
     def test_pruning_keeps_to_its_limit(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
@@ -172,7 +172,7 @@ class IdempotencyContract:
             self._keep(store, key, "old")
         store_harness.advance(25 * 3600)
 
-        pruned = [store.prune(idempotency_hours=24, retention_days=7, limit=3) for _ in range(3)]
+        pruned = [store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=3).rows for _ in range(3)]
 
         assert pruned == [3, 1, 0]
 
@@ -191,14 +191,14 @@ class IdempotencyContract:
             isinstance(outcome, IdempotencyInProgress) or outcome == ReplayedResponse(text=str(made.booking_id))
             for outcome in others
         ), others
-        assert fixture.store.queries.bookings_of("ada", None, Page()).total == 1
+        assert fixture.store.reads.bookings_of("ada", None, Page()).total == 1
 
     def _keep(self, store: Store, key: IdempotencyKey, answer: str) -> None:
         with store.unit_of_work() as uow:
-            assert uow.idempotency.claim(key) is None
-            uow.idempotency.keep(key, answer)
+            assert uow.responses.claim(key) is None
+            uow.responses.keep(key, answer)
             uow.commit()
 
-    def _scene(self, fixture: StoreFixture, key: IdempotencyKey) -> LockedSeats:
+    def _lock_seats(self, fixture: StoreFixture, key: IdempotencyKey) -> LockedSeats | StoredResponse:
         with fixture.store.unit_of_work() as uow:
             return uow.bookings.lock_seats(evolve(fixture.request(0), idempotency=key))

@@ -35,7 +35,7 @@ def put_seats(store: Store, event_id: UUID, seats: Sequence[Seat]) -> int:
 
 def mirror_of(store: Store, event_id: UUID) -> KnownEvent:
     """The event, which must be known."""
-    catalog_cache = store.queries.event(event_id)
+    catalog_cache = store.reads.event(event_id)
     assert catalog_cache is not None
     return catalog_cache
 
@@ -66,7 +66,7 @@ class EventsContract:
 
         assert catalog_cache.event == changed
         assert (catalog_cache.closed, catalog_cache.age_seconds) == (False, None)
-        assert store.queries.event(uuid4()) is None
+        assert store.reads.event(uuid4()) is None
 
     def test_complete_is_never_unset(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -98,7 +98,7 @@ class EventsContract:
         fresh = evolve(fixture.event, event_id=uuid4())
 
         assert not _put_over(fixture.store, fresh, fresh)
-        assert fixture.store.queries.event(fresh.event_id) is None
+        assert fixture.store.reads.event(fresh.event_id) is None
         assert _put_over(fixture.store, fresh, None)
         assert not _put_over(fixture.store, evolve(fresh, currency="EUR"), None)
         assert mirror_of(fixture.store, fresh.event_id).event == fresh
@@ -152,7 +152,7 @@ class EventsContract:
             put(fixture.store, event)
         wanted = sorted([fixture.event, *later], key=lambda event: (event.starts_at, event.event_id))
 
-        pages = [fixture.store.queries.events(Page(number=number, limit=2)) for number in (1, 2, 3, 4)]
+        pages = [fixture.store.reads.events(Page(number=number, limit=2)) for number in (1, 2, 3, 4)]
 
         assert [each.event for page in pages for each in page.items] == wanted
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
@@ -168,7 +168,7 @@ class EventsContract:
         assert put_seats(fixture.store, fixture.event.event_id, given) == 0
         assert put_seats(fixture.store, fixture.event.event_id, []) == 0
 
-        on_map = {each.seat for each in fixture.store.queries.seats(fixture.event.event_id)}
+        on_map = {each.seat for each in fixture.store.reads.seats(fixture.event.event_id).seats}
         assert on_map == {fixture.seats[0], cheaper, fixture.seats[2], fixture.seats[3], newcomer}
 
     def test_seats_by_row_number_and_id(self, store_harness: StoreHarness) -> None:
@@ -179,10 +179,10 @@ class EventsContract:
         ]
         put_seats(fixture.store, fixture.event.event_id, seats)
 
-        found = [each.seat for each in fixture.store.queries.seats(fixture.event.event_id)]
+        found = [each.seat for each in fixture.store.reads.seats(fixture.event.event_id).seats]
 
         assert found == sorted(seats, key=lambda seat: (seat.row, seat.number, seat.seat_id))
-        assert list(fixture.store.queries.seats(uuid4())) == []
+        assert list(fixture.store.reads.seats(uuid4()).seats) == []
 
     def test_what_everybody_may_know_of_a_seat(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -227,7 +227,7 @@ class EventsContract:
             assert uow.events.withdraw_seats(fresh.event_id, [seats[0].seat_id]) == 5
             uow.commit()
 
-        statuses = {each.seat.seat_id: each.status for each in fixture.store.queries.seats(fresh.event_id)}
+        statuses = {each.seat.seat_id: each.status for each in fixture.store.reads.seats(fresh.event_id).seats}
         assert statuses[seats[0].seat_id] is SeatStatus.AVAILABLE
 
     def _withdraw(self, fixture: StoreFixture, *known: int) -> int:

@@ -113,15 +113,15 @@ class ExpiryContract:
 
         assert sum(each.expired for each in passes if isinstance(each, ExpiryResult)) + left.expired == 30
         for booking in made:
-            assert [entry.number for entry in fixture.store.queries.history(booking.booking_id)] == [1, 2]
+            assert [entry.number for entry in fixture.store.reads.history(booking.booking_id)] == [1, 2]
 
     def _expired_by_hand(self, fixture: StoreFixture, booking: Booking) -> Booking:
         loaded = fixture.stored(booking)
-        assert loaded.expire(fixture.store.queries.now(), EXPIRY_JOB)
+        assert loaded.expire(fixture.store.reads.now(), EXPIRY_JOB)
         return loaded
 
     def _same_history(self, fixture: StoreFixture, expected: Booking) -> None:
-        *_, entry = fixture.store.queries.history(expected.booking_id)
+        *_, entry = fixture.store.reads.history(expected.booking_id)
         (wanted,) = expected.new_history
         assert entry.at >= wanted.at
         assert entry == evolve(wanted, at=entry.at, actor_id=entry.actor_id)

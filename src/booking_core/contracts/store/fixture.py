@@ -14,7 +14,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking, ConfirmPayment, Reserve, StartPayment
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, SeatStatus, Terms, TicketedEvent
-from booking_core.ports import LockedBooking, Store
+from booking_core.ports import LockedBooking, LockedSeats, Store, UnitOfWork
 
 E = TypeVar("E", bound=BaseException)
 
@@ -38,7 +38,7 @@ class StoreFixture:
     ) -> "StoreFixture":
         """Put such an event into the harness's store: loaded from a file, complete, starting in so many days."""
         store = harness.store
-        starts_at = (store.queries.now() + timedelta(days=days)).replace(microsecond=0)
+        starts_at = (store.reads.now() + timedelta(days=days)).replace(microsecond=0)
         event = TicketedEvent(
             event_id=uuid4(), name="The Tempest", starts_at=starts_at, status=SaleStatus.ON_SALE, currency=currency
         )
@@ -74,7 +74,7 @@ class StoreFixture:
             user_id=user,
             event=self.event,
             seats=tuple(sorted((self.seats[place] for place in places), key=lambda seat: seat.seat_id)),
-            now=self.store.queries.now(),
+            now=self.store.reads.now(),
             terms=Terms(),
             cause=CAUSE,
         )
@@ -97,8 +97,7 @@ class StoreFixture:
     def change(self, booking_id: UUID, verb: Callable[[LockedBooking], object]) -> Booking:
         """Lock the booking, apply the verb, save and commit; the booking as its caller has it afterwards."""
         with self.store.unit_of_work() as uow:
-            locked = uow.bookings.lock(booking_id)
-            assert locked is not None
+            locked = uow.bookings.lock(booking_id)[booking_id]
             verb(locked)
             uow.bookings.save(locked.booking)
             uow.commit()
@@ -108,17 +107,24 @@ class StoreFixture:
         """The booking as it is written, whatever the time: loaded under its lock, and let go."""
         with self.store.unit_of_work() as uow:
             locked = uow.bookings.lock(booking.booking_id)
-            assert locked is not None, "the booking is not stored"
-            return locked.booking
+            assert booking.booking_id in locked, "the booking is not stored"
+            return locked[booking.booking_id].booking
 
     def seat_status(self, place: int) -> SeatStatus:
         """What everybody may know of the seat."""
-        on_map = {each.seat.seat_id: each.status for each in self.store.queries.seats(self.event.event_id)}
+        on_map = {each.seat.seat_id: each.status for each in self.store.reads.seats(self.event.event_id).seats}
         return on_map[self.seats[place].seat_id]
 
     def as_seen_from(self, store: Store) -> "StoreFixture":
         """The same, through another store object."""
         return evolve(self, store=store)
+
+
+def lock_seats(uow: UnitOfWork, request: SeatRequest) -> LockedSeats:
+    """Lock the seats of a request without an idempotency key."""
+    facts = uow.bookings.lock_seats(request)
+    assert isinstance(facts, LockedSeats)
+    return facts
 
 
 def content_of(booking: Booking) -> dict[str, Any]:

@@ -27,12 +27,12 @@ class IsolationContract:
         with fixture.store.unit_of_work() as uow:
             uow.bookings.add(booking)
 
-            assert fixture.store.queries.booking(booking.booking_id) is None
+            assert fixture.store.reads.booking(booking.booking_id) is None
             assert fixture.seat_status(0) is SeatStatus.AVAILABLE
             assert list(fixture.store.outbox.unpublished(10)) == []
             uow.commit()
 
-        assert fixture.store.queries.booking(booking.booking_id) is not None
+        assert fixture.store.reads.booking(booking.booking_id) is not None
         assert len(fixture.store.outbox.unpublished(10)) == 1
 
     def test_leaving_without_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
@@ -114,13 +114,14 @@ class IsolationContract:
 
     def _do_everything(self, fixture: StoreFixture, uow: UnitOfWork) -> None:
         other = fixture.new_booking(0).event_id
-        held = fixture.store.queries.bookings_of("grace", None, Page()).items[0]
-        locked = uow.bookings.lock(held.booking_id)
-        assert locked is not None
-        assert uow.inbox.remember([(held.booking_id, held.event_id)]) == [True]
+        held = fixture.store.reads.bookings_of("grace", None, Page()).items[0]
+        locked = uow.bookings.lock(held.booking_id)[held.booking_id]
+        assert uow.inbox.mark_processed([(held.booking_id, held.event_id)]) == [True]
         paying("pay-1")(locked)
         uow.bookings.save(locked.booking)
-        uow.bookings.add(fixture.new_booking(0, 1), KEY, "the answer")
+        uow.bookings.add(fixture.new_booking(0, 1))
+        uow.responses.claim(KEY)
+        uow.responses.keep(KEY, "the response")
         uow.events.put_seats(other, [])
         uow.events.withdraw_seats(other, fixture.ids(0, 1, 2, 3, 5))
         assert uow.events.close(self._closure(fixture)) is not None
@@ -129,7 +130,7 @@ class IsolationContract:
         return Closure(
             event_id=fixture.event.event_id,
             reason="rain",
-            cancelled_at=fixture.store.queries.now(),
+            cancelled_at=fixture.store.reads.now(),
             administrator="admin",
             correlation_id=CORRELATION,
             finished=False,
@@ -137,17 +138,17 @@ class IsolationContract:
 
     def _nothing_has_happened(self, harness: StoreHarness, fixture: StoreFixture) -> None:
         store, event_id = fixture.store, fixture.event.event_id
-        (held,) = store.queries.bookings_of("grace", None, Page()).items
+        (held,) = store.reads.bookings_of("grace", None, Page()).items
         assert (held.revision, held.payments) == (1, {})
-        assert len(store.queries.history(held.booking_id)) == 1
-        assert store.queries.bookings_of("ada", None, Page()).total == 0
+        assert len(store.reads.history(held.booking_id)) == 1
+        assert store.reads.bookings_of("ada", None, Page()).total == 0
         assert [record.event_type for record in harness.events()] == ["booking.created"]
-        assert store.queries.closure(event_id) is None
+        assert list(store.reads.open_closures()) == []
         facts = facts_of(store, fixture.request(0, 1, 4))
         assert (len(facts.seats), facts.taken, facts.pending, facts.closed) == (3, frozenset(), 0, False)
         with store.unit_of_work() as uow:
-            assert uow.inbox.remember([(held.booking_id, event_id)]) == [True]
-            assert uow.idempotency.claim(KEY) is None
+            assert uow.inbox.mark_processed([(held.booking_id, event_id)]) == [True]
+            assert uow.responses.claim(KEY) is None
 
 
 class StaleRevisionContract:
@@ -157,29 +158,29 @@ class StaleRevisionContract:
         fixture = StoreFixture.of(store_harness)
         stale = fixture.stored(fixture.reserve(0))
         winner = fixture.change(stale.booking_id, starting("pay-1"))
-        stale.cancel(fixture.store.queries.now(), fixture.event.starts_at, CAUSE)
+        stale.cancel(fixture.store.reads.now(), fixture.event.starts_at, CAUSE)
         before = len(store_harness.events())
 
         def save() -> None:
             with fixture.store.unit_of_work() as uow:
                 uow.bookings.save(stale)
-                uow.inbox.remember([(stale.booking_id, fixture.event.event_id)])
+                uow.inbox.mark_processed([(stale.booking_id, fixture.event.event_id)])
                 uow.commit()
 
         refused(TransactionConflict, save)
 
         assert content_of(fixture.stored(winner)) == content_of(winner)
         assert len(store_harness.events()) == before
-        assert len(fixture.store.queries.history(winner.booking_id)) == 2
+        assert len(fixture.store.reads.history(winner.booking_id)) == 2
         assert fixture.seat_status(0) is SeatStatus.HELD
         with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.remember([(stale.booking_id, fixture.event.event_id)]) == [True]
+            assert uow.inbox.mark_processed([(stale.booking_id, fixture.event.event_id)]) == [True]
 
     def test_one_stale_booking_among_many_stops_all(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         stale, fresh = fixture.stored(fixture.reserve(0)), fixture.stored(fixture.reserve(1))
         fixture.change(stale.booking_id, starting("pay-1"))
-        now = fixture.store.queries.now()
+        now = fixture.store.reads.now()
 
         def save_both() -> None:
             with fixture.store.unit_of_work() as uow:
@@ -196,7 +197,7 @@ class StaleRevisionContract:
         fixture = StoreFixture.of(store_harness)
         ghost = fixture.stored(fixture.reserve(0))
         ghost.booking_id = uuid4()
-        ghost.fail_payment("pay-1", "no", fixture.store.queries.now(), CAUSE)
+        ghost.fail_payment("pay-1", "no", fixture.store.reads.now(), CAUSE)
 
         def save() -> None:
             with fixture.store.unit_of_work() as uow:
@@ -205,7 +206,7 @@ class StaleRevisionContract:
 
         refused(TransactionConflict, save)
 
-        assert fixture.store.queries.booking(ghost.booking_id) is None
+        assert fixture.store.reads.booking(ghost.booking_id) is None
 
     def test_the_next_change_builds_on_the_last(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

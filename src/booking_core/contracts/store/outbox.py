@@ -32,7 +32,7 @@ class OutboxContract:
 
         assert list(outbox.unpublished(10)) == []
         assert outbox.mark_published([]) == 0
-        assert outbox.prune(0, 10) == 0
+        assert store_harness.store.upkeep.prune(idempotency_hours=0, retention_days=0, limit=10).total == 0
 
     def test_the_stored_message_is_the_envelope(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -119,7 +119,8 @@ class OutboxContract:
             [record for record in fixture.store.outbox.unpublished(10) if record.key == young.booking_id]
         )
 
-        pruned = [fixture.store.outbox.prune(7, 1) for _ in range(3)]
+        prune = fixture.store.upkeep.prune
+        pruned = [prune(idempotency_hours=24, retention_days=7, limit=1).events for _ in range(3)]
 
         assert pruned == [1, 1, 0]
         assert {record.key for record in store_harness.events()} == {waiting.booking_id, young.booking_id}

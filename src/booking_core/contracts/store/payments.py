@@ -45,18 +45,18 @@ class PaymentsContract:
         fixture = StoreFixture.of(store_harness)
 
         with fixture.store.unit_of_work() as uow:
-            assert uow.bookings.lock(fixture.new_booking(0).booking_id) is None
+            assert uow.bookings.lock(fixture.new_booking(0).booking_id) == {}
 
     def test_a_locked_booking_comes_with_clock_and_start(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
-        before = fixture.store.queries.now()
+        before = fixture.store.reads.now()
 
         with fixture.store.unit_of_work() as uow:
-            locked = uow.bookings.lock(made.booking_id)
+            locked = uow.bookings.lock(made.booking_id)[made.booking_id]
 
         assert locked is not None
-        assert before <= locked.now <= fixture.store.queries.now()
+        assert before <= locked.now <= fixture.store.reads.now()
         assert locked.event_starts_at == fixture.event.starts_at
         assert (locked.booking.new_events, locked.booking.new_history) == ([], [])
         assert locked.booking.loaded_revision == made.revision == 1
@@ -68,8 +68,8 @@ class PaymentsContract:
         fixture.change(second.booking_id, paying("pay-1"))
 
         with fixture.store.unit_of_work() as uow:
-            locked = uow.bookings.lock_several([second.booking_id, unknown, first.booking_id, second.booking_id])
-            assert uow.bookings.lock_several([]) == {}
+            locked = uow.bookings.lock(second.booking_id, unknown, first.booking_id, second.booking_id)
+            assert uow.bookings.lock() == {}
 
         assert set(locked) == {first.booking_id, second.booking_id}
         assert content_of(locked[first.booking_id].booking) == content_of(first)
@@ -82,13 +82,13 @@ class PaymentsContract:
         made = [fixture.reserve(number).booking_id for number in range(3)]
 
         with fixture.store.unit_of_work() as uow:
-            locked = uow.bookings.lock_several(made)
+            locked = uow.bookings.lock(*made)
             for number, verb in enumerate((paying("pay-1"), failing("pay-1"), starting("pay-1"))):
                 verb(locked[made[number]])
                 uow.bookings.save(locked[made[number]].booking)
             uow.commit()
 
-        stored = [fixture.store.queries.booking(each) for each in made]
+        stored = [fixture.store.reads.booking(each) for each in made]
         assert [each.booking.status for each in stored if each] == [
             Status.CONFIRMED,
             Status.CANCELLED,
@@ -124,7 +124,7 @@ class PaymentsContract:
 
         assert changed.cancellation_reason is CancellationReason.PAYMENT_FAILED
         assert fixture.seat_status(0) is SeatStatus.AVAILABLE
-        assert fixture.store.queries.history(changed.booking_id)[-1].note == "card declined"
+        assert fixture.store.reads.history(changed.booking_id)[-1].note == "card declined"
         assert payload_of(store_harness.events()[-1]) == changed.new_events[0].payload()
 
     def test_money_after_the_end_is_asked_back(self, store_harness: StoreHarness) -> None:
@@ -195,7 +195,7 @@ class PaymentsContract:
         again = fixture.change(made.booking_id, paying("pay-1"))
 
         assert content_of(again) == content_of(made) == content_of(fixture.stored(made))
-        assert len(fixture.store.queries.history(made.booking_id)) == 2
+        assert len(fixture.store.reads.history(made.booking_id)) == 2
         assert len(store_harness.events()) == before
 
     def test_every_change_has_its_line_in_the_history(self, store_harness: StoreHarness) -> None:
@@ -205,7 +205,7 @@ class PaymentsContract:
         for verb in (starting("pay-1"), paying("pay-2", "1"), failing("pay-1"), paying("pay-1")):
             written += fixture.change(made.booking_id, verb).new_history
 
-        assert list(fixture.store.queries.history(made.booking_id)) == written
+        assert list(fixture.store.reads.history(made.booking_id)) == written
         assert [entry.number for entry in written] == [1, 2, 3, 4, 5]
 
     def _made_of(self, fixture: StoreFixture, *verbs: Verb) -> Booking:

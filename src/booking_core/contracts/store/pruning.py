@@ -12,15 +12,13 @@ from booking_core.ports import Store
 def prune_everything(store: Store) -> int:
     """Whatever may be removed at all; how many rows it was."""
     removed = 0
-    while step := (
-        store.prune(idempotency_hours=0, retention_days=0, limit=100) + store.outbox.prune(older_than_days=0, limit=100)
-    ):
+    while step := store.upkeep.prune(idempotency_hours=0, retention_days=0, limit=100).total:
         removed += step
     return removed
 
 
 class PruningContract:
-    """`Store.prune` and `Outbox.prune`."""
+    """`Upkeep.prune`."""
 
     def test_bookings_and_their_history_are_kept(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -32,15 +30,15 @@ class PruningContract:
         store.outbox.mark_published(store.outbox.unpublished(100))
         store_harness.advance(400 * 86_400)
         made = (kept, given_back, overdue)
-        before = [(content_of(fixture.stored(each)), list(store.queries.history(each.booking_id))) for each in made]
+        before = [(content_of(fixture.stored(each)), list(store.reads.history(each.booking_id))) for each in made]
 
         assert prune_everything(store) > 0
         assert prune_everything(store) == 0
 
-        after = [(content_of(fixture.stored(each)), list(store.queries.history(each.booking_id))) for each in made]
+        after = [(content_of(fixture.stored(each)), list(store.reads.history(each.booking_id))) for each in made]
         assert after == before
         assert [len(history) for _, history in after] == [2, 3, 1]
-        assert store.queries.statistics().unanswered_refunds == 1
+        assert store.reads.statistics().unanswered_refunds == 1
         assert expire(store=store).expired == 1
 
     def test_events_that_wait_are_kept_however_old(self, store_harness: StoreHarness) -> None:
@@ -67,7 +65,7 @@ class PruningContract:
         for _ in range(5):
             confirm_payment(
                 ConfirmPayment(
-                    message_id=new_id(fixture.store.queries.now()),
+                    message_id=new_id(fixture.store.reads.now()),
                     booking_id=booking.booking_id,
                     payment_id="pay-1",
                     correlation_id=CORRELATION,
@@ -78,6 +76,6 @@ class PruningContract:
             )
         store_harness.advance(8 * 86_400)
 
-        pruned = [fixture.store.prune(idempotency_hours=24, retention_days=7, limit=2) for _ in range(4)]
+        pruned = [fixture.store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=2).rows for _ in range(4)]
 
         assert pruned == [2, 2, 1, 0]

@@ -7,7 +7,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of
+from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, lock_seats
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_event
@@ -20,7 +20,7 @@ from booking_core.ports import LockedSeats, Store
 def facts_of(store: Store, request: SeatRequest) -> LockedSeats:
     """The facts for the request, in a unit of work that changes nothing."""
     with store.unit_of_work() as uow:
-        return uow.bookings.lock_seats(request)
+        return lock_seats(uow, request)
 
 
 class ReservationsContract:
@@ -28,16 +28,16 @@ class ReservationsContract:
 
     def test_the_scene_knows_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
-        before = fixture.store.queries.now()
+        before = fixture.store.reads.now()
 
         facts = facts_of(fixture.store, fixture.request(0, 2))
 
-        assert before <= facts.now <= fixture.store.queries.now()
+        assert before <= facts.now <= fixture.store.reads.now()
         assert facts.event == fixture.event
         assert facts.wanted == fixture.ids(0, 2)
         assert dict(facts.seats) == {seat.seat_id: seat for seat in (fixture.seats[0], fixture.seats[2])}
         assert (facts.closed, facts.taken, facts.overdue, facts.pending) == (False, frozenset(), (), 0)
-        assert (facts.refreshed_at, facts.stored_response) == (None, None)
+        assert facts.refreshed_at is None
 
     def test_an_unknown_event_has_no_event_and_no_seats(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -75,7 +75,7 @@ class ReservationsContract:
 
         made = fixture.reserve(2, 0)
 
-        snapshot = fixture.store.queries.booking(made.booking_id)
+        snapshot = fixture.store.reads.booking(made.booking_id)
         assert snapshot is not None
         assert content_of(snapshot.booking) == content_of(made)
         assert snapshot.booking.seats == (fixture.seats[0], fixture.seats[2])
@@ -87,7 +87,7 @@ class ReservationsContract:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
 
-        (entry,) = fixture.store.queries.history(made.booking_id)
+        (entry,) = fixture.store.reads.history(made.booking_id)
 
         assert (entry.number, entry.trigger, entry.from_status, entry.to_status) == (
             1,
@@ -161,7 +161,7 @@ class ReservationsContract:
             user_id="ada",
             event=fixture.event,
             seats=fixture.seats[:1],
-            now=fixture.store.queries.now(),
+            now=fixture.store.reads.now(),
             terms=Terms(),
             cause=CAUSE,
         )

@@ -9,10 +9,10 @@ from booking_core.domain.payments import RefundStatus
 
 
 class StatisticsContract:
-    """`Queries.statistics`."""
+    """`Reads.statistics`."""
 
     def test_an_empty_store(self, store_harness: StoreHarness) -> None:
-        found = store_harness.store.queries.statistics()
+        found = store_harness.store.reads.statistics()
 
         assert sum(found.by_status.values()) == 0
         assert (found.overdue, found.outbox, found.unanswered_refunds, found.open_closures) == (0, 0, 0, 0)
@@ -31,7 +31,7 @@ class StatisticsContract:
             fixture.pay(fixture.reserve(place))
         fixture.reserve(5)
 
-        found = fixture.store.queries.statistics()
+        found = fixture.store.reads.statistics()
 
         counted = {status: found.by_status.get(status, 0) for status in Status}
         assert counted == {Status.PENDING: 1, Status.PROCESSING: 1, Status.CONFIRMED: 2, Status.CANCELLED: 2}
@@ -47,8 +47,8 @@ class StatisticsContract:
         fixture.pay(fixture.reserve(2))
         fixture.reserve(3, window=30)
 
-        waits = fixture.store.queries.backlogs()
-        all_in_all = fixture.store.queries.statistics()
+        waits = fixture.store.reads.backlogs()
+        all_in_all = fixture.store.reads.statistics()
 
         assert (waits.holds, waits.ending_soon, waits.overdue) == (2, 1, 1)
         assert (all_in_all.holds, all_in_all.ending_soon, all_in_all.overdue) == (2, 1, 1)
@@ -61,9 +61,9 @@ class StatisticsContract:
         fixture.reserve(0)
         store_harness.advance(50)
         fixture.reserve(1)
-        before = fixture.store.queries.statistics()
+        before = fixture.store.reads.statistics()
         fixture.store.outbox.mark_published(fixture.store.outbox.unpublished(1))
-        after = fixture.store.queries.statistics()
+        after = fixture.store.reads.statistics()
 
         assert (before.outbox, after.outbox) == (2, 1)
         assert before.oldest_outbox_seconds is not None
@@ -81,7 +81,7 @@ class StatisticsContract:
         fixture.change(made[0].booking_id, answering("pay-1", RefundStatus.COMPLETED))
         fixture.change(made[1].booking_id, answering("pay-1", RefundStatus.FAILED))
 
-        found = fixture.store.queries.statistics()
+        found = fixture.store.reads.statistics()
 
         assert found.unanswered_refunds == 1
         assert found.oldest_unanswered_refund_seconds is not None
@@ -91,10 +91,10 @@ class StatisticsContract:
         sceneries = [StoreFixture.of(store_harness, seats=1) for _ in range(2)]
         closures = [close(fixture.store, closing(fixture)) for fixture in sceneries]
         assert closures[0] is not None
-        finish(sceneries[0], closures[0], 0)
+        finish(sceneries[0], closures[0])
         store_harness.advance(200)
 
-        found = store_harness.store.queries.statistics()
+        found = store_harness.store.reads.statistics()
 
         assert found.open_closures == 1
         assert found.oldest_open_closure_seconds is not None

@@ -146,6 +146,6 @@ class StoredEventsContract:
         store_harness.advance(8 * 86400)
         young = fixture.reserve(1)
         publish_all(fixture.store)
-        fixture.store.outbox.prune(7, 10)
+        fixture.store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=10)
 
         assert set(told(pages(fixture.store, EVERYTHING, 10))) == {young.booking_id}

@@ -20,14 +20,14 @@ def paid(fixture: StoreFixture, *places: int) -> tuple[Booking, str]:
 
 
 class TicketsContract:
-    """`Queries.booking_with_ticket`."""
+    """`Reads.booking_with_ticket`."""
 
     def test_the_booking_of_a_ticket_whole(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking, reference = paid(fixture, 0, 2)
         paid(fixture, 1)
 
-        found = fixture.store.queries.booking_with_ticket(reference)
+        found = fixture.store.reads.booking_with_ticket(reference)
 
         assert found is not None
         assert content_of(found.booking) == content_of(booking)
@@ -52,7 +52,7 @@ class TicketsContract:
             "' OR ''='",
         ]
 
-        assert [other for other in others if fixture.store.queries.booking_with_ticket(other) is not None] == []
+        assert [other for other in others if fixture.store.reads.booking_with_ticket(other) is not None] == []
 
     def test_a_cancelled_booking_is_found_by_the_ticket_that_it_had(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -60,7 +60,7 @@ class TicketsContract:
         fixture.cancel(booking)
         later, _ = paid(fixture, 0)
 
-        found = fixture.store.queries.booking_with_ticket(reference)
+        found = fixture.store.reads.booking_with_ticket(reference)
 
         assert found is not None
         assert (found.booking.booking_id, found.booking.status) == (booking.booking_id, Status.CANCELLED)

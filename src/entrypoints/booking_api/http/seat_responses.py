@@ -10,21 +10,19 @@ from attrs import define, field
 from booking_api.http.envelope import enveloped
 from booking_api.http.rendering import seat_map_json
 from booking_core import SeatMap
-from booking_core.ports import SeatOnMap
 
 MOST_BYTES: Final = 8 * 2**20
 
 _Key = tuple[UUID, str]
-_Written = tuple[tuple[SeatOnMap, ...], bytes]
+_Written = tuple[int, bytes]
 
 
 @define(eq=False)
 class SeatMapResponses:
     """Writes seat maps. Keeps the latest answer of the events looked at last, `most_bytes` in all; for several threads.
 
-    Every map was read just now: what is kept is no answer to "who has which seat", only how that very tuple of seats is
-    written. A store may give the same tuple again when nothing has changed, and nobody can change a tuple of frozen
-    values; a list is written each time.
+    Every map was read just now. A kept body is used only for the version that it was written for; a map without a
+    version is written each time.
     """
 
     most_bytes: int = MOST_BYTES
@@ -34,17 +32,17 @@ class SeatMapResponses:
 
     def of(self, seat_map: SeatMap) -> bytes:
         """The whole body of the answer."""
-        event, seats = seat_map.event.event, seat_map.seats
-        if not isinstance(seats, tuple):
+        event, version = seat_map.event.event, seat_map.version
+        if version is None:
             return enveloped(seat_map_json(seat_map))
         key = event.event_id, event.currency
         with self._turn:
             kept = self._written.get(key)
-            if kept is not None and kept[0] is seats:
+            if kept is not None and kept[0] == version:
                 self._written.move_to_end(key)
                 return kept[1]
         body = enveloped(seat_map_json(seat_map))
-        self._keep(key, (seats, body))
+        self._keep(key, (version, body))
         return body
 
     def _keep(self, key: _Key, written: _Written) -> None:

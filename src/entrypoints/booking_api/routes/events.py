@@ -33,7 +33,6 @@ from booking_core.ports import Store, UnitOfWork
 EVENTS: Final = "/api/v1/events"
 ADMIN: Final = "booking:admin"
 
-_MOST_LOOKS: Final = 5
 _NO_EVENT: Final = UUID(int=0)
 
 
@@ -111,25 +110,14 @@ def _command(request: ApiRequest, identity: Identity, event_id: str, reason: str
 
 
 def _closed_json(store: Store, event_id: UUID) -> dict[str, Any]:
-    """`remaining` bookings are live still; `affectedBookings` are those and the ones that ended with the event."""
-    ended, remaining = _ended(store, event_id), 0
-    # Two questions, while the worker moves bookings from one answer to the other: ask until they fit together.
-    for _ in range(_MOST_LOOKS):
-        remaining = store.queries.cancellation_preview(event_id).bookings
-        before, ended = ended, _ended(store, event_id)
-        if ended == before:
-            break
+    """`remaining` bookings are still live; `affectedBookings` are those and the ones that ended with the event."""
+    preview = store.reads.cancellation_preview(event_id)
     return {
         "eventId": event_id,
         "status": SaleStatus.CANCELLED.value,
-        "affectedBookings": ended + remaining,
-        "remaining": remaining,
+        "affectedBookings": preview.ended + preview.bookings,
+        "remaining": preview.bookings,
     }
-
-
-def _ended(store: Store, event_id: UUID) -> int:
-    with store.unit_of_work() as uow:
-        return uow.events.affected_bookings(event_id)
 
 
 def _stored_response(store: Store, key: IdempotencyKey, text: str) -> tuple[str, bool]:
@@ -139,10 +127,10 @@ def _stored_response(store: Store, key: IdempotencyKey, text: str) -> tuple[str,
     """
 
     def work(uow: UnitOfWork) -> tuple[str, bool]:
-        earlier = uow.idempotency.claim(key)
+        earlier = uow.responses.claim(key)
         if earlier is not None:
-            return earlier, True
-        uow.idempotency.keep(key, text)
+            return earlier.text, True
+        uow.responses.keep(key, text)
         uow.commit()
         return text, False
 

@@ -41,7 +41,7 @@ def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: b
     with invocation.parts("cancel-event", Need.DATABASE, Need.CATALOG) as parts:
         if dry_run:
             get_event(event_id, store=parts.store, catalog_cache=parts.catalog_cache)
-            preview = parts.store.queries.cancellation_preview(event_id)
+            preview = parts.store.reads.cancellation_preview(event_id)
             _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
             return
         with StopSignals() as signals:

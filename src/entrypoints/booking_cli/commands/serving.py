@@ -4,8 +4,8 @@ import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_json, print_line
-from booking_core.domain.errors import BookingError, ServiceBusy
-from booking_core.ports import Store
+from booking_core.domain.errors import ServiceBusy
+from booking_core.ports import HealthKind
 from booking_service.extras import require_extra
 from booking_service.settings import Need
 
@@ -39,10 +39,11 @@ def migrate(invocation: Invocation, as_json: bool) -> None:
     """Bring the database's schema up to date. Safe to run again, and twice at once."""
     with invocation.compose(invocation.settings("migrate", Need.DATABASE)) as parts:
         try:
-            steps = list(parts.store.migrate())
+            steps = list(parts.store.upkeep.migrate())
         except ServiceBusy as error:
-            if not _answers(parts.store) and (trouble := parts.store.trouble()):
-                raise CommandFailed(trouble) from error
+            health = parts.store.upkeep.health()
+            if health.kind is HealthKind.UNREACHABLE:
+                raise CommandFailed(str(health)) from error
             raise
     if as_json:
         print_json({"applied": steps})
@@ -51,11 +52,3 @@ def migrate(invocation: Invocation, as_json: bool) -> None:
         print_line(f"applied {step}")
     if not steps:
         print_line("the schema is up to date")
-
-
-def _answers(store: Store) -> bool:
-    try:
-        store.queries.now()
-    except BookingError:
-        return False
-    return True

@@ -47,7 +47,7 @@ def stats(invocation: Invocation, check: bool, as_json: bool) -> None:
     """
     needs = (Need.DATABASE, Need.EVENT_BUS) if invocation.names_a_bus else (Need.DATABASE,)
     with invocation.parts("stats", *needs) as parts:
-        statistics = parts.store.queries.statistics()
+        statistics = parts.store.reads.statistics()
         dead_letters = _dead_letters(parts) if invocation.names_a_bus else None
     if as_json:
         print_json(
@@ -108,7 +108,7 @@ def _dead_letters(parts: Composition) -> DeadLetters | None:
         found = str(error) or f"no answer from the event bus within {BROKER_SECONDS:g} s"
         print_error(f"dead letters are not counted: {found}")
         return None
-    return DeadLetters(count, None if oldest is None else (parts.store.queries.now() - oldest).total_seconds())
+    return DeadLetters(count, None if oldest is None else (parts.store.reads.now() - oldest).total_seconds())
 
 
 def _print(statistics: Statistics, dead_letters: DeadLetters | None) -> None:

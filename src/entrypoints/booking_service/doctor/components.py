@@ -88,7 +88,7 @@ def _check_database(store: Store, settings: Settings, clock: Clock) -> Iterator[
 def _compare_clocks(store: Store, clock: Clock) -> Finding:
     """Compare the server's clock with the database's, to within half of the time that the database took to answer."""
     before = clock()
-    database = store.queries.now()
+    database = store.reads.now()
     after = clock()
     skew = (before + (after - before) / 2 - database).total_seconds()
     distance, tolerance = abs(skew), (after - before).total_seconds() / 2
@@ -119,12 +119,12 @@ def _diagnosis(adapter: object, workload: Workload) -> Iterable[Finding] | None:
 
 
 def _try_store(store: Store) -> Iterator[Finding]:
-    problem = store.trouble()
-    if problem is None:
+    health = store.upkeep.health()
+    if health.is_ready:
         yield Finding(check="database", grade=Grade.OK, found="can be used")
     else:
-        found, _, advice = problem.partition(": ")
-        yield Finding(check="database", grade=Grade.TROUBLE, found=found, advice=advice or "see its own documentation")
+        advice = health.remedy or "see its own documentation"
+        yield Finding(check="database", grade=Grade.TROUBLE, found=health.problem, advice=advice)
 
 
 def _try_bus(bus: EventBus, workload: Workload) -> Iterator[Finding]:

@@ -121,7 +121,9 @@ def test_refunds_are_in_the_order_they_were_asked_for_and_the_confirming_payment
 
 @pytest.mark.parametrize(("closed", "status"), [(False, "ON_SALE"), (True, "CANCELLED")])
 def test_an_event_that_was_cancelled_here_is_shown_cancelled(closed: bool, status: str) -> None:
-    known = KnownEvent(event=event(starts_at=RESERVED_AT), closed=closed, complete=True, age_seconds=None)
+    known = KnownEvent(
+        event=event(starts_at=RESERVED_AT), closed_at=RESERVED_AT if closed else None, complete=True, age_seconds=None
+    )
 
     assert read(enveloped(event_json(known))) == {
         "eventId": str(EVENT_ID),

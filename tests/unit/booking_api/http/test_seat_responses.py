@@ -37,9 +37,18 @@ def seats(*statuses: SeatStatus, price: str = "75") -> tuple[SeatOnMap, ...]:
     )
 
 
+def version_of(shown: object, known: list[object] = []) -> int:  # noqa: B006 - kept on purpose
+    """One version for each tuple object; a list may change, and has none."""
+    if not any(each is shown for each in known):
+        known.append(shown)
+    return next(number for number, each in enumerate(known) if each is shown)
+
+
 def map_of(shown: Sequence[SeatOnMap], *, currency: str = "USD", event_id: UUID = EVENT_ID) -> SeatMap:
     known = evolve(event(starts_at=RESERVED_AT, currency=currency), event_id=event_id)
-    return SeatMap(event=KnownEvent(event=known, closed=False, complete=True, age_seconds=None), seats=shown)
+    version = version_of(shown) if isinstance(shown, tuple) else None
+    known_event = KnownEvent(event=known, closed_at=None, complete=True, age_seconds=None)
+    return SeatMap(event=known_event, seats=shown, version=version)
 
 
 def test_a_seat_map_to_the_letter() -> None:

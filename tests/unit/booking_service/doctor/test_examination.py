@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from booking_core.domain.errors import BusUnavailable, CatalogUnavailable
-from booking_core.ports import Finding, Grade, Workload
+from booking_core.ports import Finding, Grade, Health, HealthKind, Workload
 from booking_memory.adapter import StoredCatalog
 from booking_memory.bus import MemoryEventBus
 from booking_memory.store import MemoryStore
@@ -112,8 +112,10 @@ def test_adapters_that_tell_nothing_of_themselves_are_tried_through_their_ports(
 
 def test_what_their_ports_raise_is_told() -> None:
     class Broken(MemoryStore):
-        def trouble(self) -> str | None:
-            return "the disk is full: buy another"
+        def __init__(self) -> None:
+            super().__init__()
+            full = Health(kind=HealthKind.UNREACHABLE, problem="the disk is full", remedy="buy another")
+            self.upkeep.health = lambda: full  # type: ignore[method-assign]
 
     class NoBus(MemoryEventBus):
         def backlog(self, topic: str, group: str) -> Mapping[int, range]:

@@ -19,7 +19,7 @@ from booking_core.ports.reads import (
     KnownEvent,
     Page,
     Paged,
-    SeatOnMap,
+    SeatList,
     Snapshot,
     Statistics,
 )
@@ -28,11 +28,10 @@ from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS
 from booking_postgres.driver.pipeline import Rows, Statement
 from booking_postgres.reads import lists
 from booking_postgres.reads.connection import Reader
-from booking_postgres.reads.lists import EVENT_COLUMNS, mirror_of
+from booking_postgres.reads.lists import EVENT_COLUMNS, known_event_of
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.reads.statistics import backlogs_of, preview_of, statistics_of
-from booking_postgres.rows import BOOKING_COLUMNS, booking_of, history_of
-from booking_postgres.writes.events import closure_of
+from booking_postgres.rows import BOOKING_COLUMNS, CLOSURE_COLUMNS, booking_of, closure_of, history_of
 
 _ONE: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
@@ -56,17 +55,15 @@ _ANSWERED: Final = """
     SELECT user_id, operation, key FROM booking.idempotency_keys WHERE (user_id, operation, key) IN (
         SELECT * FROM unnest(%(users)s::text[], %(operations)s::text[], %(keys)s::text[]))
 """
-_CLOSURES: Final = """
-    SELECT event_id, close_reason, closed_at, closed_by, close_correlation_id, finished_at IS NOT NULL
-    FROM booking.events WHERE closed_at IS NOT NULL
-"""
-_OPEN_CLOSURES: Final = f"{_CLOSURES} AND finished_at IS NULL ORDER BY closed_at"
-_CLOSURE: Final = f"{_CLOSURES} AND slot = %(slot)s AND event_id = %(event_id)s"
+_OPEN_CLOSURES: Final = f"""
+    SELECT {CLOSURE_COLUMNS} FROM booking.events
+    WHERE closed_at IS NOT NULL AND finished_at IS NULL ORDER BY closed_at
+"""  # noqa: S608
 
 
 @frozen(eq=False)
-class PostgresQueries:
-    """See `booking_core.ports.Queries`."""
+class PostgresReads:
+    """See `booking_core.ports.Reads`."""
 
     reader: Reader
     seat_maps: SeatMaps
@@ -104,12 +101,12 @@ class PostgresQueries:
 
     def event(self, event_id: UUID) -> KnownEvent | None:
         rows = self.reader.rows(Statement(_EVENT, {"slot": slot_of_event(event_id), "event_id": event_id}))
-        return mirror_of(rows[0]) if rows else None
+        return known_event_of(rows[0]) if rows else None
 
     def events(self, page: Page) -> Paged[KnownEvent]:
         return lists.events(self.reader, page)
 
-    def seats(self, event_id: UUID) -> Sequence[SeatOnMap]:
+    def seats(self, event_id: UUID) -> SeatList:
         return self.seat_maps.of(event_id)
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
@@ -117,10 +114,6 @@ class PostgresQueries:
 
     def open_closures(self) -> Sequence[Closure]:
         return [closure_of(row) for row in self.reader.rows(Statement(_OPEN_CLOSURES, {}))]
-
-    def closure(self, event_id: UUID) -> Closure | None:
-        rows = self.reader.rows(Statement(_CLOSURE, {"slot": slot_of_event(event_id), "event_id": event_id}))
-        return closure_of(rows[0]) if rows else None
 
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
         with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:

@@ -12,27 +12,27 @@ from booking_core.ports import Page, Store
 
 def listed(store: Store, user: str, status: Status | None = None, page: Page | None = None) -> list[Booking]:
     """One page of a user's bookings."""
-    return list(store.queries.bookings_of(user, status, page or Page(limit=100)).items)
+    return list(store.reads.bookings_of(user, status, page or Page(limit=100)).items)
 
 
-class QueriesContract:
-    """`Queries` over bookings and history."""
+class ReadsContract:
+    """`Reads` over bookings and history."""
 
     def test_the_clock_has_a_zone_and_goes_forward(self, store_harness: StoreHarness) -> None:
-        queries = store_harness.store.queries
-        first = queries.now()
+        reads = store_harness.store.reads
+        first = reads.now()
         offset = first.utcoffset()
 
         assert offset is not None
         assert not offset
-        assert queries.now() >= first
+        assert reads.now() >= first
 
     def test_what_does_not_exist(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
 
-        assert store.queries.booking(uuid4()) is None
-        assert list(store.queries.history(uuid4())) == []
-        assert store.queries.bookings_of("nobody", None, Page()).total == 0
+        assert store.reads.booking(uuid4()) is None
+        assert list(store.reads.history(uuid4())) == []
+        assert store.reads.bookings_of("nobody", None, Page()).total == 0
         assert listed(store, "nobody") == []
 
     def test_newest_first_in_pages(self, store_harness: StoreHarness) -> None:
@@ -46,7 +46,7 @@ class QueriesContract:
             each.booking_id for each in sorted(made, key=lambda each: (each.created_at, each.booking_id), reverse=True)
         ]
 
-        pages = [fixture.store.queries.bookings_of("ada", None, Page(number=n, limit=2)) for n in (1, 2, 3, 4)]
+        pages = [fixture.store.reads.bookings_of("ada", None, Page(number=n, limit=2)) for n in (1, 2, 3, 4)]
 
         assert [each.booking_id for page in pages for each in page.items] == wanted
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
@@ -67,7 +67,7 @@ class QueriesContract:
         store_harness.advance(61)
         written = fixture.stored(made)
 
-        snapshot = fixture.store.queries.booking(made.booking_id)
+        snapshot = fixture.store.reads.booking(made.booking_id)
 
         assert snapshot is not None
         assert written.status is Status.PENDING, "a read changes nothing"
@@ -87,7 +87,7 @@ class QueriesContract:
         fixture.cancel(cancelled)
 
         found = {status: {each.booking_id for each in listed(fixture.store, "ada", status)} for status in Status}
-        totals = {status: fixture.store.queries.bookings_of("ada", status, Page(limit=1)).total for status in Status}
+        totals = {status: fixture.store.reads.bookings_of("ada", status, Page(limit=1)).total for status in Status}
 
         assert found == {
             Status.PENDING: {pending.booking_id},
@@ -102,9 +102,9 @@ class QueriesContract:
         made = fixture.reserve(0, window=1)
         fixture.start_payment(made)
         store_harness.advance(290)
-        before = fixture.store.queries.booking(made.booking_id)
+        before = fixture.store.reads.booking(made.booking_id)
         store_harness.advance(20)
-        after = fixture.store.queries.booking(made.booking_id)
+        after = fixture.store.reads.booking(made.booking_id)
 
         assert before is not None
         assert after is not None
@@ -118,7 +118,7 @@ class QueriesContract:
         fixture.pay(other)
         fixture.cancel(made)
 
-        entries = fixture.store.queries.history(made.booking_id)
+        entries = fixture.store.reads.history(made.booking_id)
 
         assert [entry.number for entry in entries] == [1, 2, 3, 4]
         assert [entry.to_status for entry in entries] == [
