@@ -8,8 +8,9 @@ from uuid import UUID
 
 import attrs
 
-from booking_core.domain.events import PUBLISHED, VERSION, BookingExpired, DomainEvent, EventCancelled
+from booking_core.domain.events import BookingExpired, DomainEvent, EventCancelled
 from booking_core.domain.values import CancellationReason, Money, RefundReason
+from booking_core.messages.envelopes import PUBLISHED, VERSION
 
 _BOOKING: Final = UUID("0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11")
 _SEATS: Final = (UUID("7b0c5b0e-8f0a-4f6e-9c39-0c8f2f1d2a01"), UUID("7b0c5b0e-8f0a-4f6e-9c39-0c8f2f1d2a02"))

@@ -10,9 +10,10 @@ from event_examples import consumed_example, published_example
 from event_schemas import Schema, consumed_schema, published_schema
 from event_texts import FIELDS, HEADERS, MEANINGS
 
-from booking_core.domain.events import PUBLISHED, DomainEvent
+from booking_core.domain.events import DomainEvent
+from booking_core.messages.envelopes import PUBLISHED, envelope_of
 from booking_core.messages.payment_messages import CONSUMED
-from booking_core.ports import OutboxRecord
+from booking_memory.tables import outbox_record
 from booking_workers.relay import message_of
 
 _MADE: Final = "<!-- Made by `python docs/generate.py` from the event classes and the parser; changes belong there. -->"
@@ -76,7 +77,7 @@ def event_files() -> dict[str, str]:
     for event_type, kind in PUBLISHED.items():
         schema = published_schema(kind)
         files[f"{event_type}.json"] = _json(schema)
-        files[f"{event_type}.md"] = _published_page(published_example(kind), schema)
+        files[f"{event_type}.md"] = _published_page(event_type, published_example(kind), schema)
     for event_type in CONSUMED:
         schema = consumed_schema(event_type)
         files[f"{event_type}.json"] = _json(schema)
@@ -84,13 +85,13 @@ def event_files() -> dict[str, str]:
     return files
 
 
-def _published_page(event: DomainEvent, schema: Schema) -> str:
-    record = OutboxRecord.of(event, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+def _published_page(title: str, event: DomainEvent, schema: Schema) -> str:
+    record = outbox_record(event, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     message = message_of(record)
     rows = [f"| `{name}` | `{text}` | {HEADERS[name]} |" for name, text in message.headers.items()]
-    of = "the id of the ticketed event" if event.event_type == "event.cancelled" else "the booking's id"
+    of = "the id of the ticketed event" if title == "event.cancelled" else "the booking's id"
     ending = _HEADERS.format(key=message.key.decode(), of=of, headers="\n".join(rows))
-    return _page(schema, event.envelope(), "Published.") + ending
+    return _page(schema, envelope_of(event), "Published.") + ending
 
 
 def _page(schema: Schema, example: Mapping[str, Any], traffic: str) -> str:

@@ -11,10 +11,10 @@ from uuid import UUID
 from event_examples import consumed_example, published_example
 
 from booking_core.domain.errors import MalformedMessage
-from booking_core.domain.events import VERSION, BookingCancelled, BookingExpired, DomainEvent
+from booking_core.domain.events import BookingCancelled, BookingExpired, DomainEvent
 from booking_core.domain.policies import MAX_SEATS
 from booking_core.domain.values import MAX_AMOUNT, MAX_TEXT, CancellationReason, Money
-from booking_core.messages.json_encoding import to_json
+from booking_core.messages.envelopes import VERSION, event_type_of, payload_of, to_json
 from booking_core.messages.payment_messages import parse
 
 Schema = dict[str, Any]
@@ -42,15 +42,17 @@ _REASONS: Final[Mapping[type[DomainEvent], frozenset[Enum]]] = {
 
 def published_schema(kind: type[DomainEvent]) -> Schema:
     """What every published event of the class keeps. Raises TypeError for a field that no type explains."""
+    example = published_example(kind)
+    event_type = event_type_of(example)
     envelope = {
         "eventId": _UUID,
-        "eventType": {"const": kind.event_type},
+        "eventType": {"const": event_type},
         "timestamp": _TIME,
         "version": {"const": VERSION},
         "correlationId": _TEXT,
     }
-    payload = {name: _published_field(kind, name) for name in published_example(kind).payload()}
-    return _schema(kind.event_type, envelope, list(envelope), payload, list(payload))
+    payload = {name: _published_field(kind, name) for name in payload_of(example)}
+    return _schema(event_type, envelope, list(envelope), payload, list(payload))
 
 
 def consumed_schema(event_type: str) -> Schema:
@@ -111,7 +113,7 @@ def _published_field(kind: type[DomainEvent], name: str) -> Schema:
         return _OF_TYPE[hint]
     if Money in hints.values() and name == "currency":
         return _CURRENCY
-    if Money in hints.values() and isinstance(published_example(kind).payload()[name], Decimal):
+    if Money in hints.values() and isinstance(payload_of(published_example(kind))[name], Decimal):
         return _AMOUNT
     raise TypeError(f"{kind.__name__} says {name}, and nothing tells what it is")
 

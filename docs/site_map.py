@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from booking_core.domain.events import PUBLISHED
+from booking_core.messages.envelopes import PUBLISHED
 from booking_core.messages.payment_messages import CONSUMED
 
 DOCS: Final = Path(__file__).parent

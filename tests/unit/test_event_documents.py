@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from booking_core.domain.events import PUBLISHED
+from booking_core.messages.envelopes import PUBLISHED
 from booking_core.messages.payment_messages import CONSUMED
 
 DOCS = Path(__file__).parents[2] / "docs"

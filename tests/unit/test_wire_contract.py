@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from booking_core.application import Effect, apply_payments, cancel, cancel_event, expire
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking, CancelEvent
-from booking_core.domain.events import PUBLISHED
 from booking_core.domain.values import RefundReason, Terms
+from booking_core.messages.envelopes import PUBLISHED
 from booking_core.messages.payment_messages import CONSUMED, Skipped, parse
 from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
 from booking_workers.relay import Relay

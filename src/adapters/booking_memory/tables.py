@@ -8,9 +8,11 @@ from uuid import UUID
 from attrs import define, evolve, field, fields, frozen
 
 from booking_core.domain.booking import Booking
+from booking_core.domain.events import DomainEvent
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import CancellationReason, Seat, TicketedEvent
+from booking_core.messages.envelopes import encode, event_type_of, key_of, slot_of
 from booking_core.ports import Closure, OutboxRecord
 
 K = TypeVar("K")
@@ -163,3 +165,18 @@ def copy_of(booking: Booking) -> Booking:
     """A booking of one's own, as it would come back from a database: nothing new is recorded on it."""
     payments = {payment_id: evolve(payment) for payment_id, payment in booking.payments.items()}
     return evolve(booking, payments=payments, new_events=[], new_history=[])
+
+
+def outbox_record(event: DomainEvent, traceparent: str | None = None) -> OutboxRecord:
+    """The event as the outbox keeps it: its whole message, and the trace that it belongs to."""
+    return OutboxRecord(
+        slot=slot_of(event),
+        key=key_of(event),
+        sequence=event.sequence,
+        message_id=event.message_id,
+        event_type=event_type_of(event),
+        correlation_id=event.correlation_id,
+        recorded_at=event.timestamp,
+        body=encode(event).encode(),
+        traceparent=traceparent,
+    )

@@ -11,10 +11,9 @@ from attrs import field, frozen
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.events import DomainEvent
-from booking_core.messages.trace_context import traceparent
-from booking_core.ports import OutboxRecord
+from booking_core.messages.trace_context import TRACEPARENT
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, Locks, booking_lock
-from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of
+from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of, outbox_record
 
 
 def utc_now() -> datetime:
@@ -49,7 +48,7 @@ class Transaction:
         self._given: dict[UUID, Booking] = {}
         self._expected: dict[UUID, int] = {}
         self._is_stale = False
-        self._traceparent = traceparent()
+        self._traceparent = TRACEPARENT.get()
 
     @contextmanager
     def looking(self) -> Iterator[datetime]:
@@ -71,8 +70,8 @@ class Transaction:
 
     def write_event(self, event: DomainEvent) -> None:
         """Put the event into the outbox."""
-        record = OutboxRecord.of(event, self._traceparent)
-        self.tables.outbox[event.key, event.sequence] = OutboxRow(record=record)
+        record = outbox_record(event, self._traceparent)
+        self.tables.outbox[record.key, record.sequence] = OutboxRow(record=record)
 
     def commit(self) -> None:
         """Everything becomes visible at once, or an error says why nothing does (see `UnitOfWork.commit`)."""

@@ -1,7 +1,7 @@
-"""The trace that a change belongs to, as W3C Trace Context writes it (`traceparent`); the domain makes none itself.
+"""The trace that a change belongs to, as W3C Trace Context writes it (`traceparent`).
 
-Whoever traces says so around a use case, with `traced_as`. A store keeps it with the events of the units of work that
-are entered meanwhile, so that the relay, in another process and later, can go on with the same trace (ADR 0018).
+The code that traces sets it around a use case, with `traced_as`. A store keeps it with the events of the units of work
+that are entered meanwhile, so that the relay, in another process and later, continues the same trace (ADR 0018).
 """
 
 import re
@@ -10,26 +10,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-_CURRENT: Final[ContextVar[str | None]] = ContextVar("booking_traceparent", default=None)
-# Version, trace, span and flags. What a later version adds behind them is not for us to pass on.
+TRACEPARENT: Final[ContextVar[str | None]] = ContextVar("booking_traceparent", default=None)
+"""The trace of this thread's changes; None outside of any trace."""
+
+# Version, trace, span and flags. What a later version adds after them is not passed on.
 _FORM: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def traceparent() -> str | None:
-    """What this thread's changes belong to; None outside of any trace."""
-    return _CURRENT.get()
-
-
 def is_traceparent(text: str) -> bool:
-    """Whether it has the form of one, and neither its trace nor its span is zero."""
+    """Whether the text has the form of a traceparent, with neither trace nor span zero."""
     return _FORM.fullmatch(text) is not None
 
 
 @contextmanager
 def traced_as(text: str | None) -> Iterator[None]:
-    """In the block, this thread's changes belong to that trace; None: to none. What has not the form counts as None."""
-    token = _CURRENT.set(text if text is not None and is_traceparent(text) else None)
+    """Make this thread's changes in the block belong to that trace; a text of another form counts as None."""
+    token = TRACEPARENT.set(text if text is not None and is_traceparent(text) else None)
     try:
         yield
     finally:
-        _CURRENT.reset(token)
+        TRACEPARENT.reset(token)

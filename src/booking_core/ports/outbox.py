@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol, Self
+from typing import Protocol
 from uuid import UUID
 
 from attrs import frozen
-
-from booking_core.domain.events import DomainEvent
-from booking_core.messages.json_encoding import to_json
 
 
 @frozen(kw_only=True)
@@ -27,21 +24,6 @@ class OutboxRecord:
     recorded_at: datetime
     body: bytes
     traceparent: str | None = None
-
-    @classmethod
-    def of(cls, event: DomainEvent, traceparent: str | None = None) -> Self:
-        """Build the record of this event."""
-        return cls(
-            slot=event.slot,
-            key=event.key,
-            sequence=event.sequence,
-            message_id=event.message_id,
-            event_type=event.event_type,
-            correlation_id=event.correlation_id,
-            recorded_at=event.timestamp,
-            body=to_json(event.envelope()).encode(),
-            traceparent=traceparent,
-        )
 
 
 @frozen(kw_only=True)

@@ -83,7 +83,7 @@ class Progress:
 
 
 def _ready(value: Any) -> Any:
-    from booking_core.domain.events import rfc3339
+    from booking_core.messages.envelopes import rfc3339
 
     # msgspec would write a time with its own offset; we promise UTC.
     if isinstance(value, Mapping):
@@ -103,7 +103,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        from booking_core.domain.events import rfc3339
+        from booking_core.messages.envelopes import rfc3339
 
         return rfc3339(value)
     if isinstance(value, Enum):

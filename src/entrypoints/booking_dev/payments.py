@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingNotFound
-from booking_core.domain.events import VERSION, RefundRequested, rfc3339
+from booking_core.messages.envelopes import VERSION, rfc3339
 from booking_core.ports.event_bus import EventBus, Message, Subscription
 from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
@@ -89,7 +89,7 @@ class RefundSimulator:
             self._subscription = self._bus.subscribe(self._events_topic, _GROUP)
         for delivery in self._subscription.poll(_POLL_SECONDS):
             envelope = msgspec.json.decode(delivery.value or b"")
-            if envelope["eventType"] == RefundRequested.event_type:
+            if envelope["eventType"] == "booking.refund_requested":
                 self._owed.append((time.monotonic() + self._after_seconds, _refunded(envelope)))
         self._subscription.commit()
         while self._owed and self._owed[0][0] <= time.monotonic():

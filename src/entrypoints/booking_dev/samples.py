@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import msgspec
 from attrs import frozen
 
-from booking_core.domain.events import rfc3339
+from booking_core.messages.envelopes import rfc3339
 from booking_service.catalog_file import LoadedEvent, parse_catalog
 
 _NAMESPACE: Final = UUID("b00c1e5d-0000-5000-8000-5ea75ea75ea7")

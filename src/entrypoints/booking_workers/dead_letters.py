@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from booking_core.domain.events import rfc3339
+from booking_core.messages.envelopes import rfc3339
 from booking_core.ports.event_bus import Delivery, EventBus, Message
 
 _log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from booking_core.domain.events import VERSION
+from booking_core.messages.envelopes import VERSION
 from booking_core.ports.event_bus import EventBus, Message
 from booking_core.ports.outbox import OutboxRecord
 from booking_core.ports.store import Store

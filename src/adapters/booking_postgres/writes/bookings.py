@@ -10,9 +10,9 @@ from psycopg.errors import UniqueViolation
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
-from booking_core.domain.events import rfc3339
 from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.reservation import SeatRequest
+from booking_core.messages.envelopes import rfc3339
 from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 from booking_postgres.rows import BOOKING_COLUMNS, booking_of

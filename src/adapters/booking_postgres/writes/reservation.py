@@ -19,7 +19,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
-from booking_core.messages.json_encoding import to_json
+from booking_core.messages.envelopes import encode
 from booking_core.ports import LockedSeats
 from booking_postgres.driver.pipeline import Row, Rows, Statement
 
@@ -159,7 +159,7 @@ def insert_booking(booking: Booking) -> Statement:
         "actor": entry.actor.value,
         "actor_id": entry.actor_id,
         "message_id": event.message_id,
-        "body": to_json(event.envelope()),
+        "body": encode(event),
     }
     for index, seat in enumerate(booking.seats):
         values[f"seat_{index}"] = seat.seat_id

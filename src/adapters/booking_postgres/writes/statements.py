@@ -9,7 +9,7 @@ from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.values import CancellationReason
-from booking_core.messages.json_encoding import to_json
+from booking_core.messages.envelopes import encode, event_type_of, key_of, slot_of
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.rows import payment_values
 
@@ -94,14 +94,14 @@ def of_events(events: Iterable[DomainEvent]) -> list[Statement]:
         Statement(
             _PUT_EVENT,
             {
-                "slot": event.slot,
-                "key": event.key,
+                "slot": slot_of(event),
+                "key": key_of(event),
                 "sequence": event.sequence,
                 "message_id": event.message_id,
-                "event_type": event.event_type,
+                "event_type": event_type_of(event),
                 "correlation_id": event.correlation_id,
                 "recorded_at": event.timestamp,
-                "body": to_json(event.envelope()),
+                "body": encode(event),
             },
             "event",
         )

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from attrs import define, field
 
-from booking_core.messages.trace_context import traceparent
+from booking_core.messages.trace_context import TRACEPARENT
 from booking_core.ports import BookingRepository, EventRepository, Inbox, StoredResponses
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.writes.bookings import PostgresBookings
@@ -47,7 +47,7 @@ class PostgresUnitOfWork:
 
     def __enter__(self) -> Self:
         self.session.transaction.begin()
-        trace = traceparent()
+        trace = TRACEPARENT.get()
         if trace is not None:
             self.session.pending.append(Statement(_SET_TRACE, {"trace": trace}, "trace"))
         return self

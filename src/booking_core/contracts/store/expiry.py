@@ -13,6 +13,7 @@ from booking_core.contracts.wire import envelope_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import ActorKind, Cause, SeatStatus
+from booking_core.messages import envelopes
 from booking_core.ports import ExpiryResult, Store
 
 EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="anybody", correlation_id="replaced by the booking's own")
@@ -129,9 +130,9 @@ class ExpiryContract:
     def _same_events(self, harness: StoreHarness, expected: Booking) -> None:
         records = [record for record in harness.events() if record.key == expected.booking_id][-2:]
         for record, wanted in zip(records, expected.new_events, strict=True):
-            assert (record.event_type, record.sequence) == (wanted.event_type, wanted.sequence)
-            assert (record.slot, record.correlation_id) == (wanted.slot, wanted.correlation_id)
-            envelope, made = envelope_of(record), wanted.envelope()
+            assert (record.event_type, record.sequence) == (envelopes.event_type_of(wanted), wanted.sequence)
+            assert (record.slot, record.correlation_id) == (envelopes.slot_of(wanted), wanted.correlation_id)
+            envelope, made = envelope_of(record), envelopes.envelope_of(wanted)
             assert envelope.pop("eventId") == str(record.message_id) != made.pop("eventId")
             assert datetime.fromisoformat(envelope.pop("timestamp")) >= datetime.fromisoformat(made.pop("timestamp"))
             assert envelope == made

@@ -10,6 +10,7 @@ from booking_core.contracts.store.crowd import at_once
 from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
 from booking_core.contracts.store.payments import failing, paying, starting
 from booking_core.contracts.wire import envelope_of
+from booking_core.messages import envelopes
 from booking_core.messages.trace_context import traced_as
 from booking_core.ports import EventSelection, OutboxRecord, Store
 
@@ -44,7 +45,7 @@ class OutboxContract:
         assert record.message_id == said.message_id
         assert record.correlation_id == CORRELATION
         assert record.recorded_at == said.timestamp
-        assert envelope_of(record) == said.envelope()
+        assert envelope_of(record) == envelopes.envelope_of(said)
 
     def test_an_event_is_kept_with_the_trace_it_was_stored_in(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

@@ -12,6 +12,7 @@ from booking_core.domain.errors import PaymentInProgress
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import CancellationReason, Money, RefundReason, SeatStatus, Terms
+from booking_core.messages import envelopes
 from booking_core.ports import LockedBooking
 
 Verb = Callable[[LockedBooking], object]
@@ -115,7 +116,7 @@ class PaymentsContract:
         assert fixture.seat_status(0) is SeatStatus.SOLD
         record = store_harness.events()[-1]
         assert (record.event_type, record.sequence) == ("booking.confirmed", 2)
-        assert payload_of(record) == changed.new_events[0].payload()
+        assert payload_of(record) == envelopes.payload_of(changed.new_events[0])
 
     def test_a_failed_payment(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -125,7 +126,7 @@ class PaymentsContract:
         assert changed.cancellation_reason is CancellationReason.PAYMENT_FAILED
         assert fixture.seat_status(0) is SeatStatus.AVAILABLE
         assert fixture.store.reads.history(changed.booking_id)[-1].note == "card declined"
-        assert payload_of(store_harness.events()[-1]) == changed.new_events[0].payload()
+        assert payload_of(store_harness.events()[-1]) == envelopes.payload_of(changed.new_events[0])
 
     def test_money_after_the_end_is_asked_back(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

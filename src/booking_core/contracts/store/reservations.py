@@ -14,6 +14,7 @@ from booking_core.domain.identity import slot_of_event
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import SeatStatus, Terms
+from booking_core.messages import envelopes
 from booking_core.ports import LockedSeats, Store
 
 
@@ -105,7 +106,7 @@ class ReservationsContract:
 
         assert (record.event_type, record.key, record.sequence) == ("booking.created", made.booking_id, 1)
         assert record.slot == slot_of_event(fixture.event.event_id)
-        assert payload_of(record) == made.new_events[0].payload()
+        assert payload_of(record) == envelopes.payload_of(made.new_events[0])
 
     def test_prices_are_those_of_the_moment(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

@@ -8,7 +8,7 @@ import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
-from booking_core.domain.events import PUBLISHED
+from booking_core.messages.envelopes import PUBLISHED
 from booking_core.ports import EventSelection
 from booking_service.composition import Composition
 from booking_service.settings import Need

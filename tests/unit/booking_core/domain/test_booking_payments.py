@@ -11,6 +11,7 @@ from booking_core.domain.identity import slot_of_booking, slot_of_ticket
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import PaymentStatus, RefundStatus
 from booking_core.domain.values import CancellationReason, Money, RefundReason
+from booking_core.messages.envelopes import event_type_of, payload_of
 from tests.support.builders import (
     ADMIN,
     AGAIN,
@@ -30,7 +31,7 @@ FULL = usd("150.00")
 
 
 def refunds(booking: Booking) -> list[tuple[str, str]]:
-    payloads = [each.payload() for each in booking.new_events if each.event_type == "booking.refund_requested"]
+    payloads = [payload_of(each) for each in booking.new_events if event_type_of(each) == "booking.refund_requested"]
     return [(payload["paymentId"], payload["reason"]) for payload in payloads]
 
 
@@ -43,7 +44,7 @@ def test_confirming_hands_out_a_ticket_that_carries_the_bookings_slot() -> None:
     assert booking.ticket_reference is not None
     assert slot_of_ticket(booking.ticket_reference) == slot_of_booking(booking.booking_id)
     (said,) = booking.new_events
-    assert said.payload()["ticketReference"] == booking.ticket_reference
+    assert payload_of(said)["ticketReference"] == booking.ticket_reference
     assert said.correlation_id == "corr-payment"
     (entry,) = booking.new_history
     assert (entry.payment_id, entry.actor_id, entry.correlation_id) == ("pay-1", "message-1", "corr-payment")
@@ -153,7 +154,7 @@ def test_a_refund_sends_back_what_came_not_what_was_due() -> None:
     booking = pending()
     booking.confirm("pay-1", Money(amount=Decimal("15000"), currency="JPY"), at(8), PAYMENT)
 
-    payload = booking.new_events[-1].payload()
+    payload = payload_of(booking.new_events[-1])
     assert (payload["amount"], payload["currency"]) == (Decimal("15000"), "JPY")
     assert str(payload["amount"]) == "15000"
 
@@ -177,7 +178,7 @@ def test_cancelling_the_event_asks_back_each_payment_that_was_not_asked_back_bef
     booking = loaded(booking)
 
     assert booking.cancel_for_event(at(20), ADMIN) is True
-    assert [each.event_type for each in booking.new_events] == ["booking.refund_requested"]
+    assert [event_type_of(each) for each in booking.new_events] == ["booking.refund_requested"]
     assert refunds(booking) == [("pay-2", "EVENT_CANCELLED")]
     (entry,) = booking.new_history
     assert (entry.actor_id, entry.correlation_id, entry.from_status) == ("auth0|root", "corr-admin", Status.CONFIRMED)

@@ -16,6 +16,7 @@ from booking_core.domain.errors import Refusal
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import CancellationReason, RefundReason
+from booking_core.messages.envelopes import event_type_of, payload_of
 from tests.support.builders import (
     ADMIN,
     AGAIN,
@@ -96,7 +97,7 @@ class Story:
 
     @property
     def said(self) -> list[str]:
-        return [each.event_type for each in self.booking.new_events]
+        return [event_type_of(each) for each in self.booking.new_events]
 
 
 def told(steps: list[Step]) -> Story:
@@ -146,7 +147,9 @@ def test_cancelled_stays_cancelled_for_the_same_reason_at_the_same_time(steps: l
 def test_every_payment_that_succeeded_is_kept_or_asked_back_exactly_once(steps: list[Step]) -> None:
     story = told(steps)
     booking = story.booking
-    asked = Counter(e.payload()["paymentId"] for e in booking.new_events if e.event_type == "booking.refund_requested")
+    asked = Counter(
+        payload_of(e)["paymentId"] for e in booking.new_events if event_type_of(e) == "booking.refund_requested"
+    )
 
     assert {key for key, payment in booking.payments.items() if payment.is_taken} == story.successes
     assert set(asked.values()) <= {1}
@@ -246,4 +249,4 @@ def test_the_total_is_the_sum_of_the_seats_for_ever(prices: list[Decimal], steps
     assert booking.total.amount == sum(prices)
     assert booking.total.currency == "USD"
     assert [seat.price for seat in booking.seats] == prices
-    assert booking.new_events[0].payload()["totalAmount"] == sum(prices)
+    assert payload_of(booking.new_events[0])["totalAmount"] == sum(prices)

@@ -12,6 +12,7 @@ from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import ActorKind, CancellationReason, Terms
+from booking_core.messages.envelopes import event_type_of, payload_of
 from tests.support.builders import (
     ADMIN,
     AGAIN,
@@ -45,9 +46,9 @@ def test_reserving_holds_the_seats_for_ten_minutes_and_says_so() -> None:
     assert (booking.processing_started_at, booking.confirmed_at, booking.cancelled_at) == (None, None, None)
     assert slot_of_booking(booking.booking_id) == slot_of_event(EVENT_ID)
     (said,) = booking.new_events
-    assert (said.event_type, said.sequence, said.timestamp) == ("booking.created", 1, at(0))
+    assert (event_type_of(said), said.sequence, said.timestamp) == ("booking.created", 1, at(0))
     assert said.correlation_id == "corr-reserve"
-    assert said.payload() == {
+    assert payload_of(said) == {
         "bookingId": str(booking.booking_id),
         "userId": "auth0|ann",
         "eventId": str(EVENT_ID),
@@ -114,7 +115,7 @@ def test_expiring_ends_an_overdue_hold_once(build: Callable[[], Booking], deadli
         "reason": "EXPIRED",
         "releasedSeatIds": [str(each) for each in SEAT_IDS],
     }
-    said = [(each.event_type, each.payload(), each.correlation_id) for each in booking.new_events]
+    said = [(event_type_of(each), payload_of(each), each.correlation_id) for each in booking.new_events]
     assert said == [
         ("booking.expired", payload, "corr-reserve"),
         ("booking.cancelled", payload, "corr-reserve"),
@@ -133,7 +134,7 @@ def test_what_settles_a_hold_says_so_under_the_bookings_own_correlation() -> Non
     booking = pending()
     booking.confirm("pay-1", usd("150.00"), at(11), PAYMENT)
 
-    assert [(each.event_type, each.correlation_id) for each in booking.new_events] == [
+    assert [(event_type_of(each), each.correlation_id) for each in booking.new_events] == [
         ("booking.expired", "corr-reserve"),
         ("booking.cancelled", "corr-reserve"),
         ("booking.refund_requested", "corr-payment"),

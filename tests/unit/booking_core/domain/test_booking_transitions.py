@@ -18,6 +18,7 @@ from booking_core.domain.errors import BookingNotCancellable, PaymentInProgress
 from booking_core.domain.events import BookingEvent
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import CancellationReason, Money
+from booking_core.messages.envelopes import event_type_of, payload_of
 from tests.support.builders import (
     ADMIN,
     AGAIN,
@@ -173,8 +174,8 @@ def _act(booking: Booking, trigger: str, now: datetime) -> str:
 def _check_events(booking: Booking, first: int, says: list[str], trigger: str, now: datetime) -> None:
     said: list[BookingEvent] = booking.new_events
     types = ["booking." + word.split("/")[0].replace("refund", "refund_requested") for word in says]
-    assert [each.event_type for each in said] == types
-    assert [each.payload() for each in said] == [_payload(word, booking, trigger, now) for word in says]
+    assert [event_type_of(each) for each in said] == types
+    assert [payload_of(each) for each in said] == [_payload(word, booking, trigger, now) for word in says]
     assert [each.sequence for each in said] == list(range(first, first + len(said)))
     assert booking.sequence == first + len(said) - 1
     assert {each.timestamp for each in said} <= {now}
