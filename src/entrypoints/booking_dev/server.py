@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import frozen
-from granian._granian import SocketHolder
 from granian.constants import Interfaces, RuntimeModes
 from granian.log import LogLevels
+from granian.net import SocketHolder
 from granian.server.mt import MTServer
 
 _BACKLOG: Final = 2048

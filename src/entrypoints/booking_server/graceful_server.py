@@ -1,4 +1,8 @@
-"""granian's server with our rules for replacing and stopping its worker processes."""
+"""granian's server with rules of our own for replacing and stopping worker processes (ADR 0021).
+
+It overrides methods of `MPServer` that granian does not document, and replaces `granian._signals.set_loop_signals`:
+there is no public way. So the version of granian is bounded to 2.8, and the tests of this module check each rule.
+"""
 
 import asyncio
 import multiprocessing
@@ -15,46 +19,52 @@ from typing import Any, Final
 
 import structlog
 from granian import _signals
-from granian._granian import WorkerSignal
-from granian.server.mp import MPServer, WorkerProcess
+from granian.server import MPServer
+from granian.server.mp import WorkerProcess
 
 from booking_server.listeners import Listeners, close_inherited
 from booking_telemetry.otel import switch_on
 
 _log = structlog.get_logger(__name__)
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_STARTS_WITHIN_SECONDS: Final = 10.0
-_SERVES_WITHIN_SECONDS: Final = 60.0
-_STOPS_WITHIN_SECONDS: Final = 30.0
-# Between a worker's last new connection and its end: what was accepted and not read yet is dropped at the end.
-_QUIET_SECONDS: Final = 0.5
-_ASK_AGAIN_SECONDS: Final = 0.5
+STOP_TIMEOUT: Final = 30.0
+"""Seconds for requests in flight to end before their worker is killed; a slow body alone may take 10 s."""
+
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+# Seconds. A worker that dies at a younger age was not able to start: another one would die, too.
+_CRASH_LOOP_AGE: Final = 10.0
+# Seconds for a new worker to listen: it loads the application and opens its database connections.
+_START_TIMEOUT: Final = 60.0
+# Seconds between a worker's last new connection and its end, which drops connections that it has not read from.
+_QUIET_PERIOD: Final = 0.5
+# Seconds. A signal that reaches a worker in its first moments is lost, so it is sent again.
+_SIGNAL_INTERVAL: Final = 0.5
 
 
 class GracefulServer(MPServer):
-    """A worker that dies is replaced, but one that dies young (10 s) ends the whole: the next would do the same.
+    """A server that replaces a worker only after it has ended, so that workers never exceed their database connections.
 
-    A replaced worker has ended before the new one starts, so that the processes together never have more database
-    connections than their shares add up to. SIGHUP replaces all of them, one after the other, as long as the new ones
-    serve; meanwhile the others take new connections, and none is refused or dropped (of a single worker some may be,
-    and the others wait for the next). SIGTERM and SIGINT let requests in flight end, for at most 30 s.
+    A worker that dies is replaced; one that dies young ends the server. SIGHUP replaces all workers, one after the
+    other, as long as each new one serves; meanwhile the others take new connections, and no connection is lost (a
+    single worker may lose some, and later ones wait for its successor). SIGTERM and SIGINT stop the server: requests
+    in flight end first, for at most STOP_TIMEOUT.
     """
 
     _listeners: Listeners | None = None
 
-    def run(self, loader: Callable[[], Any]) -> bool:
-        """Serve until SIGTERM or SIGINT: True; or until a worker can't be kept running: False."""
-        # Its two methods are all that is used of an event here.
-        self.main_loop_interrupt = _Wake()  # type: ignore[assignment]
-        self._kept_running = True
-        self._serves = multiprocessing.Event()
-        self.serve(target_loader=partial(_load, loader, self._serves), wrap_loader=False)
-        return self._kept_running
+    def run(self, loader: Callable[[], Any], crash_loop_age: float = _CRASH_LOOP_AGE) -> bool:
+        """Serve until SIGTERM or SIGINT, then return True; return False if a worker cannot be kept running."""
+        # granian uses only these two methods of the event.
+        self.main_loop_interrupt = _WakeUp()  # type: ignore[assignment]
+        self._crash_loop_age = crash_loop_age
+        self._are_kept_running = True
+        self._is_serving = multiprocessing.Event()
+        self.serve(target_loader=partial(_load, loader, self._is_serving), wrap_loader=False)
+        return self._are_kept_running
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Stop the workers, and return."""
-        # Its last step is to exit with 1 for a worker that ended before it was told to, as a ^C makes it.
+        # granian exits with 1 if a worker ended before it was stopped, as one does that gets the terminal's ^C first.
         with suppress(SystemExit):
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
@@ -73,46 +83,54 @@ class GracefulServer(MPServer):
     def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> WorkerProcess:  # type: ignore[override]
         if self._listeners is not None:
             self._ssp, self._shd = None, self._listeners.holders[idx]  # type: ignore[assignment]
-            callback_loader = partial(_load_with_own_socket, self._listeners.all_but(idx), callback_loader)
+            others = self._listeners.descriptors_of_others(idx)
+            callback_loader = partial(_load_with_own_socket, others, callback_loader)
         worker: WorkerProcess = super()._spawn_worker(idx, target, callback_loader)
         return worker
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         while not self.interrupt_signal:
             self.main_loop_interrupt.wait()
-            while self.interrupt_children and not self.interrupt_signal:
-                idx = self.interrupt_children.pop(0)
-                if self.wrks[idx].inner.is_alive():
-                    continue  # replaced meanwhile: what died was its predecessor
-                if time.monotonic() - self.wrks[idx].birth < _STARTS_WITHIN_SECONDS:
-                    self._kept_running = False
-                    return
-                self._replace(idx, spawn_target, target_loader)
+            if not self._replace_dead(spawn_target, target_loader):
+                self._are_kept_running = False
+                return
             if self.reload_signal:
                 self.reload_signal = False
-                for idx in range(self.workers):
-                    if not self._replace(idx, spawn_target, target_loader):
-                        _log.warning("serve.reload_given_up", worker=idx + 1)
-                        break
+                self._replace_all(spawn_target, target_loader)
+
+    def _replace_dead(self, spawn_target: Any, target_loader: Any) -> bool:
+        """Replace the workers that have died; False if one died young."""
+        while self.interrupt_children and not self.interrupt_signal:
+            idx = self.interrupt_children.pop(0)
+            if self.wrks[idx].inner.is_alive():
+                continue  # replaced meanwhile: its predecessor died
+            if time.monotonic() - self.wrks[idx].birth < self._crash_loop_age:
+                return False
+            self._replace(idx, spawn_target, target_loader)
+        return True
+
+    def _replace_all(self, spawn_target: Any, target_loader: Any) -> None:
+        for idx in range(self.workers):
+            if not self._replace(idx, spawn_target, target_loader):
+                _log.warning("serve.reload_given_up", worker=idx + 1)
+                return
 
     def _replace(self, idx: int, spawn_target: Any, target_loader: Any) -> bool:
-        """Whether the new one serves: else the next is not to be ended, for nobody might be left."""
-        if self._listeners is not None:
-            is_spared = self._listeners.spare(idx)
-            if is_spared and self.wrks[idx].inner.is_alive():
-                time.sleep(_QUIET_SECONDS)
+        """Replace one worker; False if the new one does not serve. Then the others must stay: none might be left."""
+        if self._listeners is not None and self._listeners.exclude(idx) and self.wrks[idx].inner.is_alive():
+            time.sleep(_QUIET_PERIOD)
         self._end([self.wrks[idx]])
-        self._serves.clear()
+        self._is_serving.clear()
         self.wrks[idx] = self._spawn_worker(idx=idx, target=spawn_target, callback_loader=target_loader)
         self.wrks[idx].start()  # type: ignore[no-untyped-call]
-        serves = self._comes_to_serve(self.wrks[idx])
+        is_serving = self._await_serving(self.wrks[idx])
         if self._listeners is not None and not self.interrupt_signal:
-            self._listeners.spare_none()
-        return serves
+            self._listeners.include_all()
+        return is_serving
 
-    def _comes_to_serve(self, worker: WorkerProcess) -> bool:
-        give_up_at = time.monotonic() + _SERVES_WITHIN_SECONDS
-        while not self._serves.wait(0.05):
+    def _await_serving(self, worker: WorkerProcess) -> bool:
+        give_up_at = time.monotonic() + _START_TIMEOUT
+        while not self._is_serving.wait(0.05):
             if not worker.inner.is_alive() or self.interrupt_signal or time.monotonic() > give_up_at:
                 return False
         return True
@@ -122,13 +140,13 @@ class GracefulServer(MPServer):
         self.wrks.clear()
 
     def _end(self, workers: list[WorkerProcess]) -> None:
-        """Ask them until they have ended: what reaches a worker in its very first moments is lost."""
-        give_up_at = time.monotonic() + _STOPS_WITHIN_SECONDS
+        """Stop workers and wait for their end; kill those that are left after STOP_TIMEOUT."""
+        give_up_at = time.monotonic() + STOP_TIMEOUT
         left = list(workers)
         while left and time.monotonic() < give_up_at:
             for worker in left:
                 worker.terminate()  # type: ignore[no-untyped-call]
-            wait([worker.inner.sentinel for worker in left], _ASK_AGAIN_SECONDS)
+            wait([worker.inner.sentinel for worker in left], _SIGNAL_INTERVAL)
             left = [worker for worker in left if worker.inner.is_alive()]
         for worker in left:
             worker.kill()  # type: ignore[no-untyped-call]
@@ -136,7 +154,7 @@ class GracefulServer(MPServer):
             process = worker.inner
             process.join()
             _log.info("serve.worker_ended", worker=worker.idx + 1, pid=process.pid, exit_code=process.exitcode)
-            _forget_metrics(process.pid)
+            _remove_live_gauges(process.pid)
 
 
 def _load_with_own_socket(others: Collection[int], loader: Callable[[], Any]) -> Any:
@@ -144,38 +162,39 @@ def _load_with_own_socket(others: Collection[int], loader: Callable[[], Any]) ->
     return loader()
 
 
-def _load(loader: Callable[[], Any], serves: Any) -> Any:
-    """In a new worker process: load the application, and see to it that signals mean what they should."""
-    for number in _SIGNALS:
-        # It has no requests to finish yet, and would otherwise go on with the parent's handlers.
+def _load(loader: Callable[[], Any], is_serving: Any) -> Any:
+    """Load the application in a new worker process, and install its signal handlers."""
+    for number in _STOP_SIGNALS:
+        # A worker without requests may end at once; until now it has the handlers of the parent.
         signal.signal(number, signal.SIG_DFL)
-    _signals.set_loop_signals = partial(_obey_once, serves)
+    _signals.set_loop_signals = partial(_stop_at_first_signal, is_serving, _signals.set_loop_signals)
     switch_on("booking-serve")
     return loader()
 
 
-def _obey_once(serves: Any, loop: asyncio.AbstractEventLoop) -> WorkerSignal:
-    """How a worker listens to signals: to the first alone, for at the third granian drops the requests in flight.
+def _stop_at_first_signal(is_serving: Any, set_loop_signals: Any, loop: asyncio.AbstractEventLoop) -> Any:
+    """Install handlers that stop the worker at the first signal and ignore all later ones.
 
-    Several do come: ^C and systemd signal every process, and then the parent does.
+    Several signals arrive: ^C and systemd signal every process, and so does the parent, again and again. At the third
+    one granian drops the requests in flight.
     """
-    stop = WorkerSignal()
+    stop = set_loop_signals(loop)
 
-    def obey() -> None:
-        for each in _SIGNALS:
+    def handle() -> None:
+        for each in _STOP_SIGNALS:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_IGN)
         stop.set()
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, obey)
-    # The loop runs when granian listens, not before.
-    loop.call_soon(serves.set)
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, handle)
+    # The loop runs as soon as granian listens, and not before.
+    loop.call_soon(is_serving.set)
     return stop
 
 
-class _Wake:
-    """Stands in for a threading.Event, whose `set` in a signal handler may wait for the very `wait` it interrupts."""
+class _WakeUp:
+    """Replaces a threading.Event, whose `set` in a signal handler may deadlock with the `wait` that it interrupts."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[None] = SimpleQueue()
@@ -187,8 +206,8 @@ class _Wake:
         self._calls.get()
 
 
-def _forget_metrics(pid: int | None) -> None:
-    """Take the live gauges of a process that is no more out of the sums; its counters stay."""
+def _remove_live_gauges(pid: int | None) -> None:
+    """Remove the gauges of a process that has ended from the sums; its counters stay."""
     if pid is not None and "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         from prometheus_client.multiprocess import mark_process_dead
 

@@ -1,7 +1,7 @@
-"""The sockets that the workers accept on: kept by the parent, so that nobody who has connected is lost with a worker.
+"""Listening sockets of the workers. The parent process owns them, so no connection is lost with a worker.
 
-Each worker has one, all on the same port (SO_REUSEPORT), and the kernel deals new connections out among them. One for
-all would be simpler, but then whoever is quicker takes most: one of two workers had 62 of 64 connections.
+Each worker has a socket of its own on the same port (SO_REUSEPORT), and the kernel distributes new connections among
+them. A single shared socket would be simpler, but the faster worker then takes most connections: 62 of 64 with two.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Collection
 from typing import Final, Self
 
-from granian._granian import ListenerSpec, SocketHolder
+from granian.net import SocketHolder, SocketSpec
 
 # <asm-generic/socket.h>, <linux/filter.h>; Python has no names for them.
 _ATTACH_REUSEPORT_CBPF: Final = 51
@@ -20,46 +20,46 @@ _RETURN: Final = 0x06
 
 
 class Listeners:
-    """`holders` are what granian takes, one for each worker. They listen from the start. Linux alone."""
+    """One listening socket for each worker; `holders` are granian's objects for them. Linux only."""
 
     def __init__(self, holders: list[SocketHolder], backlog: int) -> None:
         self.holders = holders
         self._sockets = [socket.socket(fileno=holder.get_fd()) for holder in holders]
-        # In this order, by which the kernel numbers them.
+        # In this order: the kernel numbers the sockets as they begin to listen.
         for each in self._sockets:
             each.listen(backlog)
 
     @classmethod
     def open(cls, host: str, port: int, backlog: int, *, workers: int) -> Self:
-        """So many on one port. Raises OSError if it is taken."""
-        return cls([ListenerSpec(host, port, backlog).build() for _ in range(workers)], backlog)
+        """Open the sockets on one port. Raises OSError if it is in use."""
+        return cls([SocketSpec(host, port, backlog).build() for _ in range(workers)], backlog)
 
-    def spare(self, worker: int) -> bool:
-        """From now on nobody new comes to this one; False if there is no other for them."""
+    def exclude(self, worker: int) -> bool:
+        """Send new connections to another worker; False if there is no other."""
         if len(self._sockets) == 1:
             return False
-        # A program of one instruction, which says whose the next connection is.
+        # A BPF program of one instruction: it returns the number of the socket that gets the next connection.
         other = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, (worker + 1) % len(self._sockets)))
         program = struct.pack("HP", 1, ctypes.addressof(other))
         self._sockets[0].setsockopt(socket.SOL_SOCKET, _ATTACH_REUSEPORT_CBPF, program)
         return True
 
-    def spare_none(self) -> None:
-        """They come to all of them again."""
+    def include_all(self) -> None:
+        """Distribute new connections among all workers again."""
         if len(self._sockets) > 1:
             self._sockets[0].setsockopt(socket.SOL_SOCKET, _DETACH_REUSEPORT_BPF, 0)
 
-    def all_but(self, worker: int) -> Collection[int]:
-        """The file descriptors that are nothing to this worker."""
+    def descriptors_of_others(self, worker: int) -> Collection[int]:
+        """The file descriptors that this worker inherits by the fork and does not need."""
         return [each.fileno() for number, each in enumerate(self._sockets) if number != worker]
 
     def close(self) -> None:
-        """The parent lets go of them: now each ends with its worker."""
+        """Close the sockets in the parent: each then ends with its worker."""
         for each in self._sockets:
             each.close()
 
 
 def close_inherited(descriptors: Collection[int]) -> None:
-    """In a worker: what a fork has given it besides its own."""
+    """Close these file descriptors in a worker."""
     for each in descriptors:
         os.close(each)

@@ -1,7 +1,6 @@
 """`booking serve`: the API under granian, in several processes that share one budget of database connections."""
 
 import gc
-import logging
 import os
 import secrets
 import socket
@@ -29,69 +28,20 @@ _log = structlog.get_logger(__name__)
 Compose = Callable[[Settings], Composition]
 
 _METRICS_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
-# Connections wait here, not in the kernel's queue, whose overflow the customers would feel as seconds of silence.
+# Connections that the kernel keeps until they are accepted: when that queue overflows, clients retry after seconds.
 _BACKLOG: Final = 2048
+# Open connections of one process; each costs a coroutine.
 _CONNECTIONS_PER_PROCESS: Final = 4096
-# Each hands requests to the event loop one at a time, and for each it waits its turn for the interpreter: with a single
-# one, new connections waited longer than 100 ms in an overload.
+# granian's threads. Each acquires the GIL to pass a request to the event loop: with a single one, new connections
+# waited longer than 100 ms under overload.
 _RUNTIME_THREADS: Final = 2
-# Request line and headers together; for HTTP/1.1 it is granian's buffer, of which bodies need no more either.
+# Bytes of request line and headers; with HTTP/1.1 the size of granian's buffer, and as long as a body may be.
 _LONGEST_HEAD: Final = 64 * 1024
-_NEW_OBJECTS_BEFORE_GC: Final = 20_000
-_PARENT_GONE_EVERY_SECONDS: Final = 1.0
-
-
-class CannotServe(Exception):
-    """The server can't start. The text is one line for an operator."""
-
-
-@frozen(kw_only=True)
-class Address:
-    """Where to listen, and in how many processes."""
-
-    host: str
-    port: int
-    workers: int
-
-
-def serve(settings: Settings, address: Address, compose: Compose = Composition) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first, for at most 30 s.
-
-    Raises SettingsError and CannotServe before any process is started: connections too few for the workers, the store
-    in trouble, the port taken; and CannotServe afterwards if a worker could not be kept running.
-    """
-    share = settings.sharing_connections(address.workers)
-    with compose(settings.sharing_connections(settings.db_connections)) as parts:
-        health = parts.store.upkeep.health()
-        if not health.is_ready:
-            raise CannotServe(str(health))
-    _refuse_taken_port(address)
-    with _metrics_directory(address.workers):
-        _log.info("serve.starting", host=address.host, port=address.port, workers=address.workers)
-        server = GracefulServer(
-            "booking_server.serving:load_app",
-            address=address.host,
-            port=address.port,
-            interface=Interfaces.RSGI,
-            loop=Loops.uvloop,  # half of asyncio's CPU for what the front does
-            workers=address.workers,
-            runtime_threads=_RUNTIME_THREADS,
-            backlog=_BACKLOG,
-            backpressure=_CONNECTIONS_PER_PROCESS,
-            http1_settings=HTTP1Settings(max_buffer_size=_LONGEST_HEAD),
-            http2_settings=HTTP2Settings(max_headers_size=_LONGEST_HEAD),
-            websockets=False,
-            log_access=False,
-            log_level=LogLevels.error,
-            log_dictconfig=_GRANIAN_LOGS,
-        )
-        kept_running = server.run(partial(load_app, share, compose, secrets.token_bytes(32), os.getpid()))
-    if not kept_running:
-        raise CannotServe("a worker process could not be kept running: see the log above")
-    _log.info("serve.stopped")
-
-
-# What granian logs goes where everything goes. Our own handler is on the root logger.
+# New objects between two garbage collections: requests leave few cycles behind, and Python's 700 would cost CPU.
+_GC_THRESHOLD: Final = 20_000
+# Seconds between two checks whether the parent process lives.
+_PARENT_CHECK_INTERVAL: Final = 1.0
+# granian's log lines go to our handler, which is on the root logger.
 _GRANIAN_LOGS: Final[dict[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -102,52 +52,94 @@ _GRANIAN_LOGS: Final[dict[str, Any]] = {
 }
 
 
+class CannotServe(Exception):
+    """The server cannot start or go on. The text is one line for an operator."""
+
+
+@frozen(kw_only=True)
+class Address:
+    """The address to listen on, and the number of worker processes."""
+
+    host: str
+    port: int
+    workers: int
+
+
+def serve(settings: Settings, address: Address, compose: Compose = Composition) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight end first, for at most 30 s.
+
+    Before it starts a process it raises SettingsError if there are fewer connections than workers, and CannotServe if
+    the store has a problem or the port is in use. Later it raises CannotServe if a worker cannot be kept running.
+    """
+    worker_settings = settings.sharing_connections(address.workers)
+    with compose(settings.sharing_connections(settings.db_connections)) as parts:
+        health = parts.store.upkeep.health()
+        if not health.is_ready:
+            raise CannotServe(str(health))
+    _check_port(address)
+    with _metrics_directory(address.workers):
+        _log.info("serve.starting", host=address.host, port=address.port, workers=address.workers)
+        loader = partial(load_app, worker_settings, compose, secrets.token_bytes(32), os.getpid())
+        if not _new_server(address).run(loader):
+            raise CannotServe("a worker process could not be kept running: see the log above")
+    _log.info("serve.stopped")
+
+
 def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent: int) -> Any:
-    """In a worker process: the application behind its front. A start that fails is one line in the log, and the end."""
+    """Load the application behind its gateway, in a worker process. A failure is logged as one line and ends it."""
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
-    _end_with(parent)
+    _exit_with_parent(parent)
     try:
         from booking_api.app import create_app
         from booking_server.gateway import Gateway
 
         parts = compose(settings)
-        service = parts.service(metrics=_metrics_of_all(), pseudonym_key=pseudonym_key)
-        # A thread for each connection: with more of them, those that run only hand the interpreter to each other.
-        front = Gateway(create_app(service, parts.verifier), threads=settings.db_connections)
+        service = parts.service(metrics=_multiprocess_metrics(), pseudonym_key=pseudonym_key)
+        # One thread for each connection: more threads than connections only compete for the GIL.
+        gateway = Gateway(create_app(service, parts.verifier), threads=settings.db_connections)
     except Exception as error:
         _log.error("serve.worker_cannot_start", error=f"{type(error).__name__}: {error}")
         sys.exit(1)
-    _leave_alone_what_stays()
-    return front
+    _reduce_garbage_collection()
+    return gateway
 
 
-def _leave_alone_what_stays() -> None:
-    """What was loaded stays for good, and requests leave few cycles behind: look less often, and there alone."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS_BEFORE_GC)
+def _new_server(address: Address) -> GracefulServer:
+    return GracefulServer(
+        "booking_server.serving:load_app",
+        address=address.host,
+        port=address.port,
+        interface=Interfaces.RSGI,
+        loop=Loops.uvloop,  # needs half of the CPU that asyncio's loop needs for the gateway
+        workers=address.workers,
+        runtime_threads=_RUNTIME_THREADS,
+        backlog=_BACKLOG,
+        backpressure=_CONNECTIONS_PER_PROCESS,
+        http1_settings=HTTP1Settings(max_buffer_size=_LONGEST_HEAD),
+        http2_settings=HTTP2Settings(max_headers_size=_LONGEST_HEAD),
+        websockets=False,
+        log_access=False,
+        log_level=LogLevels.error,
+        log_dictconfig=_GRANIAN_LOGS,
+    )
 
 
-def _metrics_of_all() -> Callable[[], bytes] | None:
-    """What /metrics shows when several processes serve: the figures of all of them; None for one process."""
-    if _METRICS_DIRECTORY not in os.environ:
-        return None
-    from prometheus_client import CollectorRegistry, generate_latest
-    from prometheus_client.multiprocess import MultiProcessCollector
-
-    def write() -> bytes:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
-
-    return write
+def _check_port(address: Address) -> None:
+    """Raise CannotServe if the port is in use: SO_REUSEPORT would share it with another program that sets it, too."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        raise CannotServe(f"cannot listen on {address.host}:{address.port}: {error.strerror or error}") from error
 
 
 @contextmanager
 def _metrics_directory(workers: int) -> Iterator[None]:
-    """An empty directory for the figures of several processes, known to them by the environment, and gone afterwards.
+    """Provide several processes with an empty directory for their metrics, named in the environment.
 
-    It has to be named before anything imports prometheus_client, which decides at import where figures live.
+    It is named before the first import of prometheus_client, which decides then where metrics are kept.
     """
     if workers == 1:
         os.environ.pop(_METRICS_DIRECTORY, None)
@@ -161,25 +153,36 @@ def _metrics_directory(workers: int) -> Iterator[None]:
             os.environ.pop(_METRICS_DIRECTORY, None)
 
 
-def _refuse_taken_port(address: Address) -> None:
-    """The workers share the port by SO_REUSEPORT, and would share it with a stranger that does the same."""
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-    except OSError as error:
-        raise CannotServe(f"cannot listen on {address.host}:{address.port}: {error.strerror or error}") from error
+def _multiprocess_metrics() -> Callable[[], bytes] | None:
+    """Return what /metrics shows if several processes serve: the sums over all of them. None for one process."""
+    if _METRICS_DIRECTORY not in os.environ:
+        return None
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    def write() -> bytes:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+    return write
 
 
-def _end_with(parent: int) -> None:
-    """End this worker when its parent was killed and could not: an orphan would keep the port and its connections."""
+def _reduce_garbage_collection() -> None:
+    """Exclude what has been loaded, which stays for good, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+
+
+def _exit_with_parent(parent: int) -> None:
+    """Exit when the parent has been killed: an orphan would keep the port and its database connections."""
 
     def watch() -> None:
         pause = threading.Event()
         while os.getppid() == parent:
-            pause.wait(_PARENT_GONE_EVERY_SECONDS)
-        logging.getLogger(__name__).error("serve.parent_gone: this worker ends")
+            pause.wait(_PARENT_CHECK_INTERVAL)
+        _log.error("serve.parent_gone: this worker ends")
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

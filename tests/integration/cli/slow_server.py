@@ -19,7 +19,6 @@ from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
 from booking_api.http.cors import Cors
 from booking_api.http.metrics import HttpMetrics
-from booking_server import graceful_server
 from booking_server.gateway import Gateway
 from booking_server.graceful_server import GracefulServer
 from booking_telemetry import logs
@@ -54,8 +53,7 @@ class Slow:
 if __name__ == "__main__":
     port, where, workers, replace_young = int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     logs.configure()
-    if replace_young == "replace":
-        graceful_server._STARTS_WITHIN_SECONDS = 0.0  # type: ignore[misc]
+    limits = {"crash_loop_age": 0.0} if replace_young == "replace" else {}
     server = GracefulServer("unused", port=port, interface=Interfaces.RSGI, workers=workers, log_level=LogLevels.error)
     # Not 1, which is what a worker of granian or a traceback would end it with.
-    sys.exit(0 if server.run(partial(load, where)) else 4)
+    sys.exit(0 if server.run(partial(load, where), **limits) else 4)

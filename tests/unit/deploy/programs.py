@@ -19,7 +19,7 @@ from booking_api.service import Service
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli
 from booking_memory.adapter import create_store
-from booking_server import graceful_server
+from booking_server.graceful_server import STOP_TIMEOUT
 from booking_service.settings import DB_CONNECTIONS, SETTINGS, Settings
 from booking_telemetry.readiness import Readiness
 from booking_workers.health import WorkerHealth
@@ -34,7 +34,7 @@ NAMES: Final = frozenset(setting.name for setting in SETTINGS)
 
 # How long the two kinds of long-running programs may take for what they have in hand.
 DRAINS_WITHIN_SECONDS: Final = {
-    "serve": graceful_server._STOPS_WITHIN_SECONDS,
+    "serve": STOP_TIMEOUT,
     "worker": float(inspect.signature(run_together).parameters["stop_timeout"].default),
 }
 
