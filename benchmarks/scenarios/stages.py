@@ -20,11 +20,10 @@ from benchmarks.ground import Ground, user_of
 from benchmarks.issuer import AUDIENCE, ISSUER
 from benchmarks.scenario import Figures, Measure, Run, Scale, Scenario
 from benchmarks.seeding import SeededEvent
-from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.bodies import decode_create_booking
-from booking_api.http.envelope import enveloped
-from booking_api.http.rendering import booking_json
+from booking_api.http.rendering import booking_json, success_body
 from booking_core import Booking, Cause, Terms
 from booking_core.domain.policies import refusal_of
 from booking_core.domain.reservation import SeatRequest
@@ -113,7 +112,7 @@ def _reserve(watch: _Watch, store: Store, verifier: TokenVerifier, token: str, u
     with watch.at("give back"):
         unit_of_work.__exit__(None, None, None)
     with watch.at("render"):
-        enveloped(booking_json(booking))
+        success_body(booking_json(booking))
 
 
 def _kinds(watch: _Watch) -> tuple[tuple[str, dict[str, list[float]]], ...]:

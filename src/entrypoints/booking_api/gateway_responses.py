@@ -8,15 +8,15 @@ from uuid import UUID
 from attrs import frozen
 
 from booking_api.auth.keys import KeysUnavailable
-from booking_api.auth.verifier import Identity, TokenRefused, TokenVerifier
-from booking_api.finishing import SAME_FOR_ALL
+from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.access_log import AccessLog, ResponseRecord
 from booking_api.http.bodies import Body, CreateBooking, check_content_type, idempotency_key
-from booking_api.http.cors import Cors
-from booking_api.http.envelope import failed
 from booking_api.http.errors import STATUS
 from booking_api.http.query import InvalidRequest
+from booking_api.http.rendering import failure_body
 from booking_api.http.request import CORRELATION_HEADER, correlation_id
+from booking_api.http.responses import COMMON_HEADERS, Cors
 from booking_api.routes.bookings import BOOKINGS, RESERVING
 from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store
@@ -24,9 +24,9 @@ from booking_core.ports import Store
 GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
-_BUSY: Final = failed(ServiceBusy.code, ServiceBusy.message)
-_LATE: Final = failed("VALIDATION_FAILED", "The body did not arrive in time")
-_BROKEN: Final = failed("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
+_BUSY: Final = failure_body(ServiceBusy.code, ServiceBusy.message)
+_LATE: Final = failure_body("VALIDATION_FAILED", "The body did not arrive in time")
+_BROKEN: Final = failure_body("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
 
 
 @frozen
@@ -117,7 +117,7 @@ class GatewayResponses:
     def _refused(self, follower: Follower, reservation: _Reservation) -> GatewayResponse:
         command = reservation.command
         refusal = SeatAlreadyReserved.of(follower.taken.intersection(command.seat_ids))
-        body = failed(refusal.code, str(refusal), refusal.details)
+        body = failure_body(refusal.code, str(refusal), refusal.details)
         return self._response("taken", follower.request, refusal.code, body, route=BOOKINGS, user_id=command.user_id)
 
     def _response(
@@ -140,14 +140,14 @@ class GatewayResponses:
             code=code,
             user_id=user_id,
             outcome=code if route else "",
-            early=kind,
+            gateway_response=kind,
         )
-        (self._access_log.note if route else self._access_log.count)(record)
+        (self._access_log.record if route else self._access_log.count)(record)
         response_headers = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             (CORRELATION_HEADER, record.correlation_id),
-            *SAME_FOR_ALL,
+            *COMMON_HEADERS,
             *self._cors.headers_for(headers.get("origin")),
             *more,
         ]

@@ -9,9 +9,9 @@ from attrs import frozen
 from flask import Flask, Response
 
 from booking_api.http.bodies import all_faults
-from booking_api.http.envelope import success
 from booking_api.http.query import InvalidRequest
 from booking_api.http.request import ApiRequest, body_of, current_api_request
+from booking_api.http.responses import success
 from booking_core.domain.values import MAX_AMOUNT
 from booking_dev.page import add_page
 from booking_dev.payments import Outcome, PaymentSimulator, SimulatedPayment

@@ -12,7 +12,7 @@ import structlog
 from attrs import frozen
 
 from booking_api.app import create_app
-from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_core.domain.errors import BusUnavailable
 from booking_dev.environment import environment_file

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from booking_api.auth.claims import is_user_id
+from booking_api.auth.tokens import is_user_id
 
 # `.invalid` can't be anybody's (RFC 2606): no real issuer is ever taken for ours, and nobody's keys are asked for.
 ISSUER: Final = "https://dev.booking.invalid/"

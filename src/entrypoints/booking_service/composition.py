@@ -156,7 +156,7 @@ class Composition:
         return CatalogCache(store=store, catalog=catalog, later=background)
 
     def _verifier(self) -> "TokenVerifier":
-        from booking_api.auth.jwks import RemoteKeys
+        from booking_api.auth.keys import RemoteKeys
         from booking_api.auth.verifier import TokenVerifier
 
         settings = self.settings

@@ -14,7 +14,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "service": (
             *("click", "cryptography", "flask", "flask_jwt_extended", "flask_swagger_ui", "granian", "jwt", "msgspec"),
-            *("prometheus_client", "rich", "segno", "structlog", "uvloop"),
+            *("cachetools", "prometheus_client", "rich", "segno", "structlog", "uvloop"),
         ),
         "postgres": ("alembic", "psycopg", "sqlalchemy"),
         "kafka": ("crc32c", "kafka", "lz4", "zstandard"),

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from booking_api.auth.jwks import RemoteKeys, UnknownKey
-from booking_api.auth.verifier import TokenRefused, TokenVerifier
+from booking_api.auth.keys import RemoteKeys, UnknownKey
+from booking_api.auth.tokens import TokenRefused
+from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Clock, Jwks, kid, settle
 

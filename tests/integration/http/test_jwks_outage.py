@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from booking_api.auth.jwks import KeysUnavailable, RemoteKeys, UnknownKey
+from booking_api.auth.keys import KeysUnavailable, RemoteKeys, UnknownKey
 from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Clock, Jwks, kid, settle

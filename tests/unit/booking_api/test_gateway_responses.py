@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from booking_api.app import BookingApi, create_app
-from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import Follower, GatewayRequest, GatewayResponse
 from booking_api.http.bodies import decode_create_booking

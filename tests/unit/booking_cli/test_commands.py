@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import structlog
 
-from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_cli.invocation import Invocation
 from booking_cli.main import cli, run

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from booking_api.auth.jwks import FixedKeys
-from booking_api.auth.verifier import Identity, TokenRefused, TokenVerifier
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import KEY_FILE, DevKeyUnusable, DevTokens
 
 ISSUER, AUDIENCE, NOW = "http://127.0.0.1:8000/", "booking-dev", 1_800_000_000

@@ -1,1 +1,1 @@
-"""Bearer tokens: keys of the issuer, verification, the guard of a route. May import booking_api.http."""
+"""Bearer tokens: the issuer's keys, the form of a token, its verification. May import no other package of ours."""

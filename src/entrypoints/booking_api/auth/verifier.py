@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from booking_api.auth.claims import (
+from attrs import frozen
+from cachetools import FIFOCache
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from booking_api.auth.keys import KeySource, UnknownKey
+from booking_api.auth.tokens import (
     Identity,
     TokenRefused,
-    VerifiedToken,
     check_addressed,
+    compact_token,
     identity_of,
     validity_of,
 )
-from booking_api.auth.compact_token import ALGORITHM, compact_token
-from booking_api.auth.keys import KeySource, UnknownKey
-from booking_api.auth.token_cache import TokenCache
-
-__all__ = ["ALGORITHM", "Identity", "TokenRefused", "TokenVerifier", "VerifiedToken", "bearer_token"]
 
 LONGEST_TOKEN: Final = 8192
 
 _SCHEME: Final = "bearer "
 
 
+@frozen(kw_only=True)
+class VerifiedToken:
+    """The verified content of a token, and the key that proved it. The mappings are read-only.
+
+    It is valid from `begins` until before `ends`, in seconds since 1970, leeway included.
+    """
+
+    identity: Identity
+    claims: Mapping[str, Any]
+    begins: float
+    ends: float
+    kid: str
+    key: RSAPublicKey
+
+
 class TokenVerifier:
-    """Tells who is asking. Safe to share between threads; makes no connection until the first token comes.
+    """Verifies tokens. Safe to share between threads; makes no connection before the first token.
 
     A token is valid when all of this holds: RS256 (no other `alg`, whatever its key) by the issuer's key named in
     `kid`; `iss` equal to `issuer`, character by character; `aud` equal to `audience` or a list with it; `exp` ahead,
     `nbf` and `iat`, where present, reached, each by this server's clock within `leeway_seconds`; and what
-    identity_of() asks of `sub` and `permissions`. Texts above 8192 characters are not looked at.
+    identity_of() requires of `sub` and `permissions`. A text of more than 8192 characters is rejected unread.
 
-    At most `remember` tokens that were found valid are remembered, and only compared from then on: until they
-    end, or until the issuer's keys no longer have the key that proved them.
+    At most `remember` valid tokens are cached, and only compared from then on: until they end, or until the issuer's
+    keys no longer contain the key that proved them.
     """
 
     def __init__(
@@ -55,54 +72,47 @@ class TokenVerifier:
         self.leeway_seconds = leeway_seconds
         self._keys = keys
         self._clock = clock
-        self._memory = TokenCache(remember)
+        self._cache = TokenCache(remember)
 
     def verify(self, authorization_header: str | None) -> Identity:
-        """Who sent this `Authorization` header. Raises TokenRefused, or KeysUnavailable when no one can be judged."""
-        return self.verify_header(authorization_header).identity
-
-    def verify_header(self, authorization_header: str | None) -> VerifiedToken:
-        """As verify(), with all that the token says."""
-        return self.verify_token(bearer_token(authorization_header))
+        """The caller that sent this `Authorization` header. Raises TokenRefused, KeysUnavailable."""
+        return self.verify_token(bearer_token(authorization_header)).identity
 
     def remembered(self, authorization_header: str | None) -> Identity | None:
-        """Who sent this header, if its token was verified before and still holds; never waits for anything.
-
-        None says nothing about the token: verify() does.
-        """
+        """As verify(), but never waits: None unless the token is in the cache and still valid."""
         try:
             token = bearer_token(authorization_header)
         except TokenRefused:
             return None
-        known = self._memory.get(token) if len(token) <= LONGEST_TOKEN else None
-        if known is None or not known.validity.covers(self._clock()):
+        known = self._cache.get(token) if len(token) <= LONGEST_TOKEN else None
+        if known is None or not known.begins <= self._clock() < known.ends:
             return None
         return known.identity if self._keys.current(known.kid) is known.key else None
 
     def verify_token(self, token: str) -> VerifiedToken:
-        """What this token says, if it is valid now. Raises as verify() does."""
+        """Verify a token without its scheme. Raises as verify() does."""
         if len(token) > LONGEST_TOKEN:
             raise TokenRefused("longer than any token of ours")
-        remembered = self._memory.get(token)
-        if remembered is not None:
-            if self._still_holds(remembered):
-                return remembered
-            self._memory.forget(token)
-        verified = self._judged(token)
+        known = self._cache.get(token)
+        if known is not None:
+            if self._is_still_valid(known):
+                return known
+            self._cache.remove(token)
+        verified = self._verified(token)
         now = self._clock()
-        if not verified.validity.covers(now):
-            raise TokenRefused("expired" if now >= verified.validity.ends else "not valid yet")
-        self._memory.keep(token, verified, now=now)
+        if not verified.begins <= now < verified.ends:
+            raise TokenRefused("expired" if now >= verified.ends else "not valid yet")
+        self._cache.add(token, verified)
         return verified
 
-    def _still_holds(self, remembered: VerifiedToken) -> bool:
+    def _is_still_valid(self, known: VerifiedToken) -> bool:
         try:
-            return remembered.validity.covers(self._clock()) and self._keys.key(remembered.kid) is remembered.key
+            return known.begins <= self._clock() < known.ends and self._keys.key(known.kid) is known.key
         except UnknownKey:
             return False
 
-    def _judged(self, text: str) -> VerifiedToken:
-        """Everything but the time."""
+    def _verified(self, text: str) -> VerifiedToken:
+        """Verify everything except the time."""
         token = compact_token(text)
         try:
             key = self._keys.key(token.header.kid)
@@ -110,20 +120,61 @@ class TokenVerifier:
             raise TokenRefused(str(error)) from error
         claims = token.claims(key)
         check_addressed(claims, issuer=self.issuer, audience=self.audience)
+        identity = identity_of(claims)
+        begins, ends = validity_of(claims, leeway_seconds=self.leeway_seconds)
         return VerifiedToken(
-            identity=identity_of(claims),
+            identity=identity,
             claims=MappingProxyType(claims),
-            header=token.header.fields,
-            validity=validity_of(claims, leeway_seconds=self.leeway_seconds),
+            begins=begins,
+            ends=ends,
             kid=token.header.kid,
             key=key,
         )
 
 
+class TokenCache:
+    """At most `size` verified tokens by digest, the oldest dropped first. A token is a password: its text is not kept.
+
+    Safe to share between threads. An entry was valid when it was added: the caller checks its time and its key.
+    """
+
+    def __init__(self, size: int) -> None:
+        if size < 0:
+            raise ValueError("the number of remembered tokens cannot be negative")
+        # Not an LRU or TTL cache: their reads need a lock, and take two to three times as long (ADR 0022).
+        self._tokens: FIFOCache[bytes, VerifiedToken] = FIFOCache(size)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def get(self, token: str) -> VerifiedToken | None:
+        """The entry of exactly this text. Takes no lock: reading one key of a dict is atomic."""
+        try:
+            return self._tokens[_digest(token)]
+        except KeyError:
+            return None
+
+    def add(self, token: str, verified: VerifiedToken) -> None:
+        """Add an entry, and drop the oldest one if the cache is full."""
+        if self._tokens.maxsize:
+            with self._lock:
+                self._tokens[_digest(token)] = verified
+
+    def remove(self, token: str) -> None:
+        """Remove the entry, if there is one."""
+        with self._lock:
+            self._tokens.pop(_digest(token), None)
+
+
 def bearer_token(authorization_header: str | None) -> str:
-    """The text after `Bearer`, the scheme in any case (RFC 9110 §11.1). Raises TokenRefused when there is none."""
+    """The text after `Bearer`, the scheme in any case (RFC 9110 §11.1). Raises TokenRefused without one."""
     if authorization_header is None:
         raise TokenRefused("no Authorization header")
     if authorization_header[: len(_SCHEME)].lower() != _SCHEME:
         raise TokenRefused("not a bearer token")
     return authorization_header[len(_SCHEME) :].strip(" ")
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()

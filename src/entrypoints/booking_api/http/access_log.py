@@ -1,22 +1,25 @@
-"""What is kept of every answer: one line in the log, and the figures."""
+"""The access log: one line and the metrics of every response."""
 
 import logging
 from hashlib import blake2b
 from http import HTTPStatus
+from time import monotonic
 from typing import Final
 from uuid import UUID
 
 import structlog
 from attrs import frozen
+from flask import Response
 
-from booking_api.http.metrics import HttpMetrics
+from booking_api.http.metrics import RESERVE_ENDPOINT, HttpMetrics
+from booking_api.http.request import current_api_request
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Those that figures, log and traces name; whatever else is sent is OTHER there."""
+"""The methods that metrics, log and traces name; any other is OTHER there."""
 ALIVE: Final = "/healthz"
-"""Is answered without waiting for anything."""
+"""Its response waits for nothing."""
 PROBES: Final = frozenset({ALIVE, "/readyz", "/metrics"})
-"""The routes that orchestrators and monitoring ask again and again."""
+"""The routes that orchestrators and monitoring poll."""
 _LONGEST_REASON: Final = 300
 
 _log = structlog.get_logger("booking_api.access")
@@ -24,10 +27,10 @@ _log = structlog.get_logger("booking_api.access")
 
 @frozen(kw_only=True)
 class ResponseRecord:
-    """One answer. `route` is the template of the path, never the path itself; `reason` is for the log alone.
+    """One response. `route` is the template of the path, never the path itself; `reason` is for the log alone.
 
-    `outcome` is what became of a reservation; empty for anything else. `waited`: the seconds before the application had
-    it, where that is known. `early`: which of the early answers it is, if it is one.
+    `outcome` is that of a reservation; empty for anything else. `waited`: the time in seconds until the application got
+    the request, if known. `gateway_response`: which one it is, if the gateway sent it.
     """
 
     method: str
@@ -41,59 +44,84 @@ class ResponseRecord:
     booking_id: UUID | None = None
     outcome: str = ""
     waited: float | None = None
-    early: str = ""
+    gateway_response: str = ""
 
 
 class AccessLog:
-    """What it logs is ours or was checked: no caller can write a line break into it. Safe to use from many threads."""
+    """Logs and counts responses. Safe to use from many threads.
+
+    Every value in a line is the service's own or was checked: no caller can write a line break into it.
+    """
 
     def __init__(self, metrics: HttpMetrics, pseudonym_key: bytes) -> None:
         self._metrics = metrics
         self._key = pseudonym_key
 
-    def count(self, answered: ResponseRecord) -> None:
-        """In the figures alone."""
-        method = _label(answered.method)
-        self._metrics.count_request(method, answered.route, answered.status, answered.code, answered.seconds)
-        if answered.outcome:
-            self._metrics.count_reservation(answered.outcome)
-        if answered.waited is not None:
-            self._metrics.count_wait(answered.waited)
-        if answered.early:
-            self._metrics.count_early(answered.early)
+    def record_response(self, response: Response) -> Response:
+        """Flask's `after_request`: log and count the response to the current request."""
+        request = current_api_request()
+        outcome = request.error_code or ("REPLAYED" if request.replayed else "CREATED")
+        self.record(
+            ResponseRecord(
+                method=request.method,
+                route=request.route,
+                status=response.status_code,
+                seconds=monotonic() - request.began,
+                waited=request.waited,
+                correlation_id=request.correlation_id,
+                code=request.error_code,
+                reason=request.error_reason,
+                user_id=request.user_id,
+                booking_id=request.booking_id,
+                outcome=outcome if request.endpoint == RESERVE_ENDPOINT else "",
+            )
+        )
+        return response
 
-    def note(self, answered: ResponseRecord) -> None:
-        """In the figures and in the log."""
-        self.count(answered)
+    def count(self, record: ResponseRecord) -> None:
+        """Add the response to the metrics alone."""
+        metrics, method = self._metrics, _label(record.method)
+        metrics.requests[method, record.route, str(record.status), record.code].inc()
+        metrics.seconds[method, record.route].observe(record.seconds)
+        if record.outcome:
+            metrics.reservations[record.outcome,].inc()
+        if record.waited is not None:
+            metrics.waits.observe(record.waited)
+        if record.gateway_response:
+            metrics.gateway_responses[record.gateway_response,].inc()
+        metrics.refresh()
+
+    def record(self, record: ResponseRecord) -> None:
+        """Add the response to the metrics and to the log."""
+        self.count(record)
         line: dict[str, object] = {
-            "method": _label(answered.method),
-            "route": answered.route,
-            "status": answered.status,
-            "duration_ms": round(answered.seconds * 1000, 2),
-            "correlation_id": answered.correlation_id,
+            "method": _label(record.method),
+            "route": record.route,
+            "status": record.status,
+            "duration_ms": round(record.seconds * 1000, 2),
+            "correlation_id": record.correlation_id,
         }
-        if answered.code:
-            line["code"] = answered.code
-        if answered.reason:
-            line["reason"] = " ".join(answered.reason.split())[:_LONGEST_REASON]
-        if answered.user_id is not None:
-            line["user"] = self.pseudonym(answered.user_id)
-        if answered.booking_id is not None:
-            line["booking_id"] = str(answered.booking_id)
-        _log.log(_level_of(answered.route, answered.status), "request", **line)
+        if record.code:
+            line["code"] = record.code
+        if record.reason:
+            line["reason"] = " ".join(record.reason.split())[:_LONGEST_REASON]
+        if record.user_id is not None:
+            line["user"] = self.pseudonym(record.user_id)
+        if record.booking_id is not None:
+            line["booking_id"] = str(record.booking_id)
+        _log.log(_level_of(record.route, record.status), "request", **line)
 
     def pseudonym(self, user_id: str) -> str:
-        """16 hexadecimal digits that stand for the user, and lead back to the id for nobody without the key."""
+        """16 hexadecimal digits that stand for the user; without the key they do not lead back to the id."""
         return blake2b(user_id.encode(), key=self._key, digest_size=8).hexdigest()
 
 
 def _label(method: str) -> str:
-    """The method as figures and log name it; those that HTTP does not know are OTHER."""
     return method if method in METHODS else "OTHER"
 
 
 def _level_of(route: str, status: int) -> int:
-    """A probe that is answered is no news; that we were busy, or failed, is."""
+    """DEBUG for a successful probe; WARNING and ERROR for failures of the service."""
     if status >= 500:
         return logging.WARNING if status == HTTPStatus.SERVICE_UNAVAILABLE else logging.ERROR
     return logging.DEBUG if route in PROBES else logging.INFO

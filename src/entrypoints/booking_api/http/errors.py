@@ -1,4 +1,4 @@
-"""What went wrong, as an answer. One table says which code has which HTTP status (design, section 5)."""
+"""Errors as responses. One table says which code has which HTTP status (design, section 5)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,10 +9,11 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from booking_api.auth.keys import KeysUnavailable
-from booking_api.auth.verifier import TokenRefused
-from booking_api.http.envelope import failure
+from booking_api.auth.tokens import TokenRefused
 from booking_api.http.query import InvalidRequest
+from booking_api.http.rendering import failure_body
 from booking_api.http.request import current_api_request
+from booking_api.http.responses import json_response
 from booking_core import BookingError, Failure, Refusal, ServiceBusy
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(
@@ -40,8 +41,8 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
         "INTERNAL_ERROR": 500,
     }
 )
-"""Every code that a customer can meet. A failure with another code is shown as SERVICE_BUSY, other errors as
-INTERNAL_ERROR: they are for operators, and in the log."""
+"""Every code that a customer can receive. A Failure with another code is shown as SERVICE_BUSY, any other error as
+INTERNAL_ERROR: those are for operators, and in the log."""
 
 _OF_HTTP: Final[Mapping[int, tuple[str, str]]] = MappingProxyType(
     {
@@ -56,63 +57,63 @@ _log = structlog.get_logger(__name__)
 
 
 class Forbidden(Refusal):
-    """The token is good, but does not grant this."""
+    """The token is valid, but does not grant the permission."""
 
     code = "FORBIDDEN"
     message = "Your token does not permit this"
 
 
-def answer_errors(app: Flask) -> None:
-    """Have every error of `app` answered in the envelope."""
+def add_error_handlers(app: Flask) -> None:
+    """Turn every error of `app` into a response in the envelope."""
     app.register_error_handler(BookingError, _on_booking_error)
-    app.register_error_handler(TokenRefused, _on_refused_token)
-    app.register_error_handler(KeysUnavailable, _on_missing_keys)
-    app.register_error_handler(HTTPException, answer_http_error)
-    app.register_error_handler(Exception, _on_surprise)
+    app.register_error_handler(TokenRefused, _on_token_refused)
+    app.register_error_handler(KeysUnavailable, _on_keys_unavailable)
+    app.register_error_handler(HTTPException, http_error_response)
+    app.register_error_handler(Exception, _on_unexpected)
 
 
-def refused(code: str, message: str, details: Mapping[str, object] | None = None) -> Response:
-    """The answer for a code of the table; the log will name it."""
+def error_response(code: str, message: str, details: Mapping[str, object] | None = None) -> Response:
+    """The response for a code of the table, which the access log names, too."""
     current_api_request().error_code = code
-    return failure(code, STATUS[code], message, details)
+    return json_response(failure_body(code, message, details), STATUS[code])
 
 
 def _on_booking_error(error: BookingError) -> Response:
     if isinstance(error, Failure):
-        # What exactly is broken, and where, is for the log.
+        # The exact cause is for the log.
         known = type(error) if error.code in STATUS else ServiceBusy
         current_api_request().error_reason = f"{type(error).__name__}: {error}"
-        return _later(refused(known.code, known.message), error.retry_after)
+        return _with_retry_after(error_response(known.code, known.message), error.retry_after)
     if not isinstance(error, Refusal | InvalidRequest) or error.code not in STATUS:
-        return _on_surprise(error)
-    return refused(error.code, str(error), error.details)
+        return _on_unexpected(error)
+    return error_response(error.code, str(error), error.details)
 
 
-def _on_refused_token(error: TokenRefused) -> Response:
+def _on_token_refused(error: TokenRefused) -> Response:
     current_api_request().error_reason = error.reason
-    answer = refused("UNAUTHENTICATED", "A valid token is needed")
-    answer.headers["WWW-Authenticate"] = "Bearer"
-    return answer
+    response = error_response("UNAUTHENTICATED", "A valid token is needed")
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
-def _on_missing_keys(error: KeysUnavailable) -> Response:
+def _on_keys_unavailable(error: KeysUnavailable) -> Response:
     current_api_request().error_reason = f"KeysUnavailable: {error}"
-    return _later(refused("SERVICE_BUSY", ServiceBusy.message), error.retry_after_seconds)
+    return _with_retry_after(error_response("SERVICE_BUSY", ServiceBusy.message), error.retry_after_seconds)
 
 
-def answer_http_error(error: HTTPException) -> Response:
-    """An error of the framework in our envelope; what is wrong with the server is a surprise, not the caller's."""
+def http_error_response(error: HTTPException) -> Response:
+    """An error of the framework in the envelope; one of 500 and above is handled as an unexpected error."""
     status = error.code or 500
     if status >= 500:
-        return _on_surprise(getattr(error, "original_exception", None) or error)
+        return _on_unexpected(getattr(error, "original_exception", None) or error)
     code, message = _OF_HTTP.get(status, _OF_HTTP[400])
-    answer = refused(code, message)
+    response = error_response(code, message)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return answer
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
 
 
-def _on_surprise(error: Exception) -> Response:
+def _on_unexpected(error: Exception) -> Response:
     request = current_api_request()
     _log.error(
         "request.failed",
@@ -120,9 +121,9 @@ def _on_surprise(error: Exception) -> Response:
         route=request.route,
         exc_info=(type(error), error, error.__traceback__),
     )
-    return refused("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
+    return error_response("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
 
 
-def _later(answer: Response, seconds: int) -> Response:
-    answer.headers["Retry-After"] = str(seconds)
-    return answer
+def _with_retry_after(response: Response, seconds: int) -> Response:
+    response.headers["Retry-After"] = str(seconds)
+    return response

@@ -1,62 +1,50 @@
-"""The API's own figures (see `figures` for what each of them is)."""
+"""The API's own metrics (`booking_telemetry.metric_specs` describes them), and the initial series at 0.
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+Prometheus computes growth from the first value that it scrapes. A series that appears with its first event is missing
+that event, and all before the next scrape, in every rate: the beginning of an outage, or a rare error, would not show.
+"""
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+from flask import Flask
 from prometheus_client import CollectorRegistry
 
-from booking_api.http.initial_series import EARLY, OUTCOMES, first_requests
+from booking_api.http.errors import STATUS
 from booking_telemetry import metric_specs
 
 T = TypeVar("T")
 
+RESERVE_ENDPOINT: Final = "create_booking"
+OUTCOMES: Final = (
+    "CREATED",
+    "REPLAYED",
+    "UNAUTHENTICATED",
+    "VALIDATION_FAILED",
+    "PAYLOAD_TOO_LARGE",
+    "TOO_MANY_SEATS",
+    "EVENT_NOT_FOUND",
+    "EVENT_NOT_ON_SALE",
+    "SEAT_NOT_FOUND",
+    "PENDING_LIMIT_REACHED",
+    "SEAT_ALREADY_RESERVED",
+    "IDEMPOTENCY_KEY_REUSED",
+    "IDEMPOTENCY_IN_PROGRESS",
+    "SERVICE_BUSY",
+    "CATALOG_UNAVAILABLE",
+    "INTERNAL_ERROR",
+)
+"""The outcomes of reservations: every code that a reservation can have."""
+GATEWAY_RESPONSES: Final = ("busy", "taken", "late_body", "broken")
+"""The kinds of responses to requests that never reach a route."""
 
-class HttpMetrics:
-    """Counts requests and reservations in `registry`. Safe to use from many threads.
-
-    `look` is called now and then, by whoever is answered then: see `PoolMetrics.refresh_if_due`.
-    """
-
-    def __init__(self, registry: CollectorRegistry, look: Callable[[], None] = lambda: None) -> None:
-        # Finding a child by its labels costs more than counting does, so each is found once.
-        self._requests = _Children(metric_specs.REQUESTS.counter(registry).labels)
-        self._seconds = _Children(metric_specs.REQUEST_SECONDS.histogram(registry).labels)
-        self._reservations = _Children(metric_specs.RESERVATIONS.counter(registry).labels)
-        self._early = _Children(metric_specs.GATEWAY_RESPONSES.counter(registry).labels)
-        self._waited = metric_specs.QUEUE_WAITS.histogram(registry)
-        self._look = look
-
-    def begin(self, routes: Iterable[tuple[str, str, int]]) -> None:
-        """Show from now on, at 0, what these routes (method, template, status of success) will usually count."""
-        for labels in first_requests(routes):
-            self._requests[labels]
-            self._seconds[labels[:2]]
-        for outcome in OUTCOMES:
-            self._reservations[outcome,]
-        for answer in EARLY:
-            self._early[answer,]
-
-    def count_request(self, method: str, route: str, status: int, code: str, seconds: float) -> None:
-        """One request was answered."""
-        self._requests[method, route, str(status), code].inc()
-        self._seconds[method, route].observe(seconds)
-        self._look()
-
-    def count_reservation(self, outcome: str) -> None:
-        """One reservation was asked for and answered."""
-        self._reservations[outcome,].inc()
-
-    def count_early(self, answer: str) -> None:
-        """One request was answered before it reached the application."""
-        self._early[answer,].inc()
-
-    def count_wait(self, seconds: float) -> None:
-        """One request waited so long before the application had it."""
-        self._waited.observe(seconds)
+_API: Final = "/api/"
+# 200 for every other.
+_SUCCESS: Final = {RESERVE_ENDPOINT: 201, "cancel_event": 202}
 
 
-class _Children(dict[tuple[str, ...], T]):
-    """The children of one metric by their labels, made when they are first asked for."""
+class Children(dict[tuple[str, ...], T]):
+    """The children of one metric by their labels, made on first use: prometheus-client's lookup costs more."""
 
     def __init__(self, make: Callable[..., T]) -> None:
         super().__init__()
@@ -65,3 +53,46 @@ class _Children(dict[tuple[str, ...], T]):
     def __missing__(self, labels: tuple[str, ...]) -> T:
         child = self[labels] = self._make(*labels)
         return child
+
+
+class HttpMetrics:
+    """The metrics of requests and reservations in `registry`. Safe to use from many threads.
+
+    `refresh` is called with every request that is counted: see `PoolMetrics.refresh_if_due`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, refresh: Callable[[], None] = lambda: None) -> None:
+        self.requests = Children(metric_specs.REQUESTS.counter(registry).labels)
+        self.seconds = Children(metric_specs.REQUEST_SECONDS.histogram(registry).labels)
+        self.reservations = Children(metric_specs.RESERVATIONS.counter(registry).labels)
+        self.gateway_responses = Children(metric_specs.GATEWAY_RESPONSES.counter(registry).labels)
+        self.waits = metric_specs.QUEUE_WAITS.histogram(registry)
+        self.refresh = refresh
+
+    def create_initial_series(self, app: Flask) -> None:
+        """Show at 0 what the routes of `app` usually count."""
+        for labels in _first_requests(app):
+            self.requests[labels]
+            self.seconds[labels[:2]]
+        for outcome in OUTCOMES:
+            self.reservations[outcome,]
+        for kind in GATEWAY_RESPONSES:
+            self.gateway_responses[kind,]
+
+
+_Labels = tuple[str, str, str, str]  # method, route, status, code
+
+
+def _first_requests(app: Flask) -> Iterator[_Labels]:
+    """For each route under /api its success and its failures, and the failures of requests that match no route."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(_API):
+            for method in sorted((rule.methods or set()) - {"HEAD"}):
+                yield method, rule.rule, str(_SUCCESS.get(rule.endpoint, 200)), ""
+                yield from _failures(method, rule.rule)
+    for method in ("GET", "POST", "DELETE"):
+        yield from _failures(method, "")
+
+
+def _failures(method: str, route: str) -> Iterable[_Labels]:
+    return ((method, route, str(status), code) for code, status in STATUS.items() if status >= 500)

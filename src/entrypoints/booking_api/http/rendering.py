@@ -1,26 +1,48 @@
-"""How bookings, events and seats look in JSON (design, section 5). Keys that do not apply are left out."""
+"""The JSON of responses: the envelope (spec, section 7), bookings, events, seat maps (design, section 5).
 
-from collections.abc import Mapping
+Times are written in UTC with `Z`, ids in lower case, and money as JSON numbers with all the currency's decimals. Keys
+that do not apply are left out. Without Flask: commands print the same JSON.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 from uuid import UUID
 
+from attrs import define, field
+from cachetools import LRUCache
 from msgspec import Struct
+from msgspec.json import Encoder
 
 from booking_core import Booking, Money, Payment, SeatMap
 from booking_core.domain.values import SaleStatus, SeatStatus, written_in
 from booking_core.ports import KnownEvent, Page
 
+_ENCODER: Final = Encoder(decimal_format="number")
+_Key = tuple[UUID, str]
+_Encoded = tuple[int, bytes]
+
+
+def success_body(data: Any, **beside: Any) -> bytes:
+    """The body of a success, in UTF-8: `{"success": true, "data": …}`; `beside` stands next to `data`."""
+    return _ENCODER.encode({"success": True, "data": data, **beside})
+
+
+def failure_body(code: str, message: str, details: Mapping[str, Any] | None = None) -> bytes:
+    """The body of a failure, in UTF-8: `{"success": false, "error": …}`; without details `{}` stands for them."""
+    return _ENCODER.encode({"success": False, "error": {"code": code, "message": message, "details": details or {}}})
+
 
 def utc(moment: datetime) -> datetime:
-    """The same moment with UTC for its zone, which the envelope writes as `Z`."""
+    """The same moment in UTC, which the encoder writes as `Z`."""
     return moment.astimezone(UTC)
 
 
 def booking_json(booking: Booking) -> dict[str, Any]:
-    """A booking as its owner sees it. `seats` are sorted by id, `refunds` by when they were asked for."""
+    """A booking as its owner sees it. `seats` are sorted by id, `refunds` by the time of the request."""
     currency = booking.total.currency
     written: dict[str, Any] = {
         "bookingId": booking.booking_id,
@@ -83,7 +105,7 @@ def _refund(payment: Payment, total: Money) -> dict[str, Any]:
 
 
 def event_json(known: KnownEvent) -> dict[str, Any]:
-    """An event as everybody sees it; one that was cancelled here is CANCELLED, whatever the Catalog says."""
+    """An event; CANCELLED if it was cancelled in this service, whatever the Catalog says."""
     event = known.event
     return {
         "eventId": event.event_id,
@@ -95,7 +117,7 @@ def event_json(known: KnownEvent) -> dict[str, Any]:
 
 
 class _SeatJson(Struct, rename="camel", gc=False):
-    """One of thousands in an answer: dicts would take several times as long to make."""
+    """One of thousands in a response: creating dicts takes several times as long."""
 
     seat_id: UUID
     row: str
@@ -105,7 +127,7 @@ class _SeatJson(Struct, rename="camel", gc=False):
 
 
 def seat_map_json(seat_map: SeatMap) -> dict[str, Any]:
-    """All seats of an event, by row, number and id, and whether they can be had; never who holds one."""
+    """All seats of an event, by row, number and id, with their statuses; never who holds one."""
     event = seat_map.event.event
     prices: dict[Decimal, Decimal] = {}
     seats = []
@@ -119,5 +141,40 @@ def seat_map_json(seat_map: SeatMap) -> dict[str, Any]:
 
 
 def pagination_json(page: Page, total: int) -> Mapping[str, int]:
-    """Where a page stands in its list; no pages at all when the list is empty."""
+    """The position of a page in its list; 0 pages if the list is empty."""
     return {"page": page.number, "limit": page.limit, "total": total, "totalPages": -(-total // page.limit)}
+
+
+@define(eq=False)
+class SeatMapCache:
+    """The bodies of seat maps, hundreds of kilobytes each, encoded again only when a map has changed.
+
+    Keeps the bodies of the events requested last, `most_bytes` in all. Safe to use from many threads. No body is stale:
+    the caller has read the map just now, and a body is used only for the version of the map that it was encoded from.
+    A map without a version is encoded every time.
+    """
+
+    most_bytes: int = 8 * 2**20
+    encode: Callable[[SeatMap], bytes] = lambda seat_map: success_body(seat_map_json(seat_map))
+    _bodies: "LRUCache[_Key, _Encoded]" = field(init=False)
+    _lock: Lock = field(factory=Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._bodies = LRUCache(self.most_bytes, getsizeof=lambda encoded: len(encoded[1]))
+
+    def body(self, seat_map: SeatMap) -> bytes:
+        """The whole body of the response."""
+        event, version = seat_map.event.event, seat_map.version
+        if version is None:
+            return self.encode(seat_map)
+        key = event.event_id, event.currency
+        with self._lock:
+            cached = self._bodies.get(key)
+        if cached is not None and cached[0] == version:
+            return cached[1]
+        body = self.encode(seat_map)
+        with self._lock:
+            self._bodies.pop(key, None)
+            if len(body) <= self.most_bytes:
+                self._bodies[key] = version, body
+        return body

@@ -1,20 +1,27 @@
-"""Requests: correlation id, what the gateway passes on in the WSGI environ, and reading the body within its limits.
+"""Requests: Flask reduced to what this API uses, routes behind a token, correlation ids, and the limits of bodies.
 
 Every header that the API uses has a longest length: tokens 8192 characters (`auth.verifier`), correlation ids 128,
 idempotency keys 255 (`bodies`).
 """
 
 import re
+from collections.abc import Callable
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Concatenate, Final, ParamSpec, cast
 from uuid import UUID, uuid4
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import NullSession, SessionInterface
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import MapAdapter
 
+from booking_api.auth.tokens import Identity
+from booking_api.auth.verifier import TokenVerifier
 from booking_core import ServiceBusy
+
+P = ParamSpec("P")
 
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 LONGEST_BODY: Final = 64 * 1024
@@ -67,6 +74,58 @@ class ApiRequest(Request):
     def route(self) -> str:
         """The template of the path, never the path itself; empty if no route matches."""
         return self.url_rule.rule if self.url_rule is not None else ""
+
+
+class _NoSessions(SessionInterface):
+    """There are no cookies here: one empty session, which cannot be written to, serves all requests."""
+
+    def __init__(self) -> None:
+        self._session = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        return self._session
+
+
+class ApiFlask(Flask):
+    """Flask without sessions, host matching and redirects to similar paths, and with routes behind a token."""
+
+    request_class = ApiRequest
+    session_interface = _NoSessions()
+
+    def __init__(self, name: str, verifier: TokenVerifier) -> None:
+        super().__init__(name, static_folder=None, template_folder=None)
+        self.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+        self.url_map.merge_slashes = False
+        self._verifier = verifier
+
+    def add_guarded(
+        self, method: str, path: str, name: str, view: Callable[Concatenate[ApiRequest, Identity, P], Response]
+    ) -> None:
+        """Route `method` at `path` to `view`, which is reached with a valid token only and gets its identity.
+
+        An unknown path is 404 and an unknown method 405 with or without a token: the API is public, its data is not.
+        """
+
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+            request = current_api_request()
+            identity = self._verifier.verify(request.environ.get("HTTP_AUTHORIZATION"))
+            request.user_id = identity.user_id
+            return view(request, identity, *args, **kwargs)
+
+        self.add_url_rule(path, name, guarded, methods=[method])
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Match routes by method and path alone, whatever the caller's Host header is."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        # Undecoded: routes and ids are ASCII, and other bytes match no route either way.
+        path = environ.get("PATH_INFO", "")
+        return MapAdapter(self.url_map, "", "/", "", "http", path, environ["REQUEST_METHOD"])
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: no view is a coroutine, and Flask would inspect each of them at every request."""
+        return func
 
 
 def current_api_request() -> ApiRequest:

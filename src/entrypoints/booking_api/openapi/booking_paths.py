@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from booking_api.http.envelope import REPLAYED_HEADER
+from booking_api.http.responses import REPLAYED_HEADER
 from booking_api.openapi.headers import parameters
 from booking_api.openapi.operations import answer, guarded, link
 from booking_api.openapi.samples import CANCELLED, CONFIRMED, NO_PAGE, ORDER, PAGE, PENDING, said

@@ -6,15 +6,15 @@ from typing import Final
 from uuid import UUID
 
 from attrs import frozen
-from flask import Flask, Response
+from flask import Response
 
-from booking_api.auth.verifier import Identity
+from booking_api.auth.tokens import Identity
 from booking_api.http.bodies import create_booking_in, idempotency_key
-from booking_api.http.envelope import REPLAYED_HEADER, answer, enveloped, success
+from booking_api.http.metrics import RESERVE_ENDPOINT
 from booking_api.http.query import InvalidRequest, both, id_in, page_of, query_of, status_of
-from booking_api.http.rendering import booking_json, pagination_json
-from booking_api.http.request import FOUND_TAKEN, KNOWN_TAKEN, SEATS_BUSY, ApiRequest
-from booking_api.routes.guard import add_guarded
+from booking_api.http.rendering import booking_json, pagination_json, success_body
+from booking_api.http.request import FOUND_TAKEN, KNOWN_TAKEN, SEATS_BUSY, ApiFlask, ApiRequest
+from booking_api.http.responses import REPLAYED_HEADER, json_response, success
 from booking_api.service import Service
 from booking_core import (
     Booking,
@@ -35,18 +35,17 @@ from booking_core import (
 )
 
 BOOKINGS: Final = "/api/v1/bookings"
-CREATE: Final = "create_booking"
 RESERVING: Final = f"POST {BOOKINGS}"
 """The operation that idempotency keys of reservations belong to."""
 
 
-def add_booking_routes(app: Flask, service: Service) -> None:
+def add_booking_routes(app: ApiFlask, service: Service) -> None:
     """Add everything under /api/v1/bookings."""
     routes = BookingRoutes(service)
-    add_guarded(app, "POST", BOOKINGS, CREATE, routes.create)
-    add_guarded(app, "GET", f"{BOOKINGS}/my", "list_bookings", routes.mine)
-    add_guarded(app, "GET", f"{BOOKINGS}/<booking_id>", "get_booking", routes.show)
-    add_guarded(app, "DELETE", f"{BOOKINGS}/<booking_id>", "cancel_booking", routes.cancel)
+    app.add_guarded("POST", BOOKINGS, RESERVE_ENDPOINT, routes.create)
+    app.add_guarded("GET", f"{BOOKINGS}/my", "list_bookings", routes.mine)
+    app.add_guarded("GET", f"{BOOKINGS}/<booking_id>", "get_booking", routes.show)
+    app.add_guarded("DELETE", f"{BOOKINGS}/<booking_id>", "cancel_booking", routes.cancel)
 
 
 @frozen
@@ -89,7 +88,7 @@ class BookingRoutes:
 
         def render(booking: Booking) -> str:
             nonlocal written
-            written = enveloped(booking_json(booking))
+            written = success_body(booking_json(booking))
             return written.decode()
 
         service = self.service
@@ -100,12 +99,12 @@ class BookingRoutes:
             )
         if isinstance(outcome, ReplayedResponse):
             request.replayed = True
-            replayed = answer(outcome.text.encode(), 201)
+            replayed = json_response(outcome.text.encode(), 201)
             replayed.headers[REPLAYED_HEADER] = "true"
             return replayed
         request.environ[FOUND_TAKEN] = frozenset(outcome.seat_ids)
         request.booking_id = outcome.booking_id
-        return answer(written, 201)
+        return json_response(written, 201)
 
     def show(self, request: ApiRequest, identity: Identity, booking_id: str) -> Response:
         """200 with the booking, if it is the caller's (spec 7.2)."""

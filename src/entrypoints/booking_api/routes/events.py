@@ -4,17 +4,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from attrs import field, frozen
-from flask import Flask, Response
+from flask import Response
 
-from booking_api.auth.verifier import Identity
+from booking_api.auth.tokens import Identity
 from booking_api.http.bodies import cancel_event_in, idempotency_key
-from booking_api.http.envelope import REPLAYED_HEADER, answer, enveloped, success
 from booking_api.http.errors import Forbidden
 from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
-from booking_api.http.rendering import event_json, pagination_json
-from booking_api.http.request import ApiRequest
-from booking_api.http.seat_responses import SeatMapResponses
-from booking_api.routes.guard import add_guarded
+from booking_api.http.rendering import SeatMapCache, event_json, pagination_json, success_body
+from booking_api.http.request import ApiFlask, ApiRequest
+from booking_api.http.responses import REPLAYED_HEADER, json_response, success
 from booking_api.service import Service
 from booking_core import (
     CancelEvent,
@@ -36,13 +34,13 @@ ADMIN: Final = "booking:admin"
 _NO_EVENT: Final = UUID(int=0)
 
 
-def add_event_routes(app: Flask, service: Service) -> None:
+def add_event_routes(app: ApiFlask, service: Service) -> None:
     """Everything under /api/v1/events."""
     routes = EventRoutes(service)
-    add_guarded(app, "GET", EVENTS, "list_events", routes.list)
-    add_guarded(app, "GET", f"{EVENTS}/<event_id>", "get_event", routes.show)
-    add_guarded(app, "GET", f"{EVENTS}/<event_id>/seats", "list_seats", routes.seats)
-    add_guarded(app, "POST", f"{EVENTS}/<event_id>/cancel", "cancel_event", routes.cancel)
+    app.add_guarded("GET", EVENTS, "list_events", routes.list)
+    app.add_guarded("GET", f"{EVENTS}/<event_id>", "get_event", routes.show)
+    app.add_guarded("GET", f"{EVENTS}/<event_id>/seats", "list_seats", routes.seats)
+    app.add_guarded("POST", f"{EVENTS}/<event_id>/cancel", "cancel_event", routes.cancel)
 
 
 @frozen
@@ -50,7 +48,7 @@ class EventRoutes:
     """Each method answers one route. Refusals are raised; `errors` answers them."""
 
     service: Service
-    seat_answers: SeatMapResponses = field(factory=SeatMapResponses)
+    seat_maps: SeatMapCache = field(factory=SeatMapCache)
 
     def list(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the events we know, by start."""
@@ -67,7 +65,7 @@ class EventRoutes:
     def seats(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with all seats of an event."""
         found = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
-        return answer(self.seat_answers.of(found))
+        return json_response(self.seat_maps.body(found))
 
     def cancel(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.
@@ -82,11 +80,11 @@ class EventRoutes:
         command = _command(request, identity, event_id, body.fields.reason)
         store = self.service.store
         close_event(command, store=store, catalog_cache=self.service.catalog_cache)
-        written = enveloped(_closed_json(store, command.event_id))
+        written = success_body(_closed_json(store, command.event_id))
         if key is None:
-            return answer(written, 202)
+            return json_response(written, 202)
         text, request.replayed = _stored_response(store, key, written.decode())
-        response = answer(text.encode(), 202)
+        response = json_response(text.encode(), 202)
         if request.replayed:
             response.headers[REPLAYED_HEADER] = "true"
         return response

@@ -5,8 +5,8 @@ from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from booking_api.http.access_log import ALIVE
-from booking_api.http.envelope import success
-from booking_api.http.errors import refused
+from booking_api.http.errors import error_response
+from booking_api.http.responses import success
 from booking_api.service import Service
 from booking_telemetry.readiness import Readiness
 
@@ -34,11 +34,11 @@ class HealthRoutes:
         """200 if the store can be used, else 503; a look at most a second old."""
         if self.readiness.is_ready():
             return success({"status": "READY"})
-        answer = refused(
+        response = error_response(
             "SERVICE_BUSY", "The database cannot be reached, or its schema is not the one needed; the log says which"
         )
-        answer.headers["Retry-After"] = "1"
-        return answer
+        response.headers["Retry-After"] = "1"
+        return response
 
     def metrics(self) -> Response:
         """200 with the figures in Prometheus' text format."""

@@ -8,17 +8,16 @@ from typing import Any, Final
 
 import segno
 from attrs import frozen
-from flask import Flask, Response
+from flask import Response
 
-from booking_api.auth.verifier import Identity
+from booking_api.auth.tokens import Identity
 from booking_api.http.bodies import verify_ticket_in
-from booking_api.http.envelope import success
 from booking_api.http.errors import Forbidden
 from booking_api.http.query import id_in
 from booking_api.http.rendering import utc
-from booking_api.http.request import ApiRequest
+from booking_api.http.request import ApiFlask, ApiRequest
+from booking_api.http.responses import success
 from booking_api.routes.bookings import BOOKINGS
-from booking_api.routes.guard import add_guarded
 from booking_api.service import Service
 from booking_core import BookingNotFound, TicketCheck, TicketStatus, get_ticket, verify_ticket
 
@@ -33,12 +32,12 @@ _PIXELS_PER_MODULE: Final = 12
 _NOTHING_ELSE: Final = "default-src 'none'; sandbox"
 
 
-def add_ticket_routes(app: Flask, service: Service) -> None:
+def add_ticket_routes(app: ApiFlask, service: Service) -> None:
     """The ticket under its booking, and everything under /api/v1/tickets."""
     routes = TicketRoutes(service)
-    add_guarded(app, "GET", f"{BOOKINGS}/<booking_id>/ticket.svg", "ticket_svg", routes.svg)
-    add_guarded(app, "GET", f"{BOOKINGS}/<booking_id>/ticket.png", "ticket_png", routes.png)
-    add_guarded(app, "POST", f"{TICKETS}/verify", "verify_ticket", routes.verify)
+    app.add_guarded("GET", f"{BOOKINGS}/<booking_id>/ticket.svg", "ticket_svg", routes.svg)
+    app.add_guarded("GET", f"{BOOKINGS}/<booking_id>/ticket.png", "ticket_png", routes.png)
+    app.add_guarded("POST", f"{TICKETS}/verify", "verify_ticket", routes.verify)
 
 
 @frozen

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from booking_api.auth.jwks import FixedKeys, MalformedKeySet, RemoteKeys, UnknownKey
-from booking_api.auth.keys import signing_keys
+from booking_api.auth.keys import FixedKeys, MalformedKeySet, RemoteKeys, UnknownKey, signing_keys
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

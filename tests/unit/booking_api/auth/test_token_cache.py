@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 
-from booking_api.auth.claims import Identity, TokenRefused, Validity, VerifiedToken
 from booking_api.auth.keys import FixedKeys, UnknownKey
-from booking_api.auth.token_cache import TokenCache
-from booking_api.auth.verifier import TokenVerifier
+from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.verifier import TokenCache, TokenVerifier, VerifiedToken
 from booking_dev.tokens import DevTokens
 
 ISSUER, AUDIENCE, NOW = "https://issuer.test/", "booking", 1_800_000_000
@@ -128,8 +127,8 @@ def remembered(user_id: str, *, ends: float = NOW + 600) -> VerifiedToken:
     return VerifiedToken(
         identity=Identity(user_id=user_id, permissions=frozenset()),
         claims={},
-        header={},
-        validity=Validity(begins=0, ends=ends),
+        begins=0,
+        ends=ends,
         kid="one",
         key=PUBLIC_KEY,
     )
@@ -139,29 +138,27 @@ def test_the_memory_keeps_the_latest_when_it_is_full() -> None:
     memory = TokenCache(10)
 
     for number in range(100):
-        memory.keep(f"token {number}", remembered(str(number)), now=NOW)
+        memory.add(f"token {number}", remembered(str(number)))
         assert len(memory) <= 10
 
     assert [number for number in range(100) if memory.get(f"token {number}")] == list(range(90, 100))
 
 
-def test_tokens_that_have_ended_go_first() -> None:
-    memory = TokenCache(10)
-    for number in range(10):
-        memory.keep(f"token {number}", remembered(str(number), ends=NOW + (number % 2)), now=NOW - 1)
+def test_a_token_that_is_added_again_is_the_latest() -> None:
+    memory = TokenCache(2)
+    for text in ("a", "b", "a", "c"):
+        memory.add(text, remembered(text))
 
-    memory.keep("token 10", remembered("10"), now=NOW)
-
-    assert [number for number in range(11) if memory.get(f"token {number}")] == [1, 3, 5, 7, 9, 10]
+    assert [text for text in "abc" if memory.get(text)] == ["a", "c"]
 
 
 def test_a_forgotten_token_is_gone_and_the_others_are_not() -> None:
     memory = TokenCache(10)
     for text in ("a", "b"):
-        memory.keep(text, remembered(text), now=NOW)
+        memory.add(text, remembered(text))
 
-    memory.forget("a")
-    memory.forget("never there")
+    memory.remove("a")
+    memory.remove("never there")
 
     assert (memory.get("a"), memory.get("b")) == (None, remembered("b"))
 
@@ -169,8 +166,8 @@ def test_a_forgotten_token_is_gone_and_the_others_are_not() -> None:
 def test_a_memory_of_none_and_of_one() -> None:
     none, one = TokenCache(0), TokenCache(1)
     for number in range(3):
-        none.keep(f"token {number}", remembered(str(number)), now=NOW)
-        one.keep(f"token {number}", remembered(str(number)), now=NOW)
+        none.add(f"token {number}", remembered(str(number)))
+        one.add(f"token {number}", remembered(str(number)))
 
     assert len(none) == 0
     assert one.get("token 2") == remembered("2")
@@ -182,11 +179,11 @@ def test_the_memory_stays_bounded_and_true_under_parallel_use() -> None:
 
     def use(start: int) -> None:
         for number in range(start, start + 2000):
-            memory.keep(f"token {number}", remembered(str(number)), now=NOW)
+            memory.add(f"token {number}", remembered(str(number)))
             found = memory.get(f"token {number - 3}")
             if found is not None and found.identity.user_id != str(number - 3):
                 wrong.append(number)
-            memory.forget(f"token {number - 5}")
+            memory.remove(f"token {number - 5}")
 
     threads = [Thread(target=use, args=(1000 * each,)) for each in range(4)]
     for thread in threads:

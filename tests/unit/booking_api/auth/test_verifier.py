@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jwt.algorithms import RSAAlgorithm
 
-from booking_api.auth.jwks import FixedKeys
-from booking_api.auth.verifier import Identity, TokenRefused, TokenVerifier
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.verifier import TokenVerifier
 
 ISSUER = "https://tenant.eu.auth0.com/"
 AUDIENCE = "https://booking.example/api"

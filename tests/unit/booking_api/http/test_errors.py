@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.exceptions import BadGateway, BadRequest, Gone, ImATeapot, NotFound
 
-from booking_api.http.errors import STATUS, answer_errors
+from booking_api.http.errors import STATUS, add_error_handlers
 from booking_api.http.query import InvalidRequest
 from booking_api.http.request import ApiRequest
 from booking_core import (
@@ -41,7 +41,7 @@ def answered(error: Exception) -> tuple[int, str, dict[str, Any], dict[str, str]
     """Status, code, error and headers of the answer to a request that ends with this error."""
     app = Flask("errors")
     app.request_class = ApiRequest
-    answer_errors(app)
+    add_error_handlers(app)
 
     def fail() -> str:
         raise error

@@ -12,8 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.http.envelope import enveloped
-from booking_api.http.rendering import booking_json, event_json, pagination_json
+from booking_api.http.rendering import booking_json, event_json, pagination_json, success_body
 from booking_core import Booking, CancellationReason, RefundStatus
 from booking_core.ports import KnownEvent, Page
 from tests.support.builders import (
@@ -42,7 +41,7 @@ def read(body: bytes) -> Any:
 
 
 def shown(booking: Booking) -> Any:
-    return read(enveloped(booking_json(booking)))
+    return read(success_body(booking_json(booking)))
 
 
 @given(
@@ -64,7 +63,7 @@ def test_money_has_the_decimals_of_its_currency_and_adds_up(currency: tuple[str,
 def test_a_booking_to_the_letter() -> None:
     booking = evolve(just_reserved(), booking_id=UUID(int=7))
 
-    assert enveloped(booking_json(booking)).decode() == (
+    assert success_body(booking_json(booking)).decode() == (
         '{"success":true,"data":{"bookingId":"00000000-0000-0000-0000-000000000007",'
         f'"eventId":"{EVENT_ID}","status":"PENDING","totalAmount":150.00,"currency":"USD",'
         '"createdAt":"2026-03-01T10:00:00Z","expiresAt":"2026-03-01T10:10:00Z",'
@@ -125,7 +124,7 @@ def test_an_event_that_was_cancelled_here_is_shown_cancelled(closed: bool, statu
         event=event(starts_at=RESERVED_AT), closed_at=RESERVED_AT if closed else None, complete=True, age_seconds=None
     )
 
-    assert read(enveloped(event_json(known))) == {
+    assert read(success_body(event_json(known))) == {
         "eventId": str(EVENT_ID),
         "name": "A concert",
         "startsAt": "2026-03-01T10:00:00Z",

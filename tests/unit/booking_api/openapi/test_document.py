@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.routing import Rule
 
 from booking_api.app import create_app
-from booking_api.auth.jwks import FixedKeys
+from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document

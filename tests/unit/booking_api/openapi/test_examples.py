@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from booking_api.http.envelope import failed
 from booking_api.http.errors import STATUS
+from booking_api.http.rendering import failure_body
 from booking_api.openapi import samples
 from booking_api.openapi.document import document
 from booking_api.openapi.refusals import example
@@ -94,7 +94,7 @@ SAYING = [
 def test_errors_are_shown_in_the_words_of_the_code(kind: type[BookingError]) -> None:
     shown = example(kind.code)
 
-    assert shown == json.loads(failed(kind.code, kind.message, shown["error"]["details"]))
+    assert shown == json.loads(failure_body(kind.code, kind.message, shown["error"]["details"]))
 
 
 def test_what_the_page_offers_to_try_exists_in_dev() -> None:

@@ -7,27 +7,22 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from booking_api.http import seat_responses
-from booking_api.http.envelope import enveloped
-from booking_api.http.rendering import seat_map_json
-from booking_api.http.seat_responses import SeatMapResponses
+from booking_api.http.rendering import SeatMapCache, seat_map_json, success_body
 from booking_core import SeatMap
 from booking_core.domain.values import Seat, SeatStatus
 from booking_core.ports import KnownEvent, SeatOnMap
 from tests.support.builders import EVENT_ID, RESERVED_AT, event
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[SeatMap]:
-    """The maps that were written, one by one."""
-    maps: list[SeatMap] = []
+class Encoder:
+    """Encodes like the cache's own, and keeps the maps that it encoded."""
 
-    def spy(seat_map: SeatMap) -> object:
-        maps.append(seat_map)
-        return seat_map_json(seat_map)
+    def __init__(self) -> None:
+        self.maps: list[SeatMap] = []
 
-    monkeypatch.setattr(seat_responses, "seat_map_json", spy)
-    return maps
+    def __call__(self, seat_map: SeatMap) -> bytes:
+        self.maps.append(seat_map)
+        return success_body(seat_map_json(seat_map))
 
 
 def seats(*statuses: SeatStatus, price: str = "75") -> tuple[SeatOnMap, ...]:
@@ -58,7 +53,7 @@ def test_a_seat_map_to_the_letter() -> None:
     )
     ids = [f"00000000-0000-0000-0000-00000000000{n}" for n in (1, 2, 3)]
 
-    assert enveloped(seat_map_json(map_of(shown))).decode() == (
+    assert success_body(seat_map_json(map_of(shown))).decode() == (
         f'{{"success":true,"data":{{"eventId":"{EVENT_ID}","currency":"USD","seats":['
         f'{{"seatId":"{ids[0]}","row":"A","number":1,"price":75.00,"status":"AVAILABLE"}},'
         f'{{"seatId":"{ids[1]}","row":"A","number":2,"price":75.00,"status":"HELD"}},'
@@ -71,46 +66,49 @@ def test_a_seat_map_to_the_letter() -> None:
     [("0", "USD", b"0.00"), ("500.00", "JPY", b"500"), ("1.5", "KWD", b"1.500"), ("1.125", "USD", b"1.125")],
 )
 def test_prices_have_the_decimals_of_the_currency(price: str, currency: str, shown: bytes) -> None:
-    body = enveloped(seat_map_json(map_of(seats(SeatStatus.SOLD, price=price), currency=currency)))
+    body = success_body(seat_map_json(map_of(seats(SeatStatus.SOLD, price=price), currency=currency)))
 
     assert b'"price":' + shown + b"," in body
 
 
-def test_the_same_seats_are_written_once(written: list[SeatMap]) -> None:
-    answers, shown = SeatMapResponses(), seats(SeatStatus.SOLD)
+def test_the_same_seats_are_written_once() -> None:
+    encoder, shown = Encoder(), seats(SeatStatus.SOLD)
 
-    bodies = {answers.of(map_of(shown)) for _ in range(3)}
+    cache = SeatMapCache(encode=encoder)
+    bodies = {cache.body(map_of(shown)) for _ in range(3)}
 
-    assert bodies == {enveloped(seat_map_json(map_of(shown)))}
-    assert len(written) == 1
+    assert bodies == {success_body(seat_map_json(map_of(shown)))}
+    assert len(encoder.maps) == 1
 
 
-def test_what_may_be_different_is_written_anew(written: list[SeatMap]) -> None:
-    answers = SeatMapResponses()
+def test_what_may_be_different_is_written_anew() -> None:
+    encoder = Encoder()
+    cache = SeatMapCache(encode=encoder)
     shown, later, changing = seats(SeatStatus.HELD), seats(SeatStatus.SOLD), list(seats(SeatStatus.HELD))
     maps = [map_of(shown), map_of(later), map_of(shown), map_of(shown, currency="JPY"), map_of(changing)]
     changing_then = map_of(changing)
 
-    bodies = [answers.of(each) for each in maps]
+    bodies = [cache.body(each) for each in maps]
     changing[:] = later
 
-    assert bodies == [enveloped(seat_map_json(each)) for each in (*maps[:4], map_of(shown))]
-    assert answers.of(changing_then) == enveloped(seat_map_json(map_of(later)))
-    assert len(written) == 6
+    assert bodies == [success_body(seat_map_json(each)) for each in (*maps[:4], map_of(shown))]
+    assert cache.body(changing_then) == success_body(seat_map_json(map_of(later)))
+    assert len(encoder.maps) == 6
     other = map_of(shown, event_id=UUID(int=9))
-    assert str(UUID(int=9)).encode() in answers.of(other)
+    assert str(UUID(int=9)).encode() in cache.body(other)
 
 
-def test_no_more_is_kept_than_may_be(written: list[SeatMap]) -> None:
+def test_no_more_is_kept_than_may_be() -> None:
     shown = seats(SeatStatus.HELD)
-    size = len(enveloped(seat_map_json(map_of(shown))))
-    answers = SeatMapResponses(most_bytes=2 * size)
+    size = len(success_body(seat_map_json(map_of(shown))))
+    encoder = Encoder()
+    cache = SeatMapCache(most_bytes=2 * size, encode=encoder)
     maps = [map_of(shown, event_id=UUID(int=n)) for n in range(3)]
 
     def is_written(number: int) -> bool:
-        before = len(written)
-        answers.of(maps[number])
-        return len(written) > before
+        before = len(encoder.maps)
+        cache.body(maps[number])
+        return len(encoder.maps) > before
 
     assert [is_written(n) for n in (0, 1, 0, 2, 0, 2)] == [True, True, False, True, False, False]
     assert is_written(1), "nobody had asked for it for longest"
@@ -118,5 +116,5 @@ def test_no_more_is_kept_than_may_be(written: list[SeatMap]) -> None:
         maps[1] = map_of(seats(SeatStatus.HELD), event_id=UUID(int=1))
         assert is_written(1)
     assert not is_written(2), "what is written anew is not counted twice"
-    small = SeatMapResponses(most_bytes=size - 1)
-    assert small.of(maps[0]) == small.of(maps[0])
+    small = SeatMapCache(most_bytes=size - 1)
+    assert small.body(maps[0]) == small.body(maps[0])
