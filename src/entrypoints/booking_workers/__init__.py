@@ -49,25 +49,25 @@ __all__ = [
     "serve_health",
 ]
 
-_MODULES = {
-    "backlogs": ("BusSampler", "RefundSampler", "StoreSampler"),
-    "consumer": ("Consumer", "MessageHandler"),
-    "dead_letters": ("DeadLetters",),
-    "health": ("serve_health",),
-    "jobs": ("InstrumentedJob", "Job", "ShouldContinue", "keep_running", "run_together"),
-    "maintenance": ("CancellationJob", "ExpiryJob", "RetentionJob"),
-    "message_spans": ("MessageSpans",),
-    "metrics": ("metrics_renderer",),
-    "relay": ("Relay", "message_of"),
-    "replay_dead_letters": ("DeadLetterReplay", "replay_group"),
-    "replay_events": ("replay_events",),
-    "stop_signals": ("StopSignals",),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+if not TYPE_CHECKING:  # else a type checker would accept any name
+    _MODULES = {
+        "backlogs": ("BusSampler", "RefundSampler", "StoreSampler"),
+        "consumer": ("Consumer", "MessageHandler"),
+        "dead_letters": ("DeadLetters",),
+        "health": ("serve_health",),
+        "jobs": ("InstrumentedJob", "Job", "ShouldContinue", "keep_running", "run_together"),
+        "maintenance": ("CancellationJob", "ExpiryJob", "RetentionJob"),
+        "message_spans": ("MessageSpans",),
+        "metrics": ("metrics_renderer",),
+        "relay": ("Relay", "message_of"),
+        "replay_dead_letters": ("DeadLetterReplay", "replay_group"),
+        "replay_events": ("replay_events",),
+        "stop_signals": ("StopSignals",),
+    }
+    _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

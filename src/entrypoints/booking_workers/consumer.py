@@ -9,11 +9,13 @@ import structlog
 from attrs import frozen
 
 from booking_core.application import Effect, apply_payments
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.commands import PaymentCommand
 from booking_core.domain.errors import BookingError, BookingNotFound, Failure
 from booking_core.domain.values import Terms
 from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.jobs import ShouldContinue, always
@@ -78,6 +80,7 @@ class MessageHandler:
     store: Store
     terms: Terms
     transaction_size: int = TRANSACTION_SIZE
+    runtime: Runtime = SYSTEM_RUNTIME
 
     def handle(self, deliveries: Sequence[Delivery]) -> Sequence[MessageResult]:
         """The result of each delivery. Raises Failure: a retry may work, and has no second effect on applied ones."""
@@ -92,7 +95,7 @@ class MessageHandler:
 
     def _apply(self, commands: Mapping[int, PaymentCommand]) -> Mapping[int, MessageResult]:
         try:
-            effects = apply_payments(list(commands.values()), store=self.store, terms=self.terms)
+            effects = apply_payments(list(commands.values()), store=self.store, terms=self.terms, runtime=self.runtime)
         except Failure:
             raise
         except Exception as error:
@@ -144,10 +147,11 @@ class Consumer:
         spans: ProcessSpans | None = None,
         transaction_size: int = TRANSACTION_SIZE,
         poll_seconds: float = POLL_SECONDS,
+        runtime: Runtime = SYSTEM_RUNTIME,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._bus, self._topic, self._group, self._poll_seconds = bus, topic, group, poll_seconds
-        handle = MessageHandler(store, terms, transaction_size).handle
+        handle = MessageHandler(store, terms, transaction_size, runtime).handle
         self._handle = handle if spans is None else spans.handling(handle)
         self._dead_letters = dead_letters
         self._subscription: Subscription | None = None

@@ -1,13 +1,15 @@
 """Dead letters: messages that cannot be parsed or applied, stored whole with the reason until they are replayed."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import structlog
 
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.messages.envelopes import rfc3339
 from booking_core.ports.event_bus import Delivery, EventBus, Message
+from booking_core.ports.runtime import Runtime
 
 _log = structlog.get_logger(__name__)
 
@@ -24,9 +26,9 @@ Failed = tuple[Delivery, str, str]
 class DeadLetters:
     """The dead-letter topic. `kept` counts since the start."""
 
-    def __init__(self, bus: EventBus, topic: str) -> None:
+    def __init__(self, bus: EventBus, topic: str, *, runtime: Runtime = SYSTEM_RUNTIME) -> None:
         self.kept = 0
-        self._bus, self._topic = bus, topic
+        self._bus, self._topic, self._runtime = bus, topic, runtime
 
     def keep(self, failed: Sequence[Failed]) -> None:
         """Publish failed messages as dead letters, with their original keys and bytes.
@@ -34,15 +36,15 @@ class DeadLetters:
         A value above 900 KB and a key above 4 KB are cut, and the header `truncated` marks that. All are published at
         once, in the order given. Raises BusUnavailable: then some may be stored twice, and none is lost.
         """
-        self._publish([_dead_letter(each, _reason(code, problem), _origin(each)) for each, code, problem in failed])
+        self._publish(failed, _origin)
 
     def keep_again(self, failed: Sequence[Failed]) -> None:
         """Publish dead letters that failed again, with today's code and problem; their recorded origin is kept."""
-        self._publish(
-            [_dead_letter(each, _reason(code, problem), _recorded_origin(each)) for each, code, problem in failed]
-        )
+        self._publish(failed, _recorded_origin)
 
-    def _publish(self, messages: Sequence[Message]) -> None:
+    def _publish(self, failed: Sequence[Failed], origin_of: Callable[[Delivery], Mapping[str, str]]) -> None:
+        now = self._runtime.utc_now()
+        messages = [_dead_letter(each, _reason(code, problem), origin_of(each), now) for each, code, problem in failed]
         self._bus.publish(self._topic, messages)
         self.kept += len(messages)
         for message in messages:
@@ -53,9 +55,9 @@ def _reason(code: str, problem: str) -> str:
     return _one_line(f"{code}: {problem}".encode())[:_MAX_REASON_LENGTH]
 
 
-def _dead_letter(delivery: Delivery, reason: str, origin: Mapping[str, str]) -> Message:
+def _dead_letter(delivery: Delivery, reason: str, origin: Mapping[str, str], now: datetime) -> Message:
     key, value = delivery.key or b"", delivery.value or b""
-    headers = {"reason": reason, **origin, "dead_lettered_at": rfc3339(datetime.now(UTC))}
+    headers = {"reason": reason, **origin, "dead_lettered_at": rfc3339(now)}
     if len(value) > MAX_VALUE_BYTES or len(key) > _MAX_KEY_BYTES:
         headers["truncated"] = "true"
     return Message(key=key[:_MAX_KEY_BYTES], value=value[:MAX_VALUE_BYTES], headers=headers)

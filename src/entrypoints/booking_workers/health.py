@@ -7,9 +7,9 @@ secret; access is restricted by the network.
 import json
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -17,6 +17,8 @@ from typing import Any, Final
 import structlog
 from attrs import define, field
 
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_core.ports.runtime import Runtime, Thread
 from booking_core.ports.store import Store
 from booking_telemetry.readiness import Readiness
 
@@ -45,9 +47,9 @@ class WorkerHealth:
     should_continue: Callable[[], bool]
     readiness: Readiness
     metrics: Callable[[], bytes] | None = None
-    _threads: Sequence[threading.Thread] = field(factory=tuple, init=False)
+    _threads: Sequence[Thread] = field(factory=tuple, init=False)
 
-    def observe(self, threads: Sequence[threading.Thread]) -> None:
+    def observe(self, threads: Sequence[Thread]) -> None:
         """Report on these threads of jobs from now on: the `on_start` of `run_together`."""
         self._threads = threads
 
@@ -95,6 +97,7 @@ def serve_health(
     *,
     metrics: Callable[[], bytes] | None = None,
     host: str = _ALL_ADDRESSES,
+    runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Iterator[WorkerHealth]:
     """Serve the endpoint in a thread until the end of the block. Raises PortTaken."""
     health = WorkerHealth(should_continue, Readiness(store), metrics)
@@ -102,8 +105,7 @@ def serve_health(
         server = _Server((host, port), _request_handler(health))
     except OSError as error:
         raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    thread = threading.Thread(target=server.serve_forever, args=(_SHUTDOWN_CHECK_SECONDS,), name="health", daemon=True)
-    thread.start()
+    thread = runtime.start_thread(partial(server.serve_forever, _SHUTDOWN_CHECK_SECONDS), "health")
     _log.info("worker.answers", host=host, port=port)
     try:
         yield health

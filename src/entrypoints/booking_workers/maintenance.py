@@ -1,12 +1,13 @@
 """Maintenance jobs: expiry of overdue holds, the end of cancelled events' bookings, and retention."""
 
-from time import monotonic
 from typing import Final
 
 import structlog
 
 from booking_core.application import expire, finish_closure
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import ServiceBusy
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
 
@@ -25,23 +26,23 @@ class ExpiryJob:
 
     name = "expire"
 
-    def __init__(self, store: Store, *, every_seconds: float = 60.0) -> None:
+    def __init__(self, store: Store, *, every_seconds: float = 60.0, runtime: Runtime = SYSTEM_RUNTIME) -> None:
         self.idle_seconds = every_seconds
         self.expired = self.seats_released = 0
-        self._store, self._every_seconds = store, every_seconds
+        self._store, self._every_seconds, self._runtime = store, every_seconds, runtime
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """End every overdue hold that is not locked; always False, for the next pass retries locked ones.
 
         Raises ServiceBusy.
         """
-        began = monotonic()
-        result = expire(store=self._store, should_continue=should_continue)
+        began = self._runtime.monotonic()
+        result = expire(store=self._store, should_continue=should_continue, runtime=self._runtime)
         self.expired += result.expired
         self.seats_released += result.seats_released
         if result.expired:
             _log.info("expire.swept", expired=result.expired, seats_released=result.seats_released)
-        self.idle_seconds = max(0.0, self._every_seconds - (monotonic() - began))
+        self.idle_seconds = max(0.0, self._every_seconds - (self._runtime.monotonic() - began))
         return False
 
     def close(self) -> None:
@@ -56,9 +57,9 @@ class CancellationJob:
 
     name = "closure"
 
-    def __init__(self, store: Store, *, idle_seconds: float = 1.0) -> None:
+    def __init__(self, store: Store, *, idle_seconds: float = 1.0, runtime: Runtime = SYSTEM_RUNTIME) -> None:
         self.idle_seconds = idle_seconds
-        self._store = store
+        self._store, self._runtime = store, runtime
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Continue every open cancellation. Raises ServiceBusy at the end if one of them waited too long for a lock."""
@@ -67,7 +68,9 @@ class CancellationJob:
             if not should_continue():
                 break
             try:
-                done = finish_closure(closure, store=self._store, should_continue=should_continue)
+                done = finish_closure(
+                    closure, store=self._store, should_continue=should_continue, runtime=self._runtime
+                )
             except ServiceBusy as error:
                 busy = error
                 continue

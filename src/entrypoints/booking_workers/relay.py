@@ -1,15 +1,16 @@
 """The relay: publishes stored events to the bus, at least once, and per booking in the order of their sequence."""
 
-import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 import structlog
 
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.messages.envelopes import VERSION
 from booking_core.ports.event_bus import EventBus, Message
 from booking_core.ports.outbox import OutboxRecord
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_workers.jobs import ShouldContinue, always
 
@@ -63,12 +64,13 @@ class Relay:
         idle_seconds: float = 0.1,
         batch_size: int = BATCH_SIZE,
         spans: SendSpans | None = None,
+        runtime: Runtime = SYSTEM_RUNTIME,
     ) -> None:
         self.idle_seconds = idle_seconds
         self.published = 0
         self._usual_idle_seconds, self._batch_size = idle_seconds, batch_size
         self._store, self._bus, self._topic = store, bus, topic
-        self._spans = spans
+        self._spans, self._runtime = spans, runtime
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
         """Publish one batch; True if there may be more to publish.
@@ -86,7 +88,7 @@ class Relay:
         _log.debug("relay.published", events=len(records), marked=marked)
         if 2 * marked < len(records):
             # A random pause: two relays with the same one would collide again after it.
-            self.idle_seconds = self._usual_idle_seconds * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+            self.idle_seconds = self._usual_idle_seconds * self._runtime.uniform(0.5, 1.5)
             return False
         return len(records) >= self._batch_size
 

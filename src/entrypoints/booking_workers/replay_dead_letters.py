@@ -1,14 +1,15 @@
 """Replay of dead letters: each is handled like a new message once more, and stored again if it fails again."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavailable, Failure
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
+from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_workers.consumer import (
     POLL_SECONDS,
@@ -70,11 +71,12 @@ class DeadLetterReplay:
         dead_letters: DeadLetters | None,
         poll_seconds: float = POLL_SECONDS,
         stall_seconds: float = STALL_SECONDS,
+        runtime: Runtime = SYSTEM_RUNTIME,
     ) -> None:
         self.counts: Counter[str] = Counter(applied=0, failed=0)
         self._bus, self._topic, self._group = bus, topic, group
         self._handle, self._dead_letters = handle, dead_letters
-        self._poll_seconds, self._stall_seconds = poll_seconds, stall_seconds
+        self._poll_seconds, self._stall_seconds, self._runtime = poll_seconds, stall_seconds, runtime
         # By partition: the next offset that this process has not handled, and the first one that is not its work.
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
@@ -107,18 +109,18 @@ class DeadLetterReplay:
     def _replay(
         self, subscription: Subscription, progress: Callable[[], None], should_continue: ShouldContinue
     ) -> bool:
-        deadline = time.monotonic() + self._stall_seconds
+        deadline = self._runtime.monotonic() + self._stall_seconds
         while should_continue():
             deliveries = subscription.poll(self._poll_seconds)
             pending = [delivery for delivery in deliveries if self._is_pending(delivery)]
             if pending:
                 self._handle_batch(pending)
                 progress()
-                deadline = time.monotonic() + self._stall_seconds
+                deadline = self._runtime.monotonic() + self._stall_seconds
             self._commit(subscription)
             if (not deliveries or self._all_handled()) and self._is_finished():
                 return True
-            if time.monotonic() > deadline:
+            if self._runtime.monotonic() > deadline:
                 raise ReplayStalled()
         return False
 

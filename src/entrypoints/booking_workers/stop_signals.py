@@ -1,10 +1,12 @@
 """SIGTERM and SIGINT as a request to stop: the unit of work in progress is finished, and no other is begun."""
 
 import signal
-import threading
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
+
+from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_core.ports.runtime import Flag, Runtime
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 SIGNAL_CHECK_SECONDS: Final = 0.2
@@ -43,16 +45,16 @@ class StopSignals:
         self.requested = True
         self._arrived.put(None)
 
-    def event(self) -> threading.Event:
-        """An event for other threads, set soon after the signal."""
-        event = threading.Event()
+    def flag(self, runtime: Runtime = SYSTEM_RUNTIME) -> Flag:
+        """A flag for other threads, set soon after the signal."""
+        flag = runtime.flag()
 
         def forward() -> None:
             self.wait()
-            event.set()
+            flag.set()
 
-        threading.Thread(target=forward, name="stop-signals", daemon=True).start()
-        return event
+        runtime.start_thread(forward, "stop-signals")
+        return flag
 
     def __enter__(self) -> Self:
         self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}

@@ -194,3 +194,45 @@ def test_json_begins_with_what_is_read_first(form: str, capsys: pytest.CaptureFi
     (line,) = lines(form, capsys, 1)
     if form == "json":
         assert list(json.loads(line)) == ["timestamp", "level", "event", "path", "logger"]
+
+
+@pytest.mark.usefixtures("logs_as_before")
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_record_is_one_line_without_secrets(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", form, ["hunter22"])
+    log: Any = structlog.get_logger("ours")
+
+    log.info("a.b", token="abc", deep={"password": "def", "list": ["hunter22"]}, text="one\ntwo \x1b[31m")
+    logging.getLogger("theirs").warning("at %s\r\nhunter22", "postgresql://u:ghi@db/x")
+    log.debug("not shown")
+    try:
+        raise ValueError("hunter22\nmore")
+    except ValueError:
+        log.exception("failed")
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 3
+    assert all(secret not in err for secret in ("hunter22", "abc", "def", "ghi", "\x1b[31m"))
+    assert "Traceback" in err
+
+
+@pytest.mark.usefixtures("logs_as_before")
+def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", "json")
+
+    logging.getLogger("theirs").error("it is %d", 7)
+
+    record = json.loads(capsys.readouterr().err)
+    assert (record["event"], record["level"], record["logger"]) == ("it is 7", "error", "theirs")
+    assert record["timestamp"].endswith("Z")
+
+
+@pytest.mark.usefixtures("logs_as_before")
+def test_the_level_holds_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("ERROR", "json")
+
+    logging.getLogger("theirs").warning("no")
+    structlog.get_logger("ours").warning("no")
+
+    assert capsys.readouterr().err == ""

@@ -122,6 +122,6 @@ def _run(
     log.info(f"{name}.started", jobs=[job.name for job in jobs])
     if bus == "memory":
         log.warning("bus.memory", detail=_MEMORY)
-    if not run_together(jobs, signals.event(), on_start=on_start):
+    if not run_together(jobs, signals.flag(), on_start=on_start):
         raise CommandFailed("not everything could be stopped in time; nothing is lost, see the log above")
     log.info(f"{name}.stopped")
