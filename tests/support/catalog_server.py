@@ -76,7 +76,7 @@ def says(data: Any) -> Answer:
 
 def silence(handler: Handler) -> None:
     """Takes the request and never answers."""
-    handler.server.over.wait()
+    handler.server.over.wait(60)
 
 
 def hang_up(handler: Handler) -> None:
@@ -106,5 +106,5 @@ def running() -> Iterator[CatalogServer]:
     finally:
         server.over.set()
         server.shutdown()
-        thread.join()
+        thread.join(60)
         server.server_close()

@@ -57,7 +57,7 @@ class Jwks:
         settle()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(60)
 
 
 class Clock:

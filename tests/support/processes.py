@@ -106,7 +106,7 @@ def wait_for_line(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
 def wait_until(true: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while not true():
-        assert process is None or process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate(timeout=60)
         assert time.monotonic() < give_up_at
         time.sleep(0.05)
 

@@ -1,8 +1,10 @@
 """How a test run behaves: compiled modules, Hypothesis profiles, its end by a signal, and no skipped test in CI."""
 
+import faulthandler
 import os
 import signal
 import sys
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +13,9 @@ from hypothesis import HealthCheck, settings
 # half a second, so this process and its children always write them.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# While a test runs, descriptor 2 is where pytest captures; this is a copy of the terminal's.
+_stderr = 2
 
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
@@ -35,6 +40,23 @@ def pytest_configure() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
+    global _stderr
+    _stderr = os.dup(2)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini("teardown_timeout", "seconds after which a teardown ends the process; pytest-timeout may be used up")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """A teardown that waits without end is cut off with all its stacks printed, even after the test's own timeout."""
+    seconds = float(item.config.getini("teardown_timeout"))
+    faulthandler.dump_traceback_later(seconds, exit=True, file=_stderr)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _skipped(config: pytest.Config) -> int:

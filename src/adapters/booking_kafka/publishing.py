@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 from kafka import KafkaProducer
@@ -93,8 +93,6 @@ def _done(future: "FutureRecordMetadata", deadline: float) -> bool:
 
 _log = structlog.get_logger("booking_kafka")
 
-_never_ended: Final[list[KafkaProducer]] = []
-
 
 class TopicPublisher:
     """Publishes to one topic. Safe to use from many threads, which take turns.
@@ -110,7 +108,7 @@ class TopicPublisher:
         self._topic, self._connection = topic, connection
         self._turn = Lock()
         self._is_open = True
-        self._producer: KafkaProducer | None = None
+        self._producer: _Producer | None = None
         self._interrupted: Attempt | None = None
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -176,7 +174,7 @@ class TopicPublisher:
             self._end_producer()
             raise BusUnavailable(f"Topic {self._topic!r} refused messages: {described(attempt.refusal)}")
 
-    def _living_producer(self) -> KafkaProducer:
+    def _living_producer(self) -> "_Producer":
         if self._producer is None:
             # Before its thread is there: one that was never let in can't be ended.
             look(self._connection, self._topic)
@@ -191,8 +189,7 @@ class TopicPublisher:
         try:
             producer.close(timeout=CLOSE_SECONDS)
         except KafkaError as error:
-            # Its thread lives on. It is kept, for nobody could wait for the end of one that is thrown away.
-            _never_ended.append(producer)
+            producer.end_when_delivered()
             under_way = self._interrupted.under_way if self._interrupted is not None else 0
             _log.warning("kafka.close_timed_out", topic=self._topic, under_way=under_way, error=described(error))
 
@@ -203,5 +200,12 @@ def _never_left(future: "FutureRecordMetadata") -> bool:
 
 
 class _Producer(KafkaProducer):
+    def end_when_delivered(self) -> None:
+        """End the thread once each message under way is acknowledged or has expired.
+
+        `close` leaves the thread running for ever after a wait in vain; cutting it off is broken in kafka-python 2.3.3.
+        """
+        self._sender.initiate_close()  # type: ignore[attr-defined]
+
     def __del__(self) -> None:
         """Nothing: `close` has a time limit of its own, and collecting garbage must not wait for brokers."""

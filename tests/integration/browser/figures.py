@@ -62,7 +62,7 @@ class Others:
         finally:
             over.set()
             for thread in threads:
-                thread.join()
+                thread.join(60)
 
     def _book(self, user: str, over: Event) -> None:
         dev, chance = self.dev, random.Random(user)

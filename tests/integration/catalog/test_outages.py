@@ -69,7 +69,7 @@ def test_a_name_that_is_never_resolved_ends_too(connect: Connect, monkeypatch: p
     released = Event()
 
     def stuck(*_: Any, **__: Any) -> Any:
-        released.wait()
+        released.wait(60)
         raise socket.gaierror("released")
 
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
@@ -187,7 +187,7 @@ def test_eight_threads_through_an_outage_and_back(server: CatalogServer, connect
     start = Barrier(8)
 
     def ask(_: int) -> str:
-        start.wait()
+        start.wait(60)
         try:
             return "known" if catalog.event(EVENT.event_id) == EVENT else "wrong"
         except CatalogUnavailable:

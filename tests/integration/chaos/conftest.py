@@ -10,6 +10,7 @@ import pytest
 from tests.integration.chaos.places import MortalPostgres
 from tests.integration.chaos.stage import Stage
 from tests.support.kafka.broker import KafkaBroker
+from tests.support.leaks import keep
 from tests.support.postgres.fixtures import FreshDatabase
 
 
@@ -52,3 +53,5 @@ def frail(postgres: MortalPostgres, mortal_broker: KafkaBroker, tmp_path: Path, 
         yield stage
     # Whatever happened, the next test finds it.
     postgres.start()
+    keep(postgres.pid)
+    keep(postgres.guard)

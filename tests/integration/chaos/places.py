@@ -34,9 +34,20 @@ class MortalPostgres:
         """Returns when it takes connections; does nothing if it runs."""
         self._server.start()
 
+    @property
+    def pid(self) -> int:
+        """Of the postmaster, which runs."""
+        return int((self._server.location / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    @property
+    def guard(self) -> int:
+        """Of the process that stops the postmaster when this one ends."""
+        assert self._server._guard is not None
+        return self._server._guard._process.pid
+
     def kill(self, way: signal.Signals = signal.SIGKILL) -> None:
         """It is gone when this returns."""
-        pid = int((self._server.location / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = self.pid
         os.kill(pid, way)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 

@@ -47,7 +47,7 @@ class Program:
         """kill -9, and wait until it is gone. Does nothing if it does not run."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(60)
 
     def stop(self) -> None:
         """As an operator does it; it must end well."""

@@ -24,12 +24,12 @@ def kill(url: str, *arguments: str, begun: Callable[[], bool], after: float) -> 
     with running_booking(url, *arguments) as process:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while not begun():
-            assert process.poll() is None or begun(), process.communicate()
+            assert process.poll() is None or begun(), process.communicate(timeout=60)
             assert time.monotonic() < give_up_at, "its work never began"
             time.sleep(0.001)
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+        return process.wait(60) == -signal.SIGKILL
 
 
 def value(door: psycopg.Connection[Any], query: str) -> Any:

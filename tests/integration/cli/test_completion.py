@@ -82,7 +82,7 @@ class Bash:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.wait(60)
         os.close(self._us)
 
 

@@ -62,7 +62,7 @@ def prometheus(directory: Path, *, serve: int) -> Iterator[Prometheus]:
         yield Prometheus(port)
     finally:
         process.kill()
-        process.wait()
+        process.wait(60)
 
 
 def test_every_query_is_taken_and_the_first_requests_are_in_the_rates(database_url: str, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def jwks(tokens: DevTokens) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/jwks.json"
         server.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 def test_connections_never_exceed_the_budget(database_url: str, tmp_path: Path) -> None:

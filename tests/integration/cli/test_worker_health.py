@@ -152,7 +152,7 @@ def health_while_running(jobs: list[Job], store: Store, *, goes_on: bool) -> tup
         assert ended.wait(10)
         answer = get(port, "/healthz")
         stop.set()
-        running.join()
+        running.join(60)
     return answer
 
 

@@ -54,7 +54,7 @@ def test_an_empty_database_is_refused_until_it_is_migrated(fresh_database: Fresh
     for thread in at_once:
         thread.start()
     for thread in at_once:
-        thread.join()
+        thread.join(60)
     assert json.loads(booking(url, "migrate", "--json").stdout) == {"applied": []}
     assert json.loads(booking(url, "expire", "--json").stdout) == {"expired": 0, "seatsReleased": 0}
 

@@ -36,7 +36,7 @@ def issuer(tmp_path: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)
 
 
 def asked(url: str, body: bytes | None = None) -> tuple[int, Any]:

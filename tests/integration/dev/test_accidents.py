@@ -48,7 +48,7 @@ def test_bookings_outlive_a_kill_and_events_move_on(start_dev: StartDev, directo
     before = starts(first, ann)
     assert is_soon_again(before)
     first.process.kill()
-    first.process.wait()
+    first.process.wait(60)
 
     second = start_dev(directory / "data")
 

@@ -107,7 +107,7 @@ def test_sixty_four_connections_at_once_are_all_answered(dev: Dev) -> None:
     def customer() -> None:
         connection = HTTPConnection(host, timeout=60)
         connection.connect()
-        together.wait()
+        together.wait(60)
         for _ in range(5):
             connection.request("GET", "/api/v1/bookings/my", headers={"Authorization": f"Bearer {token}"})
             with connection.getresponse() as answer:
@@ -119,5 +119,5 @@ def test_sixty_four_connections_at_once_are_all_answered(dev: Dev) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert statuses == [200] * 320

@@ -73,7 +73,7 @@ class Outside:
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                process.wait(60)
 
     @contextmanager
     def serving(self, interface: str, app: str, *, cwd: Path, **more: str) -> Iterator[httpx2.Client]:

@@ -34,7 +34,7 @@ def most_waiting(live: Live) -> Iterator[list[int]]:
         yield seen
     finally:
         over.set()
-        thread.join()
+        thread.join(60)
 
 
 def reserve(customer: Customer, live: Live, *places: int) -> Answer:

@@ -47,7 +47,7 @@ def counted_connections(live: Live) -> Iterator[list[int]]:
         yield seen
     finally:
         over.set()
-        thread.join()
+        thread.join(60)
 
 
 def bookings_of(live: Live) -> int:

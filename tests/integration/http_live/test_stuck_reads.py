@@ -37,7 +37,7 @@ def test_reads_are_busy_after_a_second_and_that_is_counted_and_logged(logged: An
         afterwards = [ann.call("GET", path).status for path in paths]
         counted = ann.call("GET", "/metrics").body.decode()
         live.process.terminate()
-        logged_lines = [json.loads(line) for line in live.process.communicate()[1].splitlines()]
+        logged_lines = [json.loads(line) for line in live.process.communicate(timeout=60)[1].splitlines()]
 
     assert took < _SOON
     for answer in answers:

@@ -52,7 +52,7 @@ class Collector:
             thread.start()
             yield collector
             server.shutdown()
-            thread.join()
+            thread.join(60)
 
     def take(self, body: bytes) -> None:
         """One export."""

@@ -45,7 +45,7 @@ class Terminal:
                 with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                     os.killpg(process.pid, number)
                     process.wait(10)
-            process.communicate()
+            process.communicate(timeout=60)
 
     def paste(self, text: str) -> None:
         """Type these lines, and do not wait for what they do."""

@@ -57,7 +57,7 @@ class Writer:
 
     def _expect(self, word: str) -> None:
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == f"{word}\n", self._process.communicate()
+        assert self._process.stdout.readline() == f"{word}\n", self._process.communicate(timeout=60)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def writing(stage: Stage, place: int) -> Iterator[Writer]:
         yield Writer(process)
     finally:
         process.kill()
-        process.communicate()
+        process.communicate(timeout=60)
 
 
 def all_is_published(stage: Stage) -> bool:

@@ -199,7 +199,7 @@ def test_a_member_that_was_killed_leaves_its_messages_to_the_next(kafka_bootstra
         assert member.stdout.readline() == "polled\n"
     finally:
         member.kill()
-        member.communicate()
+        member.communicate(timeout=60)
 
     again = receive(bus.subscribe(topic, topic), 30)
     bus.close()

@@ -62,7 +62,7 @@ def test_every_answer_is_one_that_is_described(live: Live, scene: Scene, tmp_pat
     finally:
         for run in runs:
             run.process.kill()
-            run.process.wait()
+            run.process.wait(60)
 
     assert codes == [0, 0], "\n".join(run.said for run in runs)
     assert sum(run.cases for run in runs) >= _LEAST_CASES * times

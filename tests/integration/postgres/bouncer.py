@@ -50,7 +50,7 @@ def bouncer_before(url: str, *, pool_size: int) -> Iterator[str]:
             yield through
         finally:
             process.kill()
-            process.wait()
+            process.wait(60)
     finally:
         shutil.rmtree(directory)
 

@@ -87,7 +87,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
     def use_one(number: int) -> None:
         with stage.store.unit_of_work() as uow:
             uow.bookings.lock_seats(stage.fixture.request(number, user=f"user-{number}"))
-            together.wait()
+            together.wait(60)
 
     assert at_once([partial(use_one, number) for number in range(CONNECTIONS)]) == [None] * CONNECTIONS
     assert stage.sessions() <= CONNECTIONS
@@ -101,13 +101,13 @@ def test_who_gets_no_connection_in_time_is_told_so(stage: Stage, monkeypatch: py
 
     def keep() -> None:
         with stage.store.unit_of_work():
-            together.wait()
+            together.wait(60)
             done.wait(timeout=20)
 
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         for _ in range(CONNECTIONS):
             threads.submit(keep)
-        together.wait()
+        together.wait(60)
         try:
             for attempt in (partial(stage.fixture.reserve, 0), stage.store.reads.now):
                 with pytest.raises(ServiceBusy):

@@ -61,7 +61,7 @@ def test_whoever_waits_for_a_connection_is_counted_and_so_is_who_gets_none(
             waiting = threading.Thread(target=store.reads.now)
             waiting.start()
             time.sleep(0.05)
-        waiting.join()
+        waiting.join(60)
         _, waits, waited, refused = since(before, use_of(store))
         assert (waits, refused) == (1, 0)
         assert 0.02 <= waited < 1

@@ -97,7 +97,7 @@ def test_a_crowd_of_relays_and_writers(stage: Stage, limit: int) -> None:
     finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            thread.join(60)
 
     told = firsts(bus.everything())
     assert len(told) == 8, f"seed {seed}"

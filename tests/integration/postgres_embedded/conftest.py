@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 from booking_postgres_embedded import EmbeddedPostgres
 from tests.support.directories import open_directory
 from tests.support.postgres.fixtures import chosen_binaries
+from tests.support.processes import stop
 
 # Only root can close a directory to the server and run as somebody else; there is nothing to skip for others.
 collect_ignore = [] if os.geteuid() == 0 else ["test_as_root.py"]
@@ -34,14 +34,6 @@ class Owner:
 
 StartOwner = Callable[..., Owner]
 MakeServer = Callable[..., EmbeddedPostgres]
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """An empty directory that every user can enter."""
-    made = open_directory()
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +79,7 @@ def start_owner() -> Iterator[StartOwner]:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
                 start_new_session=True,
             )
-            after.enter_context(process)
-            after.callback(process.send_signal, signal.SIGINT)  # kill -9 would leave its server stopping in our wake
+            after.callback(stop, process)  # kill -9 would leave its server stopping after the test
             assert process.stdout is not None
             return Owner(process=process, said=json.loads(process.stdout.readline()) if wait else {})
 

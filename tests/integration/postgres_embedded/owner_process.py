@@ -1,7 +1,8 @@
 """Run as a program: owns the server of a data directory until it is killed or interrupted.
 
 Arguments: data directory, directory of the programs (may be empty), and options: `fork` leaves a forked child behind,
-`nobody` becomes that user first. Says one line of JSON when the server is ready, and one more after ^C.
+`nobody` becomes that user first. Prints one line of JSON when the server is ready, and one more after SIGINT or
+SIGTERM.
 """
 
 import contextlib
@@ -43,6 +44,8 @@ def _query(url: str, statement: str) -> object:
 
 def main(data_dir: str, binaries: str, *options: str) -> None:
     """Start, report, wait."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # it may have been started with them ignored
+        signal.signal(number, signal.default_int_handler)
     if "nobody" in options:
         _become_nobody()
     server = EmbeddedPostgres(Path(data_dir), durable=False, binaries=Path(binaries) if binaries else None)

@@ -53,7 +53,7 @@ def test_a_server_left_behind_with_no_guard_is_stopped_by_the_next_start(
     owner = start_owner(data_dir)
     os.kill(owner.said["guard"], signal.SIGKILL)
     owner.process.kill()
-    owner.process.wait()
+    owner.process.wait(60)
     with psycopg.connect(owner.said["url"], autocommit=True) as left_behind:
         left_behind.execute("CREATE TABLE kept AS SELECT 42 AS number")
         with _sees_the_shutdown(left_behind):
@@ -73,7 +73,7 @@ def test_a_second_owner_is_refused_with_the_first_ones_pid(
     with psycopg.connect(owner.said["url"]) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     owner.process.send_signal(signal.SIGINT)
-    owner.process.wait()
+    owner.process.wait(60)
     second.start()
 
 
@@ -84,7 +84,7 @@ def test_a_forked_child_that_survives_its_parent_holds_nothing(
     try:
         with psycopg.connect(owner.said["url"]) as connection, _sees_the_shutdown(connection):
             owner.process.kill()
-            owner.process.wait()
+            owner.process.wait(60)
         server_at(data_dir).start()
     finally:
         os.kill(owner.said["child"], signal.SIGKILL)
@@ -93,7 +93,7 @@ def test_a_forked_child_that_survives_its_parent_holds_nothing(
 def test_the_terminals_interrupt_reaches_the_owner_only(data_dir: Path, start_owner: StartOwner) -> None:
     owner = start_owner(data_dir)
     os.killpg(owner.process.pid, signal.SIGINT)
-    said, _ = owner.process.communicate()
+    said, _ = owner.process.communicate(timeout=60)
     assert said == '"still served"\n'
     assert owner.process.returncode == 0
     with pytest.raises(psycopg.OperationalError):
@@ -126,7 +126,7 @@ def test_an_initdb_that_was_killed_half_way_is_done_again(
         assert time.monotonic() < deadline
         assert owner.process.poll() is None
     owner.process.kill()
-    owner.process.wait()
+    owner.process.wait(60)
     assert not (home / "data").exists()
     server_at(directory / "data").start()
     assert not list(home.glob("init-*"))

@@ -56,7 +56,7 @@ def test_a_server_that_was_killed_is_started_again(data_dir: Path, server_at: Ma
     _change(server.start(), "CREATE TABLE kept AS SELECT 42 AS number")
     assert server._server is not None
     os.kill(server._server.process.pid, 9)
-    server._server.process.wait()
+    server._server.process.wait(60)
     assert _ask(server.start(), "SELECT number FROM kept") == 42
 
 

@@ -18,6 +18,7 @@ from booking_kafka.connection import Connection
 from booking_kafka.topics import ensure_topics
 from tests.support.kafka.broker import KafkaBroker, NotInstalled, java, libraries
 from tests.support.kafka.certificates import write_certificates
+from tests.support.leaks import keep
 
 PARTITIONS: Final = 6
 
@@ -60,6 +61,8 @@ def mortal_broker(shared_mortal_broker: KafkaBroker) -> Iterator[KafkaBroker]:
     shared_mortal_broker.start()
     yield shared_mortal_broker
     shared_mortal_broker.thaw()
+    if shared_mortal_broker.pid is not None:
+        keep(shared_mortal_broker.pid)
 
 
 @pytest.fixture(scope="session")

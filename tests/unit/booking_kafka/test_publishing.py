@@ -25,7 +25,7 @@ class PlayedProducer:
     def __init__(self, **config: Any) -> None:
         self.sent: list[bytes] = []
         self.waiting: list[tuple[bytes, FutureProduceResult]] = []
-        self.is_closed = False
+        self.is_closed = self.is_ending = False
         PlayedProducer.made.append(self)
 
     def send(self, topic: str, *, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> FutureRecordMetadata:
@@ -47,6 +47,9 @@ class PlayedProducer:
         if self.waiting:
             raise KafkaTimeoutError("Timeout waiting for future")
         self.is_closed = True
+
+    def end_when_delivered(self) -> None:
+        self.is_ending = True
 
     def hear(self, answer: object = True) -> None:
         """The broker is back: everything that waits is answered."""
@@ -202,3 +205,4 @@ def test_closing_while_messages_are_under_way_says_how_many(publisher: TopicPubl
 
     (entry,) = logs
     assert (entry["event"], entry["topic"], entry["under_way"]) == ("kafka.close_timed_out", "topic", 2)
+    assert PlayedProducer.made[0].is_ending

@@ -57,6 +57,11 @@ class KafkaBroker:
             )
         self._wait_until_it_answers(self._process)
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None while it is not running."""
+        return None if self._process is None else self._process.pid
+
     def stop(self) -> None:
         """As an operator does it: SIGTERM, and wait. Does nothing when it is not running."""
         if self._process is not None:
@@ -76,8 +81,10 @@ class KafkaBroker:
             self._process = None
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """SIGSTOP: connections stay open and nothing answers, once the last of its threads has stopped."""
         self._signal(signal.SIGSTOP)
+        if self._process is not None:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """SIGCONT: it goes on as if nothing had been."""

@@ -189,7 +189,7 @@ def test_the_memory_stays_bounded_and_true_under_parallel_use() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
 
     assert wrong == []
     assert len(memory) <= 50

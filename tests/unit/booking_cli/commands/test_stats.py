@@ -96,7 +96,7 @@ class SilentBus(LastingBus):
         self.over = threading.Event()
 
     def backlog(self, topic: str, group: str) -> Mapping[int, range]:
-        self.over.wait()
+        self.over.wait(60)
         return super().backlog(topic, group)
 
 

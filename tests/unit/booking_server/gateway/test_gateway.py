@@ -14,6 +14,8 @@ from booking_server.gateway.admission_queue import AdmissionLimits
 from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, Application
 from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
+pytestmark = pytest.mark.leaves_threads("the threads of a pool live as long as the process")
+
 
 class Headers(dict[str, str]):
     """granian's."""
