@@ -4,17 +4,18 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from attrs import frozen
+from lifecycle_page import rows
 
-from booking_core.domain.lifecycle import TRANSITIONS, Moves, Status
+from booking_core.domain.lifecycle import Becomes, Status
 
-_WIDTH, _HEIGHT = 660, 462
+_WIDTH, _HEIGHT = 960, 482
 _BOX: Final = (150, 46)
 _LINE: Final = 18
 _CENTRES: Final = {
-    Status.PENDING: (340, 80),
-    Status.PROCESSING: (340, 220),
-    Status.CONFIRMED: (530, 380),
-    Status.CANCELLED: (150, 380),
+    Status.PENDING: (480, 80),
+    Status.PROCESSING: (480, 220),
+    Status.CONFIRMED: (760, 400),
+    Status.CANCELLED: (200, 400),
 }
 
 
@@ -30,12 +31,12 @@ class _Arrow:
 
 # A move from one status to another that the table gains has no place here yet: then this is a KeyError.
 _ARROWS: Final = {
-    (Status.PENDING, Status.PROCESSING): _Arrow("M340,103 V195", (350, 155)),
-    (Status.PENDING, Status.CONFIRMED): _Arrow("M415,80 H570 Q590,80 590,100 V355", (580, 212), "end"),
-    (Status.PENDING, Status.CANCELLED): _Arrow("M265,80 H110 Q90,80 90,100 V355", (100, 125)),
-    (Status.PROCESSING, Status.CONFIRMED): _Arrow("M390,243 L488,354", (444, 290)),
-    (Status.PROCESSING, Status.CANCELLED): _Arrow("M290,243 L192,354", (252, 274), "end", -14),
-    (Status.CONFIRMED, Status.CANCELLED): _Arrow("M455,380 H228", (340, 402), "middle"),
+    (Status.PENDING, Status.PROCESSING): _Arrow("M480,103 V195", (490, 155)),
+    (Status.PENDING, Status.CONFIRMED): _Arrow("M555,80 H790 Q810,80 810,100 V375", (800, 212), "end"),
+    (Status.PENDING, Status.CANCELLED): _Arrow("M405,80 H170 Q150,80 150,100 V375", (160, 125)),
+    (Status.PROCESSING, Status.CONFIRMED): _Arrow("M540,243 L700,374", (612, 322), "end"),
+    (Status.PROCESSING, Status.CANCELLED): _Arrow("M420,243 L260,374", (380, 268), "end", -22),
+    (Status.CONFIRMED, Status.CANCELLED): _Arrow("M685,400 H278", (480, 422), "middle"),
 }
 _HEAD: Final = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
@@ -67,18 +68,17 @@ text {{ fill: #1d2433 }}
 def drawing() -> str:
     """An SVG that needs nothing from elsewhere and is legible on light and on dark pages."""
     words: dict[tuple[Status, Status], list[str]] = {}
-    for status, row in TRANSITIONS.items():
-        for trigger, outcome in row.items():
-            if isinstance(outcome, Moves):
-                words.setdefault((status, outcome.to), []).append(trigger.value)
+    for row in rows():
+        if row.status and isinstance(row.outcome, Becomes):
+            words.setdefault((row.status, row.outcome.to), []).append(row.label)
     parts = [
         _HEAD.format(width=_WIDTH, height=_HEIGHT),
-        '<circle class="dot" cx="340" cy="16" r="8"/>',
-        *_drawn(_Arrow("M340,24 V55", (352, 44)), ["RESERVE"]),
+        '<circle class="dot" cx="480" cy="16" r="8"/>',
+        *_drawn(_Arrow("M480,24 V55", (492, 44)), ["RESERVE"]),
         *(part for move, triggers in words.items() for part in _drawn(_ARROWS[move], triggers)),
-        *(part for status in TRANSITIONS for part in _box(status)),
-        *_drawn(_Arrow("M150,403 V433", (0, 0)), []),
-        '<circle class="line" cx="150" cy="444" r="9"/><circle class="dot" cx="150" cy="444" r="5"/>',
+        *(part for status in Status for part in _box(status)),
+        *_drawn(_Arrow("M200,423 V453", (0, 0)), []),
+        '<circle class="line" cx="200" cy="464" r="9"/><circle class="dot" cx="200" cy="464" r="5"/>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

@@ -11,6 +11,8 @@ from uuid import UUID
 from attrs import evolve
 
 from booking_core.domain.booking import Booking
+from booking_core.domain.lifecycle import TRANSITIONS, Cases, Outcome, Status, Trigger
+from booking_core.domain.policies import Facts
 from booking_core.domain.values import (
     ActorKind,
     CancellationReason,
@@ -105,3 +107,14 @@ def cancelled(reason: CancellationReason) -> Booking:
     else:
         booking.expire(at(10), EXPIRY_JOB)
     return loaded(booking)
+
+
+def outcome_of(status: Status | None, trigger: Trigger, facts: Facts) -> Outcome:
+    """What the table says of the trigger, refusals as their class."""
+    cell = TRANSITIONS[status][trigger]
+    return next(outcome for guard, outcome in cell if guard(facts)) if isinstance(cell, tuple) else cell
+
+
+def outcomes_in(cell: Outcome | Cases) -> list[Outcome]:
+    """Every outcome of one cell of the table."""
+    return [outcome for _, outcome in cell] if isinstance(cell, tuple) else [cell]

@@ -34,5 +34,4 @@ def cancel(command: CancelBooking, *, store: Store, runtime: Runtime = SYSTEM_RU
 def _cancel(locked: LockedBooking, command: CancelBooking) -> None:
     if locked.event_is_closed and locked.booking.cancel_for_event(locked.now, command.cause):
         return
-    # An event that is gone from our database has, for all we can promise, started.
-    locked.booking.cancel(locked.now, locked.event_starts_at or locked.now, command.cause)
+    locked.booking.cancel(locked.now, locked.event_starts_at, command.cause)

@@ -17,6 +17,7 @@ from booking_core.application.expiring_set import ExpiringSet
 from booking_core.application.retries import in_unit_of_work
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import Failure, ServiceBusy
+from booking_core.domain.policies import missing_seats
 from booking_core.domain.reservation import ReservationFacts, SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
@@ -71,7 +72,7 @@ class CatalogCache:
         if facts.refreshed_at is None:
             return False
         too_old = not _is_saleable((facts.now - facts.refreshed_at).total_seconds())
-        return too_old or any((request.event_id, seat_id) not in self._unknown for seat_id in facts.missing)
+        return too_old or any((request.event_id, seat_id) not in self._unknown for seat_id in missing_seats(facts))
 
     def is_stale(self, facts: ReservationFacts) -> bool:
         """True if the event should be refreshed behind the customer's back."""

@@ -11,7 +11,7 @@ from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import Reserve
 from booking_core.domain.errors import CommitOutcomeUnknown
-from booking_core.domain.policies import br_03_seat_limit, refusal_of
+from booking_core.domain.policies import br_03_seat_limit, missing_seats, refusal_of
 from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
 from booking_core.domain.values import Terms
 from booking_core.ports.runtime import Runtime
@@ -92,7 +92,7 @@ def _reserve(
         return attempt(may_ask=True).run()
     except _CatalogNeeded as needed:
         assert catalog_cache is not None  # noqa: S101 - only a mirror can need the Catalog
-        catalog_cache.ensure_loaded(command.event_id, needed.facts.missing)
+        catalog_cache.ensure_loaded(command.event_id, missing_seats(needed.facts))
         return attempt(may_ask=False).run()
 
 

@@ -1,30 +1,29 @@
-"""The Booking aggregate: the seats one customer holds or owns at one event, and the payments for them.
+"""The Booking aggregate: the seats that one customer holds or owns at one event, and the payments for them.
 
-State changes only through its verbs. Each takes `now` (the database's clock, read under the booking's lock) and the
-cause, first settles an overdue hold, looks its outcome up in the one table of `lifecycle`, and records what happened:
-events for the outbox and entries for the history.
+The state changes only through the verbs. A verb takes `now` (the database's clock, read under the booking's lock) and
+the cause. It first ends an overdue hold, then gathers facts and applies what the table in `lifecycle` says. What
+happened is recorded: events for the outbox, entries of the history.
 """
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self, TypedDict
 from uuid import UUID
 
 from attrs import define, evolve, field
 
-from booking_core.domain.errors import BookingNotCancellable, PaymentInProgress, Refusal
 from booking_core.domain.events import (
     BookingCancelled,
     BookingConfirmed,
     BookingCreated,
-    BookingExpired,
+    BookingEvent,
     RefundRequested,
 )
-from booking_core.domain.history import Recorder
-from booking_core.domain.identity import new_booking_id, new_ticket_reference, slot_of_booking
-from booking_core.domain.lifecycle import LIVE, TRANSITIONS, Moves, Outcome, Refunds, Refuses, Status, Trigger
+from booking_core.domain.history import HistoryEntry
+from booking_core.domain.identity import new_booking_id, new_id, new_ticket_reference, slot_of_booking
+from booking_core.domain.lifecycle import LIVE, RESERVED, TRANSITIONS, Becomes, Status, Stays, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
-from booking_core.domain.policies import br_02_is_overdue, br_02_processing_deadline, br_04_full_refund
+from booking_core.domain.policies import Facts, br_02_is_overdue, br_02_payment_window
 from booking_core.domain.values import (
     CancellationReason,
     Cause,
@@ -36,15 +35,25 @@ from booking_core.domain.values import (
     total_of,
 )
 
-_REFUSALS: dict[str, type[Refusal]] = {kind.code: kind for kind in (PaymentInProgress, BookingNotCancellable)}
+
+class _Header(TypedDict):
+    """What every event of a booking has."""
+
+    message_id: UUID
+    timestamp: datetime
+    correlation_id: str
+    sequence: int
+    booking_id: UUID
+    user_id: str
 
 
 @define(eq=False, kw_only=True)
-class Booking(Recorder):
+class Booking:
     """One booking. Equal only to itself; never revived, never deleted.
 
     `seats` are sorted by id and keep the prices of the moment of reserving. `deadline` is set while the booking is on
-    hold, and None otherwise.
+    hold, and None otherwise. `revision` is the number of the last history entry, `sequence` that of the last event;
+    both count from 1. `new_events` and `new_history` were recorded since the booking was loaded.
     """
 
     booking_id: UUID
@@ -64,228 +73,233 @@ class Booking(Recorder):
     cancelled_at: datetime | None = None
     cancellation_reason: CancellationReason | None = None
     payments: dict[str, Payment] = field(factory=dict)
+    revision: int = 0
+    sequence: int = 0
+    new_events: list[BookingEvent] = field(factory=list)
+    new_history: list[HistoryEntry] = field(factory=list)
 
-    # -- reserving -----------------------------------------------------------------------------------------------
+    # -- the verbs -------------------------------------------------------------------------------------------------
 
     @classmethod
     def reserve(
         cls, *, user_id: str, event: TicketedEvent, seats: tuple[Seat, ...], now: datetime, terms: Terms, cause: Cause
     ) -> Self:
-        """A new PENDING booking over `seats` with `booking.created` (US-01, FR-04, FR-05, FR-06)."""
-        expires_at = now + terms.payment_window
+        """RESERVE: make a PENDING booking over `seats` with `booking.created` (US-01, FR-04, FR-05, FR-06)."""
+        facts = Facts(now=now, terms=terms)
         seats = tuple(sorted(seats, key=lambda seat: seat.seat_id))
         booking = cls(
             booking_id=new_booking_id(now, event.event_id),
             event_id=event.event_id,
             user_id=user_id,
-            status=Status.PENDING,
+            status=RESERVED.to,
             seats=seats,
             total=Money(amount=total_of(seats), currency=event.currency),
             created_at=now,
-            expires_at=expires_at,
-            deadline=expires_at,
+            expires_at=br_02_payment_window(facts),
+            deadline=None,
             correlation_id=cause.correlation_id,
         )
-        booking._note(Trigger.RESERVE, None, now, cause)
-        booking._say(
-            BookingCreated,
-            now,
-            cause.correlation_id,
-            event_id=event.event_id,
-            seat_ids=booking.seat_ids,
-            total=booking.total,
-            expires_at=expires_at,
-        )
+        booking._apply(Trigger.RESERVE, facts, cause)
         return booking
 
-    # -- looking -------------------------------------------------------------------------------------------------
-
-    @property
-    def seat_ids(self) -> tuple[UUID, ...]:
-        """The ids of its seats, sorted."""
-        return tuple(seat.seat_id for seat in self.seats)
-
-    @property
-    def is_live(self) -> bool:
-        """It owns its seats (as last written; see `is_overdue`)."""
-        return self.status in LIVE
-
-    def is_overdue(self, now: datetime) -> bool:
-        """BR-02: it is on hold and its deadline has come."""
-        return br_02_is_overdue(self.status, self.deadline, now)
-
-    def as_of(self, now: datetime) -> "Booking":
-        """A copy that shows what the booking is at `now`: an overdue hold is CANCELLED/EXPIRED, swept or not."""
-        copy = evolve(
-            self,
-            payments={key: evolve(payment) for key, payment in self.payments.items()},
-            new_events=[],
-            new_history=[],
-        )
-        if copy.is_overdue(now):
-            copy._end(CancellationReason.EXPIRED, copy.deadline or now)
-        return copy
-
-    # -- time ----------------------------------------------------------------------------------------------------
-
     def expire(self, now: datetime, cause: Cause) -> bool:
-        """TIME: end the hold if its deadline has come (BR-02, FR-15 to FR-17). True if this ended it.
+        """EXPIRY: end the hold if it is overdue (BR-02, FR-15 to FR-17). True if this call ended it.
 
         `cancelled_at` is the deadline, whenever this is called; events and history carry the booking's correlation.
         """
-        if not self.is_overdue(now):
-            return False
-        cause = evolve(cause, correlation_id=self.correlation_id)
-        before, ended_at = self.status, self.deadline or now
-        self._end(CancellationReason.EXPIRED, ended_at)
-        self._note(Trigger.EXPIRY, before, now, cause)
-        self._say(BookingExpired, now, cause.correlation_id, **self._released())
-        self._say(BookingCancelled, now, cause.correlation_id, **self._released())
-        return True
-
-    # -- payments ------------------------------------------------------------------------------------------------
+        own = Cause(actor=cause.actor, actor_id=cause.actor_id, correlation_id=self.correlation_id)
+        return self._apply(Trigger.EXPIRY, Facts(now=now, deadline=self.deadline), own)
 
     def start_payment(self, payment_id: str, now: datetime, terms: Terms, cause: Cause) -> None:
-        """PAYMENT_PROCESSING: PENDING becomes PROCESSING with a deadline of its own; a repeat changes nothing."""
+        """PAYMENT_PROCESSING: a PENDING booking becomes PROCESSING with a deadline of its own (spec 6.2)."""
         self.expire(now, cause)
-        if self._has_taken(payment_id):
-            return
-        outcome = self._outcome(Trigger.PAYMENT_PROCESSING)
-        if not isinstance(outcome, Moves):
-            return
-        self.payments.setdefault(
-            payment_id, Payment(payment_id=payment_id, status=PaymentStatus.PROCESSING, recorded_at=now)
-        )
-        self.processing_started_at = now
-        self.deadline = br_02_processing_deadline(self.expires_at, now, terms.processing_timeout)
-        self._move(outcome, Trigger.PAYMENT_PROCESSING, now, cause, payment_id)
+        facts = Facts(now=now, terms=terms, deadline=self.deadline, payment_id=payment_id, payments=self.payments)
+        self._apply(Trigger.PAYMENT_PROCESSING, facts, cause)
 
     def confirm(self, payment_id: str, paid: Money, now: datetime, cause: Cause) -> None:
-        """PAYMENT_SUCCESS: take the payment (once, FR-11); confirm the booking (FR-09, FR-10) or ask the money back.
+        """PAYMENT_SUCCESS: take the payment (once, FR-11); confirm the booking (FR-09, FR-10) or request a refund.
 
-        Money that cannot be honoured leaves the booking as it is and is never dropped: exactly one refund request.
+        A payment that cannot be honoured leaves the booking as it is and is never dropped: one refund is requested.
         """
         self.expire(now, cause)
-        if self._has_taken(payment_id):
-            return
-        payment = self.payments.setdefault(
-            payment_id, Payment(payment_id=payment_id, status=PaymentStatus.TAKEN, recorded_at=now)
-        )
-        payment.status, payment.taken_at = PaymentStatus.TAKEN, now
-        payment.amount, payment.currency = paid.amount, paid.currency
-        outcome: Outcome | None = self._outcome(Trigger.PAYMENT_SUCCESS)
-        if isinstance(outcome, Moves) and paid != self.total:
-            outcome = outcome.otherwise
-        if isinstance(outcome, Refunds):
-            self._note(Trigger.PAYMENT_SUCCESS, self.status, now, cause, payment_id, outcome.reason.value)
-            self._request_refund(payment, outcome.reason, now, cause)
-        elif isinstance(outcome, Moves):
-            self.confirmed_at, self.confirmed_by, self.deadline = now, payment_id, None
-            self.ticket_reference = new_ticket_reference(slot_of_booking(self.booking_id))
-            self._move(outcome, Trigger.PAYMENT_SUCCESS, now, cause, payment_id)
-            self._say(
-                BookingConfirmed,
-                now,
-                cause.correlation_id,
-                ticket_reference=self.ticket_reference,
-                confirmed_at=now,
-            )
+        facts = Facts(now=now, total=self.total, paid=paid, payment_id=payment_id, payments=self.payments)
+        self._apply(Trigger.PAYMENT_SUCCESS, facts, cause)
 
     def fail_payment(self, payment_id: str, reason: str, now: datetime, cause: Cause) -> None:
-        """PAYMENT_FAILED: a hold ends and its seats are free (FR-12, FR-13); after a success it changes nothing."""
+        """PAYMENT_FAILED: end a hold and release its seats (FR-12, FR-13)."""
         self.expire(now, cause)
-        if self._has_taken(payment_id):
-            return
-        outcome = self._outcome(Trigger.PAYMENT_FAILED)
-        if not isinstance(outcome, Moves) or outcome.reason is None:
-            return
-        payment = self.payments.setdefault(
-            payment_id, Payment(payment_id=payment_id, status=PaymentStatus.FAILED, recorded_at=now)
-        )
-        payment.status = PaymentStatus.FAILED
-        before = self.status
-        self._end(outcome.reason, now)
-        self._note(Trigger.PAYMENT_FAILED, before, now, cause, payment_id, reason)
-        self._say(BookingCancelled, now, cause.correlation_id, **self._released())
+        facts = Facts(now=now, payment_id=payment_id, payments=self.payments)
+        self._apply(Trigger.PAYMENT_FAILED, facts, cause, reason)
 
     def answer_refund(self, payment_id: str, status: RefundStatus, reason: str, now: datetime, cause: Cause) -> bool:
-        """REFUND_ANSWERED: what became of a refund. False if no refund was asked for, or its answer was final."""
+        """REFUND_ANSWERED: record the outcome of a refund. False if none was requested or its outcome was final."""
         self.expire(now, cause)
-        payment = self.payments.get(payment_id)
-        if payment is None or status is RefundStatus.REQUESTED:
-            return False
-        if payment.refund_status in (None, RefundStatus.COMPLETED, status):
-            return False
-        payment.refund_status, payment.refund_answered_at = status, now
+        facts = Facts(now=now, payment_id=payment_id, payments=self.payments, answer=status)
         note = f"{status.value}: {reason}" if reason else status.value
-        self._note(Trigger.REFUND_ANSWERED, self.status, now, cause, payment_id, note)
+        if not self._apply(Trigger.REFUND_ANSWERED, facts, cause, note):
+            return False
+        payment = self.payments[payment_id]
+        payment.refund_status, payment.refund_answered_at = status, now
         return True
 
-    # -- cancelling ----------------------------------------------------------------------------------------------
+    def cancel(self, now: datetime, event_starts_at: datetime | None, cause: Cause) -> None:
+        """CUSTOMER_CANCELS: give the booking back (US-03, BR-04). Repeating it changes nothing.
 
-    def cancel(self, now: datetime, event_starts_at: datetime, cause: Cause) -> None:
-        """CUSTOMER_CANCELS (US-03, BR-04). Once more after success changes nothing.
-
-        Raises PaymentInProgress, or BookingNotCancellable if it ended otherwise or the event has started.
+        `event_starts_at` is None if the event is unknown. Raises PaymentInProgress, or BookingNotCancellable if the
+        booking has ended otherwise or the event has started.
         """
         self.expire(now, cause)
-        if self.cancellation_reason is CancellationReason.USER_CANCELLED:
-            return
-        outcome: Outcome | None = self._outcome(Trigger.CUSTOMER_CANCELS)
-        was_confirmed = self.status is Status.CONFIRMED
-        if isinstance(outcome, Moves) and was_confirmed and event_starts_at <= now:
-            outcome = outcome.otherwise
-        if isinstance(outcome, Refuses):
-            raise _REFUSALS[outcome.code]()
-        before = self.status
-        self._end(CancellationReason.USER_CANCELLED, now)
-        self._note(Trigger.CUSTOMER_CANCELS, before, now, cause)
-        self._say(BookingCancelled, now, cause.correlation_id, **self._released())
-        if was_confirmed and br_04_full_refund(event_starts_at, now):
-            self._request_refund(self.payments[self.confirmed_by or ""], RefundReason.USER_CANCELLED, now, cause)
+        facts = Facts(
+            now=now,
+            event_starts_at=event_starts_at,
+            cancelled_for=self.cancellation_reason,
+            payments=self.payments,
+        )
+        self._apply(Trigger.CUSTOMER_CANCELS, facts, cause)
 
     def cancel_for_event(self, now: datetime, cause: Cause) -> bool:
-        """EVENT_CANCELLED (spec 6.4): end it and ask back every payment taken and not yet asked back.
+        """EVENT_CANCELLED: end the booking and refund every payment (spec 6.4). True if this call ended it.
 
-        True if this ended it; an overdue hold expires instead. The 24 hours of BR-04 are set aside, and no
-        `booking.cancelled` is said.
+        An overdue hold expires instead.
         """
         self.expire(now, cause)
-        outcome = self._outcome(Trigger.EVENT_CANCELLED)
-        if not isinstance(outcome, Moves) or outcome.reason is None:
+        return self._apply(Trigger.EVENT_CANCELLED, Facts(now=now, payments=self.payments), cause)
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def seat_ids(self) -> tuple[UUID, ...]:
+        """The ids of the seats, sorted."""
+        return tuple([seat.seat_id for seat in self.seats])
+
+    @property
+    def is_live(self) -> bool:
+        """The booking owns its seats, as last written; see `is_overdue`."""
+        return self.status in LIVE
+
+    @property
+    def loaded_revision(self) -> int:
+        """The revision that the store holds, for its compare-and-set; 0 for a booking that was never stored."""
+        return self.revision - len(self.new_history)
+
+    def is_overdue(self, now: datetime) -> bool:
+        """BR-02: the booking is on hold and its deadline has come."""
+        return br_02_is_overdue(Facts(now=now, deadline=self.deadline))
+
+    def as_of(self, now: datetime) -> "Booking":
+        """A copy that shows the booking at `now`: an overdue hold is CANCELLED/EXPIRED, written or not."""
+        payments = {key: evolve(payment) for key, payment in self.payments.items()}
+        copy = evolve(self, payments=payments, new_events=[], new_history=[])
+        facts = Facts(now=now, deadline=self.deadline)
+        outcome = copy._outcome(Trigger.EXPIRY, facts)
+        if isinstance(outcome, Becomes):
+            copy._enter(outcome, facts)
+        return copy
+
+    # -- the table, executed ---------------------------------------------------------------------------------------
+
+    def _outcome(self, trigger: Trigger, facts: Facts) -> Becomes | Stays | None:
+        """What the table says. Raises the refusal that it names."""
+        outcome = TRANSITIONS[self.status if self.revision else None][trigger]
+        if isinstance(outcome, tuple):
+            outcome = next(case for guard, case in outcome if guard(facts))
+        if isinstance(outcome, type):
+            raise outcome()
+        return outcome
+
+    def _apply(self, trigger: Trigger, facts: Facts, cause: Cause, note: str = "") -> bool:
+        """Do what the table says of this trigger, and record it; False if that is nothing."""
+        outcome = self._outcome(trigger, facts)
+        if outcome is None:
             return False
-        before = self.status
-        self._end(outcome.reason, now)
-        self._note(Trigger.EVENT_CANCELLED, before, now, cause)
-        for payment in self.payments.values():
-            if payment.is_taken and payment.refund_reason is None:
-                self._request_refund(payment, RefundReason.EVENT_CANCELLED, now, cause)
+        if outcome.payment is not None:
+            self._record_payment(outcome.payment, facts)
+        before = self.status if self.revision else None
+        publishes: tuple[type[BookingEvent], ...] = ()
+        if isinstance(outcome, Becomes):
+            self._enter(outcome, facts)
+            publishes = outcome.publishes
+        elif outcome.refund is not None:
+            note = outcome.refund.reason.value
+        self.revision += 1
+        self.new_history.append(
+            HistoryEntry(
+                number=self.revision,
+                at=facts.now,
+                trigger=trigger,
+                from_status=before,
+                to_status=self.status,
+                actor=cause.actor,
+                actor_id=cause.actor_id,
+                correlation_id=cause.correlation_id,
+                payment_id=facts.payment_id,
+                note=note,
+            )
+        )
+        for kind in publishes:
+            self._publish(kind, facts.now, cause)
+        if outcome.refund is not None:
+            for payment in outcome.refund.payments(facts):
+                self._request_refund(payment, outcome.refund.reason, facts.now, cause)
         return True
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    def _enter(self, outcome: Becomes, facts: Facts) -> None:
+        at = outcome.at(facts)
+        self.status, self.cancellation_reason = outcome.to, outcome.reason
+        self.deadline = outcome.until(facts) if outcome.until else None
+        match outcome.to:
+            case Status.PROCESSING:
+                self.processing_started_at = at
+            case Status.CONFIRMED:
+                self.confirmed_at, self.confirmed_by = at, facts.payment_id
+                self.ticket_reference = new_ticket_reference(slot_of_booking(self.booking_id))
+            case Status.CANCELLED:
+                self.cancelled_at = at
 
-    def _has_taken(self, payment_id: str) -> bool:
-        known = self.payments.get(payment_id)
-        return known is not None and known.is_taken
-
-    def _outcome(self, trigger: Trigger) -> Outcome:
-        return TRANSITIONS[self.status][trigger]
-
-    def _move(self, outcome: Moves, trigger: Trigger, now: datetime, cause: Cause, payment_id: str) -> None:
-        before, self.status = self.status, outcome.to
-        self._note(trigger, before, now, cause, payment_id)
-
-    def _end(self, reason: CancellationReason, at: datetime) -> None:
-        self.status, self.cancellation_reason = Status.CANCELLED, reason
-        self.cancelled_at, self.deadline = at, None
-
-    def _released(self) -> dict[str, Any]:
-        return {"reason": self.cancellation_reason, "released_seat_ids": self.seat_ids}
+    def _record_payment(self, status: PaymentStatus, facts: Facts) -> None:
+        payment_id = facts.payment_id or ""
+        new = Payment(payment_id=payment_id, status=status, recorded_at=facts.now)
+        payment = self.payments.setdefault(payment_id, new)
+        payment.status = status
+        if facts.paid is not None:
+            payment.taken_at = facts.now
+            payment.amount, payment.currency = facts.paid.amount, facts.paid.currency
 
     def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime, cause: Cause) -> None:
         payment.refund_reason, payment.refund_status = reason, RefundStatus.REQUESTED
         payment.refund_requested_at = now
         refund = Money(amount=payment.amount or Decimal(0), currency=payment.currency or self.total.currency)
-        self._say(
-            RefundRequested, now, cause.correlation_id, payment_id=payment.payment_id, refund=refund, reason=reason
-        )
+        header = self._header(now, cause)
+        self.new_events.append(RefundRequested(**header, payment_id=payment.payment_id, refund=refund, reason=reason))
+
+    def _publish(self, kind: type[BookingEvent], now: datetime, cause: Cause) -> None:
+        header = self._header(now, cause)
+        event: BookingEvent
+        if kind is BookingCreated:
+            event = BookingCreated(
+                **header,
+                event_id=self.event_id,
+                seat_ids=self.seat_ids,
+                total=self.total,
+                expires_at=self.expires_at,
+            )
+        elif kind is BookingConfirmed:
+            event = BookingConfirmed(
+                **header, ticket_reference=self.ticket_reference or "", confirmed_at=self.confirmed_at or now
+            )
+        elif issubclass(kind, BookingCancelled) and self.cancellation_reason is not None:
+            event = kind(**header, reason=self.cancellation_reason, released_seat_ids=self.seat_ids)
+        else:
+            raise NotImplementedError(kind)
+        self.new_events.append(event)
+
+    def _header(self, now: datetime, cause: Cause) -> _Header:
+        self.sequence += 1
+        return {
+            "message_id": new_id(now),
+            "timestamp": now,
+            "correlation_id": cause.correlation_id,
+            "sequence": self.sequence,
+            "booking_id": self.booking_id,
+            "user_id": self.user_id,
+        }

@@ -1,22 +1,49 @@
-"""The lifecycle of a booking: its statuses, what may happen to it, and the one table that says what follows.
+"""The lifecycle of a booking: one table that says what follows when a trigger meets a status.
 
-The table is total: every status has an outcome for every trigger but two. RESERVE makes a booking out of nothing, and
-REFUND_ANSWERED touches only a payment. `docs/lifecycle.md` is generated from it.
-A hold past its deadline is settled by TIME before any other trigger is looked up (design, "Deadline").
+`Booking` executes the table: it has no rule of its own about statuses, reasons, refunds or published events. The
+guards are functions of `policies`. `docs/lifecycle.md` and its picture are generated from the table.
+A hold past its deadline meets EXPIRY before any other trigger (design, "Deadline").
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from attrs import frozen
 
+from booking_core.domain.errors import BookingNotCancellable, PaymentInProgress, Refusal
+from booking_core.domain.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingCreated,
+    BookingEvent,
+    BookingExpired,
+)
+from booking_core.domain.payments import Payment, PaymentStatus
+from booking_core.domain.policies import (
+    Facts,
+    amount_differs,
+    answer_is_new,
+    at_once,
+    at_the_deadline,
+    br_02_is_overdue,
+    br_02_payment_window,
+    br_02_processing_deadline,
+    br_04_full_refund,
+    customer_cancelled_before,
+    event_has_started,
+    every_payment_kept,
+    otherwise,
+    payment_was_taken,
+    this_payment,
+)
 from booking_core.domain.values import CancellationReason, RefundReason
 
 
 class Status(Enum):
-    """Where a booking stands."""
+    """The state of a booking."""
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
@@ -38,103 +65,139 @@ class Trigger(Enum):
 
 
 @frozen
-class Moves:
-    """The booking changes its status."""
+class Refund:
+    """Which payments are refunded, and why."""
+
+    reason: RefundReason
+    payments: Callable[[Facts], Iterable[Payment]]
+
+
+@frozen(kw_only=True)
+class Becomes:
+    """The booking changes its status at the moment `at`.
+
+    `until` is the deadline of a hold. `payment` is how the trigger's payment is recorded. The events of `publishes` are
+    published in that order, and `booking.refund_requested` for each refund after them.
+    """
 
     to: Status
     reason: CancellationReason | None = None
-    otherwise: "Refunds | Refuses | None" = None
-    unless: str = ""
+    at: Callable[[Facts], datetime] = at_once
+    until: Callable[[Facts], datetime] | None = None
+    payment: PaymentStatus | None = None
+    publishes: tuple[type[BookingEvent], ...] = ()
+    refund: Refund | None = None
 
 
-@frozen
+@frozen(kw_only=True)
 class Stays:
-    """Nothing changes: the trigger is acknowledged and has no effect."""
+    """The status stays, and the history records the trigger. The fields are those of `Becomes`."""
+
+    payment: PaymentStatus | None = None
+    refund: Refund | None = None
 
 
-@frozen
-class Refunds:
-    """The booking stays as it is and the payment is asked back."""
+NOTHING: Final = None
+"""The trigger is acknowledged and has no effect."""
 
-    reason: RefundReason
-
-
-@frozen
-class Refuses:
-    """The trigger is refused with the error of this code."""
-
-    code: str
+Outcome = Becomes | Stays | type[Refusal] | None
+Cases = tuple[tuple[Callable[[Facts], bool], Outcome], ...]
 
 
-Outcome = Moves | Stays | Refunds | Refuses
+def _cancelled(
+    reason: CancellationReason,
+    *publishes: type[BookingEvent],
+    at: Callable[[Facts], datetime] = at_once,
+    payment: PaymentStatus | None = None,
+    refund: Refund | None = None,
+) -> Becomes:
+    return Becomes(to=Status.CANCELLED, reason=reason, at=at, payment=payment, publishes=publishes, refund=refund)
 
-_NOTHING: Final = Stays()
-_CONFIRMS: Final = Moves(
-    Status.CONFIRMED, otherwise=Refunds(RefundReason.AMOUNT_MISMATCH), unless="amount or currency differ"
+
+def _refunded(reason: RefundReason) -> Stays:
+    return Stays(payment=PaymentStatus.TAKEN, refund=Refund(reason, this_payment))
+
+
+RESERVED: Final = Becomes(to=Status.PENDING, until=br_02_payment_window, publishes=(BookingCreated,))
+_STARTED: Final = Becomes(to=Status.PROCESSING, until=br_02_processing_deadline, payment=PaymentStatus.PROCESSING)
+_CONFIRMED: Final = Becomes(to=Status.CONFIRMED, payment=PaymentStatus.TAKEN, publishes=(BookingConfirmed,))
+_FAILED: Final = _cancelled(CancellationReason.PAYMENT_FAILED, BookingCancelled, payment=PaymentStatus.FAILED)
+_EXPIRED: Final = _cancelled(CancellationReason.EXPIRED, BookingExpired, BookingCancelled, at=at_the_deadline)
+_GIVEN_BACK: Final = _cancelled(CancellationReason.USER_CANCELLED, BookingCancelled)
+_GIVEN_BACK_WITH_REFUND: Final = _cancelled(
+    CancellationReason.USER_CANCELLED,
+    BookingCancelled,
+    refund=Refund(RefundReason.USER_CANCELLED, every_payment_kept),
 )
-_FAILS: Final = Moves(Status.CANCELLED, CancellationReason.PAYMENT_FAILED)
-_EXPIRES: Final = Moves(Status.CANCELLED, CancellationReason.EXPIRED)
-_EVENT_ENDS_IT: Final = Moves(Status.CANCELLED, CancellationReason.EVENT_CANCELLED)
+# Spec 6.4: no `booking.cancelled`, whose reasons are a closed set, and the 24 hours of BR-04 do not matter.
+_EVENT_CANCELLED: Final = _cancelled(
+    CancellationReason.EVENT_CANCELLED, refund=Refund(RefundReason.EVENT_CANCELLED, every_payment_kept)
+)
 
-_TABLE: Final[dict[Status, dict[Trigger, Outcome]]] = {
+_PAID: Final[Cases] = (
+    (payment_was_taken, NOTHING),
+    (amount_differs, _refunded(RefundReason.AMOUNT_MISMATCH)),
+    (otherwise, _CONFIRMED),
+)
+_EXPIRES: Final[Cases] = ((br_02_is_overdue, _EXPIRED), (otherwise, NOTHING))
+_ANSWERED: Final[Cases] = ((answer_is_new, Stays()), (otherwise, NOTHING))
+
+_TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
+    None: {Trigger.RESERVE: RESERVED},
     Status.PENDING: {
-        Trigger.PAYMENT_PROCESSING: Moves(Status.PROCESSING),
-        Trigger.PAYMENT_SUCCESS: _CONFIRMS,
-        Trigger.PAYMENT_FAILED: _FAILS,
-        Trigger.CUSTOMER_CANCELS: Moves(Status.CANCELLED, CancellationReason.USER_CANCELLED),
+        Trigger.PAYMENT_PROCESSING: ((payment_was_taken, NOTHING), (otherwise, _STARTED)),
+        Trigger.PAYMENT_SUCCESS: _PAID,
+        Trigger.PAYMENT_FAILED: ((payment_was_taken, NOTHING), (otherwise, _FAILED)),
+        Trigger.CUSTOMER_CANCELS: _GIVEN_BACK,
         Trigger.EXPIRY: _EXPIRES,
-        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+        Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
+        Trigger.REFUND_ANSWERED: _ANSWERED,
     },
     Status.PROCESSING: {
-        Trigger.PAYMENT_PROCESSING: _NOTHING,
-        Trigger.PAYMENT_SUCCESS: _CONFIRMS,
-        Trigger.PAYMENT_FAILED: _FAILS,
-        Trigger.CUSTOMER_CANCELS: Refuses("PAYMENT_IN_PROGRESS"),
+        Trigger.PAYMENT_PROCESSING: NOTHING,
+        Trigger.PAYMENT_SUCCESS: _PAID,
+        Trigger.PAYMENT_FAILED: ((payment_was_taken, NOTHING), (otherwise, _FAILED)),
+        Trigger.CUSTOMER_CANCELS: PaymentInProgress,
         Trigger.EXPIRY: _EXPIRES,
-        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+        Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
+        Trigger.REFUND_ANSWERED: _ANSWERED,
     },
     Status.CONFIRMED: {
-        Trigger.PAYMENT_PROCESSING: _NOTHING,
-        Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.DUPLICATE_PAYMENT),
-        Trigger.PAYMENT_FAILED: _NOTHING,
-        Trigger.CUSTOMER_CANCELS: Moves(
-            Status.CANCELLED,
-            CancellationReason.USER_CANCELLED,
-            otherwise=Refuses("BOOKING_NOT_CANCELLABLE"),
-            unless="the event has started",
+        Trigger.PAYMENT_PROCESSING: NOTHING,
+        Trigger.PAYMENT_SUCCESS: (
+            (payment_was_taken, NOTHING),
+            (otherwise, _refunded(RefundReason.DUPLICATE_PAYMENT)),
         ),
-        Trigger.EXPIRY: _NOTHING,
-        Trigger.EVENT_CANCELLED: _EVENT_ENDS_IT,
+        Trigger.PAYMENT_FAILED: NOTHING,
+        Trigger.CUSTOMER_CANCELS: (
+            (event_has_started, BookingNotCancellable),
+            (br_04_full_refund, _GIVEN_BACK_WITH_REFUND),
+            (otherwise, _GIVEN_BACK),
+        ),
+        Trigger.EXPIRY: NOTHING,
+        Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
+        Trigger.REFUND_ANSWERED: _ANSWERED,
     },
     Status.CANCELLED: {
-        Trigger.PAYMENT_PROCESSING: _NOTHING,
-        Trigger.PAYMENT_SUCCESS: Refunds(RefundReason.LATE_PAYMENT),
-        Trigger.PAYMENT_FAILED: _NOTHING,
-        Trigger.CUSTOMER_CANCELS: Refuses("BOOKING_NOT_CANCELLABLE"),
-        Trigger.EXPIRY: _NOTHING,
-        Trigger.EVENT_CANCELLED: _NOTHING,
+        Trigger.PAYMENT_PROCESSING: NOTHING,
+        Trigger.PAYMENT_SUCCESS: ((payment_was_taken, NOTHING), (otherwise, _refunded(RefundReason.LATE_PAYMENT))),
+        Trigger.PAYMENT_FAILED: NOTHING,
+        Trigger.CUSTOMER_CANCELS: ((customer_cancelled_before, NOTHING), (otherwise, BookingNotCancellable)),
+        Trigger.EXPIRY: NOTHING,
+        Trigger.EVENT_CANCELLED: NOTHING,
+        Trigger.REFUND_ANSWERED: _ANSWERED,
     },
 }
 
-TRANSITIONS: Final[Mapping[Status, Mapping[Trigger, Outcome]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[Status | None, Mapping[Trigger, Outcome | Cases]]] = MappingProxyType(
     {status: MappingProxyType(row) for status, row in _TABLE.items()}
 )
-"""What each trigger does in each status. A customer who cancels twice is answered with the booking
-(see `Booking.cancel`)."""
+"""What each trigger does in each status: one outcome, or cases of which the first whose guard is true decides.
+
+None is the status before the booking exists."""
 
 ON_HOLD: Final = frozenset({Status.PENDING, Status.PROCESSING})
-"""The statuses that time can end."""
+"""The statuses that EXPIRY can end."""
 
 LIVE: Final = ON_HOLD | {Status.CONFIRMED}
 """The statuses that own seats."""
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram; only what changes the status is drawn."""
-    lines = ["stateDiagram-v2", "    [*] --> PENDING: RESERVE"]
-    for status, row in TRANSITIONS.items():
-        for trigger, outcome in row.items():
-            if isinstance(outcome, Moves):
-                label = f"{trigger.value} ({outcome.reason.value})" if outcome.reason else trigger.value
-                lines.append(f"    {status.value} --> {outcome.to.value}: {label}")
-    return "\n".join([*lines, "    CANCELLED --> [*]", ""])

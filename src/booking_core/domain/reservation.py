@@ -56,9 +56,3 @@ class ReservationFacts:
     """Those with a live claim that is committed and not overdue."""
     pending: int = 0
     """The customer's PENDING bookings whose deadline is ahead."""
-
-    @property
-    def missing(self) -> list[UUID]:
-        """The wanted seats that are not known, in the order of the request."""
-        known = self.seats.keys() if self.known is None else self.known
-        return [seat_id for seat_id in self.wanted if seat_id not in known]

@@ -12,8 +12,8 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import Payment
-from booking_core.domain.policies import br_02_processing_deadline
-from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus, Terms
+from booking_core.domain.policies import Facts, br_02_processing_deadline
+from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus
 from booking_core.ports import OutboxRecord
 from tests.integration.postgres.orders import LATE, SEATS, Play
 
@@ -116,7 +116,7 @@ def _deadline(booking: Booking) -> Any:
     started = booking.processing_started_at
     if started is None:
         return booking.expires_at
-    return br_02_processing_deadline(booking.expires_at, started, Terms().processing_timeout)
+    return br_02_processing_deadline(Facts(now=started, deadline=booking.expires_at))
 
 
 def _reason(payment: Payment) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine
 from booking_core.application import expire
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.policies import br_04_full_refund
+from booking_core.domain.policies import Facts, br_04_full_refund
 from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page, Store
 from booking_postgres.store import PostgresStore
@@ -125,7 +125,7 @@ def test_br_04_counts_24_hours_and_not_the_same_time_of_the_day_before(
             with store.unit_of_work() as uow:
                 locked = uow.bookings.lock(booking.booking_id)[booking.booking_id]
             assert locked.event_starts_at is not None
-            refunded = br_04_full_refund(locked.event_starts_at, locked.booking.created_at)
+            refunded = br_04_full_refund(Facts(now=locked.booking.created_at, event_starts_at=locked.event_starts_at))
             assert refunded is (before > timedelta(hours=24))
 
 
