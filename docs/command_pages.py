@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from booking_cli.lazy_commands import LazyGroup
 from booking_cli.main import cli
 
 _PAGE: Final = """\
@@ -60,8 +61,9 @@ def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Comm
     if not isinstance(command, click.Group):
         yield path, command
         return
-    for name in command.list_commands(click.Context(command)):
-        yield from _leaves(f"{path} {name}".strip(), command.commands[name])
+    commands = command.load_all() if isinstance(command, LazyGroup) else command.commands
+    for name in sorted(commands):
+        yield from _leaves(f"{path} {name}".strip(), commands[name])
 
 
 def _section(name: str, command: click.Command) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
+from booking_cli.lazy_commands import LazyGroup
 from booking_cli.main import cli
 from booking_core.domain.lifecycle import TRANSITIONS, Becomes, Status
 from booking_service.settings import SETTINGS
@@ -48,7 +49,8 @@ def test_every_setting_has_a_row() -> None:
 
 def leaves(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
+        commands = command.load_all() if isinstance(command, LazyGroup) else command.commands
+        for name, each in commands.items():
             yield from leaves(each, f"{path} {name}")
     else:
         yield path, command

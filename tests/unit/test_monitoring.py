@@ -147,7 +147,7 @@ def test_every_command_of_the_runbook_is_one(words: Sequence[str]) -> None:
     left = list(words)
     while isinstance(command, click.Group) and left:
         name = left.pop(0)
-        found = command.get_command(click.Context(command), name)
+        _, found, _ = command.resolve_command(click.Context(command, resilient_parsing=True), [name])
         assert found is not None, f"there is no command {name}"
         command = found
     options = {option for each in command.params for option in each.opts}

@@ -1,4 +1,4 @@
-"""What every command is given: the environment, and how to put the parts together."""
+"""What every command receives: the environment, and how to compose the service's components from its settings."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from booking_service.composition import Composition
     from booking_service.settings import Need, Settings
 
-# The commands that stay: their log is all that they say.
-_TELL_BY_LOG: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})
+# Their only output is the log.
+_LONG_RUNNING: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})
 
 
 class CommandFailed(Exception):
-    """The command could not do what it was asked. The text is one line for people; the exit code is 1."""
+    """The command could not do its work. The text is one line for operators; the exit code is 1."""
 
 
 def _compose(settings: "Settings") -> "Composition":
-    # Only here, like all that takes long to import: help and completion need none of it.
+    # Imported here, because help and completion do not need it.
     from booking_service.composition import Composition
 
     return Composition(settings)
@@ -29,23 +29,28 @@ def _compose(settings: "Settings") -> "Composition":
 
 @frozen(kw_only=True)
 class Invocation:
-    """One call of the program. Nothing is read from anywhere but `environ`."""
+    """One call of the program. Commands read the environment from `environ` only.
+
+    `broker_timeout`: seconds within which a broker must answer a command that goes on without it. A broker that runs
+    answers within one second; the client's own timeout is 20 seconds.
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     compose: "Callable[[Settings], Composition]" = _compose
+    broker_timeout: float = 4.0
 
     def settings(self, command: str, *needs: "Need") -> "Settings":
-        """The settings that `command` needs; logs follow them from now on. Raises SettingsError.
+        """Read the settings that `command` needs, and configure the logs by them. Raises SettingsError.
 
-        Beside what a command prints for somebody at a terminal, the log only says what is wrong, in the form for
-        people, unless it was asked to say more, or to say it as JSON.
+        At a terminal, a command that ends by itself logs warnings and errors only, in console format, because it
+        prints its result as well. BOOKING_LOG_LEVEL and BOOKING_LOG_FORMAT override that.
         """
         from booking_service.settings import Settings
         from booking_telemetry import logs
 
         settings = Settings.from_environ(self.environ, needs=needs, command=command)
-        for_people = command not in _TELL_BY_LOG and sys.stderr.isatty()
-        level, form = ("WARNING", "console") if for_people else (settings.log_level, settings.log_format)
+        at_terminal = command not in _LONG_RUNNING and sys.stderr.isatty()
+        level, form = ("WARNING", "console") if at_terminal else (settings.log_level, settings.log_format)
         if self.environ.get("BOOKING_LOG_LEVEL"):
             level = settings.log_level
         if self.environ.get("BOOKING_LOG_FORMAT"):
@@ -55,24 +60,27 @@ class Invocation:
 
     @property
     def names_a_bus(self) -> bool:
-        """Whether the environment says where messages go: a command may use a bus that it does not demand."""
+        """Whether the environment configures an event bus, for commands that can do without one."""
         return self.environ.get("BOOKING_EVENT_BUS", "") not in ("", "kafka") or bool(
             self.environ.get("BOOKING_KAFKA_BOOTSTRAP_SERVERS")
         )
 
     @contextmanager
-    def parts(self, command: str, *needs: "Need") -> "Iterator[Composition]":
-        """The parts over a store that can be used, closed at the end. Raises SettingsError and CommandFailed."""
-        with self.compose(self.settings(command, *needs)) as parts:
-            health = parts.store.upkeep.health()
+    def composition(self, command: str, *needs: "Need") -> "Iterator[Composition]":
+        """Compose the components over a usable store; close them at the end of the block.
+
+        Raises SettingsError, and CommandFailed if the store is not usable.
+        """
+        with self.compose(self.settings(command, *needs)) as composition:
+            health = composition.store.upkeep.health()
             if not health.is_ready:
                 raise CommandFailed(str(health))
-            yield parts
+            yield composition
 
 
 pass_invocation: Final = click.make_pass_decorator(Invocation)
 
 
 def example(*lines: str) -> str:
-    """The end of a command's help: how it is called."""
+    """Epilog of a command's help: examples of its use."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

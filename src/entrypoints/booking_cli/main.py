@@ -1,7 +1,7 @@
-"""The program `booking`: one group of commands, and the one place where errors become lines and exit codes.
+"""The group of all commands, and the translation of errors into one line and an exit code.
 
-Exit codes: 0 done; 1 failed (a line `error: CODE message` on standard error); 2 called wrongly, which includes settings
-that are missing or malformed: nothing was tried.
+Exit codes: 0 done; 1 failed (a line `error: CODE message` on standard error); 2 wrong usage, which includes settings
+that are missing or malformed: the command did nothing.
 """
 
 import os
@@ -11,15 +11,14 @@ from collections.abc import Sequence
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example
-from booking_cli.lazy_commands import Commands, LazyCommands
+from booking_cli.lazy_commands import LazyGroup
 from booking_cli.printing import print_error
 
 OK, FAILED, USAGE = 0, 1, 2
 
 
 @click.group(
-    cls=Commands,
-    commands=LazyCommands(),
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=example("booking migrate && booking serve", "booking expire --json"),
 )
@@ -33,53 +32,49 @@ def cli() -> None:
 
 
 def run(arguments: Sequence[str], invocation: Invocation) -> int:
-    """Run one command; its exit code. Every expected trouble is one line on standard error."""
+    """Run one command and return its exit code. An expected error is one line on standard error."""
     try:
-        outcome = cli.main(list(arguments), prog_name="booking", standalone_mode=False, obj=invocation)
+        result = cli.main(list(arguments), prog_name="booking", standalone_mode=False, obj=invocation)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         print_error("interrupted")
         return FAILED
-    except CommandFailed as error:
-        print_error(str(error))
-        return FAILED
     except Exception as error:
         return _report(error, command=next((word for word in arguments if not word.startswith("-")), ""))
-    # Without standalone mode click returns the code of ctx.exit(), or else what the command returned.
-    return outcome if isinstance(outcome, int) else OK
+    # Outside standalone mode Click returns the code of ctx.exit(), or else the command's return value.
+    return result if isinstance(result, int) else OK
 
 
 def _report(error: Exception, command: str) -> int:
     """Print an expected error and return its exit code; raise any other error again."""
-    # Imported here, because help and completion need none of it.
+    # Imported here, because help and completion do not need them.
     from booking_core.domain.errors import BookingError
     from booking_service.extras import extra_needed, missing_extra
     from booking_service.settings import SettingsError
 
     if extra := missing_extra(error):
         print_error(extra_needed(f"booking {command}".rstrip(), extra))
-        return FAILED
-    if isinstance(error, SettingsError):
+    elif isinstance(error, SettingsError):
         print_error(str(error))
         return USAGE
-    if isinstance(error, BookingError):
+    elif isinstance(error, BookingError):
         print_error(f"{error.code} {error}")
-        return FAILED
-    if isinstance(error, PermissionError):  # of a file, or of the store
+    elif isinstance(error, CommandFailed | PermissionError):  # the permission may be that of a file or of the store
         print_error(str(error))
-        return FAILED
-    raise error
+    else:
+        raise error
+    return FAILED
 
 
 def main() -> None:
-    """The entry point of the distribution."""
+    """Run the program with the arguments and the environment of this process."""
     try:
         code = run(sys.argv[1:], Invocation(environ=os.environ))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has gone (`booking show … | head`): there is nobody to tell.
+        # The reader of the output has ended (`booking show … | head`), so that no error can be printed there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     sys.exit(code)

@@ -1,7 +1,7 @@
-"""Output: one JSON object for programs, tables for people on a terminal, and plain lines for people's pipes."""
+"""Output of commands: a JSON object for programs, tables on a terminal, and lines with tabs in a pipe."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -15,34 +15,34 @@ json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One object on one line: amounts are numbers, times UTC with `Z`."""
+    """Print one JSON object on one line: amounts are numbers, times UTC with `Z`."""
     import msgspec
 
     click.echo(msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode(_ready(value)).decode())
 
 
 def print_line(text: str) -> None:
-    """One line on standard output."""
+    """Print one line on standard output."""
     click.echo(shown(text))
 
 
 def print_row(cells: Sequence[str]) -> None:
-    """One line on standard output, with tabs between the cells."""
+    """Print one line on standard output, with tabs between the cells."""
     click.echo("\t".join(map(shown, cells)))
 
 
 def counted(number: int, what: str) -> str:
-    """`1 booking`, `2 bookings`, `0 dead letters`: only for words whose plural ends with an s."""
+    """Format a number with its noun, like `1 booking` or `2 bookings`; the plural must be regular."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def print_error(text: str) -> None:
-    """One line on standard error, whatever is in the text."""
+    """Print one line on standard error; line breaks in the text are escaped."""
     click.echo(f"error: {shown(text)}", err=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on a terminal; elsewhere a line per row, tabs between its cells."""
+    """Print a table on a terminal; elsewhere one line per row with tabs between the cells."""
     cells = [[_cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in ([*columns], *cells):
@@ -60,7 +60,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 @contextmanager
 def progress(what: str) -> Iterator["Progress"]:
-    """Shows how far long work is, on a terminal's standard error; elsewhere it is silent."""
+    """Show the progress of long work on a terminal's standard error; elsewhere print nothing."""
     if not sys.stderr.isatty():
         yield Progress()
         return
@@ -71,13 +71,13 @@ def progress(what: str) -> Iterator["Progress"]:
 
 
 class Progress:
-    """Says how far it is."""
+    """Progress of long work, shown as a text."""
 
-    def __init__(self, update: Any = None) -> None:
+    def __init__(self, update: Callable[[str], None] | None = None) -> None:
         self._update = update
 
-    def say(self, text: str) -> None:
-        """Replace what was said before."""
+    def update(self, text: str) -> None:
+        """Replace the text that is shown."""
         if self._update is not None:
             self._update(text)
 
@@ -85,7 +85,7 @@ class Progress:
 def _ready(value: Any) -> Any:
     from booking_core.messages.envelopes import rfc3339
 
-    # msgspec would write a time with its own offset; we promise UTC.
+    # msgspec would keep the offset of a time, and the output promises UTC.
     if isinstance(value, Mapping):
         return {key: _ready(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -114,7 +114,7 @@ def _cell(value: object) -> str:
 
 
 def shown(text: str) -> str:
-    """On one line, and without what a terminal would obey."""
+    """Escape line breaks and control sequences, so that the text is one line and cannot control the terminal."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode("ascii")
         for letter in text

@@ -25,16 +25,17 @@ from click.shell_completion import BashComplete
 from booking_cli.main import cli
 maker = BashComplete(cli, {{}}, "booking", "_BOOKING_COMPLETE")
 woken = {{}}
-def walk(group, path):
+def walk(group, load, path):
     for name in list(group.commands) if hasattr(group, "commands") else ():
         said = maker.get_completions([*path, name], "--")
         assert any(item.value == "--help" for item in said), (path, name)
         woken[" ".join([*path, name])] = [each for each in {_HEAVY!r} if each in sys.modules]
-        walk(group.commands[name], [*path, name])
+        inner = load(name)
+        walk(inner, lambda name: inner.commands[name], [*path, name])
 maker.get_completions([], "")
 watched = {[*_HEAVY, "booking_cli.commands.working", "booking_core"]!r}
 woken["booking"] = [each for each in watched if each in sys.modules]
-walk(cli, [])
+walk(cli, cli.load, [])
 print(json.dumps(woken))
 """
 

@@ -50,7 +50,7 @@ def test_the_table_of_commands_is_complete() -> None:
     commands = README.partition("## Commands")[2]
     named = set(re.findall(r"`booking ([a-z-]+(?: (?:load|sync|events|dead-letters))?)", commands))
     known = set()
-    for name, command in cli.commands.items():
+    for name, command in cli.load_all().items():
         subcommands = command.commands if isinstance(command, click.Group) else {"": command}
         known |= {f"{name} {each}".strip() for each in subcommands}
     assert named == known

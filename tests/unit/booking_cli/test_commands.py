@@ -43,9 +43,12 @@ class Booking:
     def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
         self._world, self._capsys = world, capsys
         self.err = ""
+        self.broker_timeout = 4.0
 
     def __call__(self, *arguments: str, code: int = 0, **environ: str) -> str:
-        invocation = Invocation(environ=DATABASE | environ, compose=self._world.compose)
+        invocation = Invocation(
+            environ=DATABASE | environ, compose=self._world.compose, broker_timeout=self.broker_timeout
+        )
         assert run(arguments, invocation) == code
         out, self.err = self._capsys.readouterr()
         return out
@@ -265,14 +268,14 @@ def test_a_value_that_the_domain_refuses_is_wrong_use(booking: Booking, more: li
     assert booking.err.endswith("Invalid value for --reason: reason must be a text of 1 to 255 characters\n")
 
 
-def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = [path]
-    for name, command in group.commands.items():
-        found += commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
+def paths() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()]
+    for name, command in cli.load_all().items():
+        found += [(name,), *((name, each) for each in getattr(command, "commands", ()))]
     return found
 
 
-@pytest.mark.parametrize("path", commands(cli), ids=" ".join)
+@pytest.mark.parametrize("path", paths(), ids=" ".join)
 def test_every_command_helps_with_an_example(booking: Booking, path: tuple[str, ...]) -> None:
     helped = booking(*path, "--help")
 

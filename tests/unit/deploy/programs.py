@@ -53,7 +53,7 @@ class Program:
     @property
     def options(self) -> Mapping[str, Any]:
         """The arguments as the command line understands them. Raises click.UsageError."""
-        with cli.commands[self.command].make_context(self.command, list(self.arguments[1:])) as context:
+        with cli.load(self.command).make_context(self.command, list(self.arguments[1:])) as context:
             return context.params
 
     @property

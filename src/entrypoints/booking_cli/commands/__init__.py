@@ -1,1 +1,4 @@
-"""The commands, one module a group. May import everything; imported when a command is first asked for."""
+"""The commands, one module a group. May import every package.
+
+A module is imported when one of its commands is called or completed.
+"""

@@ -38,14 +38,14 @@ def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: b
     Run again after an interruption, it finishes what is left and counts that. It can't be undone.
     """
     command = _command(event_id, reason)
-    with invocation.parts("cancel-event", Need.DATABASE, Need.CATALOG) as parts:
+    with invocation.composition("cancel-event", Need.DATABASE, Need.CATALOG) as composition:
         if dry_run:
-            get_event(event_id, store=parts.store, catalog_cache=parts.catalog_cache)
-            preview = parts.store.reads.cancellation_preview(event_id)
+            get_event(event_id, store=composition.store, catalog_cache=composition.catalog_cache)
+            preview = composition.store.reads.cancellation_preview(event_id)
             _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
             return
         with StopSignals() as signals:
-            done = _cancel(command, parts, signals)
+            done = _cancel(command, composition, signals)
     _print(event_id, done.bookings, done.seats, done.refunds, as_json, "cancelled")
     if signals.requested:
         raise CommandFailed("stopped before the end; the event is closed, run it again (or `worker`) for the rest")
@@ -60,13 +60,13 @@ def _command(event_id: UUID, reason: str) -> CancelEvent:
         raise click.BadParameter(str(error), param_hint="--reason") from error
 
 
-def _cancel(command: CancelEvent, parts: Composition, signals: StopSignals) -> CancelledEvent:
+def _cancel(command: CancelEvent, composition: Composition, signals: StopSignals) -> CancelledEvent:
     with progress("cancelling") as shown:
         return cancel(
             command,
-            store=parts.store,
-            catalog_cache=parts.catalog_cache,
-            progress=lambda done: shown.say(counted(done.bookings, "booking")),
+            store=composition.store,
+            catalog_cache=composition.catalog_cache,
+            progress=lambda done: shown.update(counted(done.bookings, "booking")),
             should_continue=signals.should_continue,
         )
 
@@ -75,7 +75,7 @@ def _administrator() -> str:
     try:
         return f"cli:{getpass.getuser()}"[:255]
     except (KeyError, OSError):
-        # A container may run as a number without a name.
+        # A container may run under a user id without a name.
         return "cli"
 
 

@@ -1,4 +1,4 @@
-"""`booking catalog`: events and seats, from a file or from the Catalog Service."""
+"""`booking catalog load` and `sync`: events and seats from a file or from the Catalog Service."""
 
 from pathlib import Path
 from uuid import UUID
@@ -38,16 +38,16 @@ def load(invocation: Invocation, file: Path, as_json: bool) -> None:
         raise CommandFailed(str(error)) from error
     loaded = seats = 0
     with (
-        invocation.parts("catalog load", Need.DATABASE) as parts,
+        invocation.composition("catalog load", Need.DATABASE) as composition,
         StopSignals() as signals,
         progress("loading") as shown,
     ):
         for entry in events:
             if not signals.should_continue():
                 break
-            seats += load_event(entry, store=parts.store)
+            seats += load_event(entry, store=composition.store)
             loaded += 1
-            shown.say(f"{loaded} of {counted(len(events), 'event')}")
+            shown.update(f"{loaded} of {counted(len(events), 'event')}")
     _print(loaded, seats, as_json)
     if loaded < len(events):
         raise CommandFailed("stopped before the end; run it again for the rest")
@@ -59,14 +59,14 @@ def load(invocation: Invocation, file: Path, as_json: bool) -> None:
 @pass_invocation
 def sync(invocation: Invocation, event_id: UUID, as_json: bool) -> None:
     """Fetch an event and all its seats from the Catalog Service, to be warm before the sale."""
-    with invocation.parts("catalog sync", Need.DATABASE, Need.CATALOG) as parts:
-        if parts.catalog is None:
+    with invocation.composition("catalog sync", Need.DATABASE, Need.CATALOG) as composition:
+        if composition.catalog is None:
             raise SettingsError(
                 "BOOKING_CATALOG_URL is not set, and must be to fetch from it (for example https://catalog.example.com)"
             )
         with progress("fetching"):
-            seats = parts.catalog_cache.refresh(event_id)
-        if seats == 0 and parts.catalog.event(event_id) is None:
+            seats = composition.catalog_cache.refresh(event_id)
+        if seats == 0 and composition.catalog.event(event_id) is None:
             raise EventNotFound()
     _print(1, seats, as_json)
 

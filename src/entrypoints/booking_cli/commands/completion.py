@@ -1,4 +1,4 @@
-"""`booking completion`: the Tab key."""
+"""`booking completion`: Click's own completion scripts, with a comment on how to install them."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 
 from booking_cli.invocation import example
 
-_VARIABLE: Final = "_BOOKING_COMPLETE"
+_VARIABLE: Final = "_BOOKING_COMPLETE"  # the name that Click derives from `booking`
 _INSTALL: Final = {
     "bash": (
         "To install it for yourself (bash 4.4 or newer, with the package bash-completion), and open a new shell:",
@@ -36,17 +36,11 @@ def completion(context: click.Context, shell: str) -> None:
     The script says in its first lines how to install it. It completes commands, options, and values of which there are
     only some, and needs no settings.
     """
-    kind = get_completion_class(shell)
-    if kind is None:  # pragma: no cover - click has all of them
+    complete = get_completion_class(shell)
+    if complete is None:  # pragma: no cover - Click has all of them
         raise click.UsageError(f"this click knows no {shell}")
-    # Not the source() of the class: bash's starts a shell to ask for its version, here, where it may not be the user's.
-    maker = kind(context.find_root().command, {}, "booking", _VARIABLE)
-    script = (kind.source_template % maker.source_vars()).strip()
+    script = complete(context.find_root().command, {}, "booking", _VARIABLE).source().strip()
     first, _, rest = script.partition("\n")
+    comment = [f"# {line}" for line in _INSTALL[shell]]
     # zsh looks for `#compdef` in the first line.
-    head = [first, *_comment(shell)] if first.startswith("#") else [*_comment(shell), first]
-    click.echo("\n".join([*head, rest]))
-
-
-def _comment(shell: str) -> list[str]:
-    return [f"# {line}" for line in _INSTALL[shell]]
+    click.echo("\n".join([first, *comment, rest] if first.startswith("#") else [*comment, first, rest]))

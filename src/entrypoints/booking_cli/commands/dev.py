@@ -1,24 +1,32 @@
-"""`booking token`: a token for `booking dev`. Nobody else believes it."""
+"""`booking dev` and `booking token`: the service on one machine, and tokens that only it accepts."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import json_option, print_json, print_line, progress
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _data_dir(help_text: str) -> Callable[[F], F]:
+    return click.option(
+        "--data-dir",
+        default=".booking",
+        show_default=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help=help_text,
+    )
+
 
 @click.command(epilog=example("booking dev --port 9000 --data-dir /tmp/booking", "booking dev --kafka localhost:9092"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option(
-    "--data-dir",
-    default=".booking",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where everything is kept.",
-)
+@_data_dir("Where everything is kept.")
 @click.option("--kafka", metavar="HOST:PORT", help="Use this broker, whose topics exist, not the in-process bus.")
 @pass_invocation
 def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str | None) -> None:
@@ -30,7 +38,7 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
     """
     with ExitStack() as until_ready:
         until_ready.enter_context(progress("starting"))
-        # Only here, for it is a whole service's worth of imports.
+        # Imported here, because it imports the libraries of the whole service.
         from booking_dev.supervisor import CannotStart, DevOptions, run_dev
 
         def announce(text: str) -> None:
@@ -49,13 +57,7 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
 )
 @click.option("--user", required=True, help="The user's id, the token's `sub`.")
 @click.option("--admin", is_flag=True, help="May cancel events and verify tickets.")
-@click.option(
-    "--data-dir",
-    default=".booking",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where `booking dev` keeps its data.",
-)
+@_data_dir("Where `booking dev` keeps its data.")
 @json_option
 def token(user: str, admin: bool, data_dir: Path, as_json: bool) -> None:
     """Print a token for `booking dev`, signed with its key; it is good for a day."""

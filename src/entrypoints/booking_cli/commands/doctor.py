@@ -1,4 +1,4 @@
-"""`booking doctor`: what is wrong, and what to do."""
+"""`booking doctor`: print the findings about settings and components, with advice."""
 
 import sys
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from booking_cli.printing import json_option, print_json, print_row, shown
 if TYPE_CHECKING:
     from booking_core.ports import Finding
 
-_PARTS: Final = ("database", "broker", "jwks", "catalog")
+_COMPONENTS: Final = ("database", "broker", "jwks", "catalog")
 _COLUMNS: Final = ("grade", "check", "found", "advice")
-# Mark, mark where the terminal has no such letters, and colour.
+# Mark, its replacement on a terminal without UTF-8, and colour.
 _MARKS: Final = {
     "ok": ("✓", "ok", "green"),
     "warning": ("!", "!", "yellow"),
@@ -27,7 +27,9 @@ _CHECK_WIDTH: Final = 26
 @click.command(
     epilog=example("booking doctor", "booking doctor --only database --only broker", "booking doctor --json")
 )
-@click.option("--only", multiple=True, type=click.Choice(_PARTS), help="Check this alone; may be given several times.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(_COMPONENTS), help="Check this alone; may be given several times."
+)
 @json_option
 @click.pass_context
 @pass_invocation
@@ -37,19 +39,19 @@ def doctor(invocation: Invocation, context: click.Context, only: tuple[str, ...]
     Settings, database (version, rights, connections left, schema), clock, broker and topics, the issuer's keys and the
     Catalog. Changes nothing, takes seconds, and shows no secret. It fails if there is a trouble; warnings are none.
     """
-    # Only here, like all that takes long to import.
+    # Imported here, because help and completion do not need it.
     from booking_service.doctor.components import Component
     from booking_service.doctor.examination import ALL, examine, is_healthy
     from booking_telemetry import logs
 
-    # What goes wrong is in the findings, in better words.
+    # The findings report every problem, so that its log line would only repeat it.
     logs.configure("CRITICAL", "console")
     wanted = [Component(name) for name in only] or ALL
-    show = _quiet if as_json else _shower()
+    print_finding = _ignore if as_json else _printer()
     found = []
     for finding in examine(invocation.environ, invocation.compose, only=wanted):
         found.append(finding)
-        show(finding)
+        print_finding(finding)
     healthy = is_healthy(found)
     if as_json:
         print_json({"healthy": healthy, "findings": [_object(finding) for finding in found]})
@@ -66,19 +68,19 @@ def _object(finding: "Finding") -> dict[str, str]:
     }
 
 
-def _quiet(finding: "Finding") -> None:
-    """Said all at once, at the end."""
+def _ignore(finding: "Finding") -> None:
+    """Print nothing: JSON is printed at the end, as one object."""
 
 
-def _shower() -> "Callable[[Finding], None]":
-    """What shows a finding as soon as it is there: in colours on a terminal, else as a line with tabs."""
+def _printer() -> "Callable[[Finding], None]":
+    """Make a printer of findings: in colours on a terminal, otherwise as lines with tabs."""
     if sys.stdout.isatty():
-        return _on_terminal()
+        return _terminal_printer()
     print_row(_COLUMNS)
     return lambda finding: print_row([finding.grade.value, finding.check, finding.found, finding.advice])
 
 
-def _on_terminal() -> "Callable[[Finding], None]":
+def _terminal_printer() -> "Callable[[Finding], None]":
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -86,7 +88,7 @@ def _on_terminal() -> "Callable[[Finding], None]":
     console = Console(highlight=False)
     has_marks = console.encoding.lower().startswith("utf")
 
-    def show(finding: "Finding") -> None:
+    def print_finding(finding: "Finding") -> None:
         mark, plain, style = _MARKS[finding.grade.value]
         line = Table.grid(padding=(0, 1))
         line.add_column(width=2)
@@ -97,4 +99,4 @@ def _on_terminal() -> "Callable[[Finding], None]":
             line.add_row("", "", Text(shown(finding.advice), "yellow" if finding.grade.value == "warning" else "bold"))
         console.print(line)
 
-    return show
+    return print_finding

@@ -1,4 +1,4 @@
-"""`booking replay`: events said again, and dead letters fed back."""
+"""`booking replay events` and `dead-letters`: publish events again, and process dead letters once more."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Moment(click.ParamType[datetime]):
-    """A time as RFC 3339 writes it; one without a zone is UTC."""
+    """Click type of a time in RFC 3339; a time without a zone is UTC."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The time, with its zone."""
+        """Parse the time; the result has a zone."""
         if isinstance(value, datetime):
             return value
         try:
@@ -81,17 +81,21 @@ def events(
         since=since, until=until, booking_id=booking_id, event_id=event_id, types=frozenset(types)
     )
     needs = (Need.DATABASE,) if dry_run else (Need.DATABASE, Need.EVENT_BUS)
-    with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
+    with (
+        invocation.composition("replay", *needs) as composition,
+        StopSignals() as signals,
+        progress("replaying") as shown,
+    ):
         published = replay_events(
             selection,
-            store=parts.store,
-            publish_to=None if dry_run else (parts.event_bus, parts.settings.events_topic),
-            progress=lambda done: shown.say(counted(done, "event")),
+            store=composition.store,
+            publish_to=None if dry_run else (composition.event_bus, composition.settings.events_topic),
+            progress=lambda done: shown.update(counted(done, "event")),
             should_continue=signals.should_continue,
         )
-    told = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
-    _print({"published": published}, told, as_json)
-    _refuse_half(signals)
+    summary = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
+    _print({"published": published}, summary, as_json)
+    _fail_if_stopped(signals)
 
 
 @replay.command("dead-letters", epilog=example("booking replay dead-letters --dry-run", "booking replay dead-letters"))
@@ -105,40 +109,44 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
     reason, for the next replay. It can be stopped at any moment, and run again.
     """
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
-    with invocation.parts("replay", *needs) as parts, StopSignals() as signals, progress("replaying") as shown:
-        letters = _letters(parts, dry_run)
-        letters.run(lambda done, of: shown.say(f"{done} of {counted(of, 'dead letter')}"), signals.should_continue)
+    with (
+        invocation.composition("replay", *needs) as composition,
+        StopSignals() as signals,
+        progress("replaying") as shown,
+    ):
+        letters = _letters(composition, dry_run)
+        letters.run(lambda done, of: shown.update(f"{done} of {counted(of, 'dead letter')}"), signals.should_continue)
     applied, failed = letters.counts["applied"], letters.counts["failed"]
     if dry_run:
-        told = f"{counted(applied, 'dead letter')} would be applied, {failed} would fail again"
+        summary = f"{counted(applied, 'dead letter')} would be applied, {failed} would fail again"
     else:
         are = "is" if failed == 1 else "are"
-        told = f"{counted(applied, 'dead letter')} applied, {failed} failed again and {are} kept"
-    _print({"applied": applied, "failed": failed}, told, as_json)
-    _refuse_half(signals)
+        summary = f"{counted(applied, 'dead letter')} applied, {failed} failed again and {are} kept"
+    _print({"applied": applied, "failed": failed}, summary, as_json)
+    _fail_if_stopped(signals)
 
 
-def _letters(parts: Composition, dry_run: bool) -> "DeadLetterReplay":
+def _letters(composition: Composition, dry_run: bool) -> "DeadLetterReplay":
     from booking_workers.consumer import MessageHandler
     from booking_workers.replay_dead_letters import DeadLetterReplay, dry_run_handle, replay_group
 
-    topic, group = parts.settings.dead_letter_topic, replay_group(parts.settings.consumer_group)
+    topic, group = composition.settings.dead_letter_topic, replay_group(composition.settings.consumer_group)
     if dry_run:
         return DeadLetterReplay(
-            parts.event_bus, topic=topic, group=group, handle=dry_run_handle(parts.store), dead_letters=None
+            composition.event_bus, topic=topic, group=group, handle=dry_run_handle(composition.store), dead_letters=None
         )
     return DeadLetterReplay.applying(
-        parts.event_bus, MessageHandler(parts.store, parts.terms), topic=topic, group=group
+        composition.event_bus, MessageHandler(composition.store, composition.terms), topic=topic, group=group
     )
 
 
-def _print(counted: dict[str, int], told: str, as_json: bool) -> None:
+def _print(counted: dict[str, int], summary: str, as_json: bool) -> None:
     if as_json:
         print_json(counted)
     else:
-        print_line(told)
+        print_line(summary)
 
 
-def _refuse_half(signals: StopSignals) -> None:
+def _fail_if_stopped(signals: StopSignals) -> None:
     if signals.requested:
         raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")

@@ -1,4 +1,4 @@
-"""`booking migrate`: the schema."""
+"""`booking serve` and `booking migrate`: the API and the schema of the database."""
 
 import click
 
@@ -23,7 +23,7 @@ def serve(invocation: Invocation, host: str, port: int, workers: int) -> None:
     needs = (Need.DATABASE, Need.CATALOG, Need.TOKENS, Need.TERMS, Need.RETENTION, Need.HTTP)
     settings = invocation.settings("serve", *needs)
     require_extra("service")  # the API is imported in worker processes
-    # Only here, for it is a server's worth of imports.
+    # Imported here, because it imports the server's libraries.
     from booking_server import serving
 
     try:
@@ -37,11 +37,11 @@ def serve(invocation: Invocation, host: str, port: int, workers: int) -> None:
 @pass_invocation
 def migrate(invocation: Invocation, as_json: bool) -> None:
     """Bring the database's schema up to date. Safe to run again, and twice at once."""
-    with invocation.compose(invocation.settings("migrate", Need.DATABASE)) as parts:
+    with invocation.compose(invocation.settings("migrate", Need.DATABASE)) as composition:
         try:
-            steps = list(parts.store.upkeep.migrate())
+            steps = list(composition.store.upkeep.migrate())
         except ServiceBusy as error:
-            health = parts.store.upkeep.health()
+            health = composition.store.upkeep.health()
             if health.kind is HealthKind.UNREACHABLE:
                 raise CommandFailed(str(health)) from error
             raise

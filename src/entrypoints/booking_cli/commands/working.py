@@ -1,4 +1,4 @@
-"""`booking worker`, `relay`, `consume` and `expire`: the work that goes on behind the API."""
+"""`booking worker`, `relay`, `consume` and `expire`: the jobs that run beside the API."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from booking_service.composition import Composition
 from booking_service.settings import Need
 from booking_workers.stop_signals import StopSignals
 
-# What works is imported where it is set to work: help and completion need none of it, and it takes half a second.
+# Jobs are imported where they start: help and completion do not need them, and the import takes half a second.
 if TYPE_CHECKING:
     from booking_workers.jobs import Job, OnStart
 
@@ -28,11 +28,11 @@ def worker(invocation: Invocation) -> None:
     from booking_telemetry import otel
 
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS, Need.RETENTION, Need.HEALTH)
-    with invocation.parts("worker", *needs) as parts, StopSignals() as signals:
+    with invocation.composition("worker", *needs) as composition, StopSignals() as signals:
         otel.switch_on("booking-worker")
-        jobs = worker_jobs.all_jobs(parts)
-        with _health(parts, jobs, signals) as on_start:
-            _run("worker", jobs, signals, on_start, bus=parts.settings.event_bus)
+        jobs = worker_jobs.all_jobs(composition)
+        with _health(composition, jobs, signals) as on_start:
+            _run("worker", jobs, signals, on_start, bus=composition.settings.event_bus)
 
 
 @click.command(epilog=example("booking relay"))
@@ -42,9 +42,9 @@ def relay(invocation: Invocation) -> None:
     from booking_service import worker_jobs
     from booking_telemetry import otel
 
-    with invocation.parts("relay", Need.DATABASE, Need.EVENT_BUS) as parts, StopSignals() as signals:
+    with invocation.composition("relay", Need.DATABASE, Need.EVENT_BUS) as composition, StopSignals() as signals:
         otel.switch_on("booking-relay")
-        _run("relay", [worker_jobs.relay(parts)], signals, bus=parts.settings.event_bus)
+        _run("relay", [worker_jobs.relay(composition)], signals, bus=composition.settings.event_bus)
 
 
 @click.command(epilog=example("booking consume"))
@@ -55,9 +55,9 @@ def consume(invocation: Invocation) -> None:
     from booking_telemetry import otel
 
     needs = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
-    with invocation.parts("consume", *needs) as parts, StopSignals() as signals:
+    with invocation.composition("consume", *needs) as composition, StopSignals() as signals:
         otel.switch_on("booking-consume")
-        _run("consume", [worker_jobs.consumer(parts)], signals)
+        _run("consume", [worker_jobs.consumer(composition)], signals)
 
 
 @click.command(epilog=example("booking expire", "booking expire --every 60"))
@@ -69,8 +69,8 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
     from booking_workers.maintenance import ExpiryJob
 
     name = "expire" if every is None else "expire --every"
-    with invocation.parts(name, Need.DATABASE) as parts, StopSignals() as signals:
-        expiry = ExpiryJob(parts.store, every_seconds=every or 0.0)
+    with invocation.composition(name, Need.DATABASE) as composition, StopSignals() as signals:
+        expiry = ExpiryJob(composition.store, every_seconds=every or 0.0)
         if every is None:
             expiry.run_once(signals.should_continue)
         else:
@@ -83,23 +83,23 @@ def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:
         raise CommandFailed("stopped before the end; what is printed is done, run it again for the rest")
 
 
-# A bus in this process's memory is for `booking dev`, where everybody who listens is in the same process.
+# The memory bus is for `booking dev`, whose subscribers run in the same process.
 _MEMORY: Final = "BOOKING_EVENT_BUS=memory: events are marked as published and nobody outside this process gets them"
 
 
 @contextmanager
-def _health(parts: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> "Iterator[OnStart | None]":
+def _health(composition: Composition, jobs: "Sequence[Job]", signals: StopSignals) -> "Iterator[OnStart | None]":
     """Serve the endpoint until the end of the block, if a port is set; yield the observer of the jobs' threads."""
-    port = parts.settings.worker_port
+    port = composition.settings.worker_port
     if port is None:
         yield None
         return
     from booking_workers import health
     from booking_workers.metrics import metrics_renderer
 
-    metrics = metrics_renderer(jobs, parts.store)
+    metrics = metrics_renderer(jobs, composition.store)
     try:
-        with health.serve_health(port, parts.store, signals.should_continue, metrics=metrics) as endpoint:
+        with health.serve_health(port, composition.store, signals.should_continue, metrics=metrics) as endpoint:
             yield endpoint.observe
     except health.PortTaken as error:
         raise CommandFailed(f"BOOKING_WORKER_PORT: {error}") from error
@@ -113,7 +113,7 @@ def _run(
     *,
     bus: str | None = None,
 ) -> None:
-    """Until the end, which comes by a signal. `bus`: what is published goes there."""
+    """Run the jobs until a signal. `bus` is the name of the bus that they publish to. Raises CommandFailed."""
     import structlog
 
     from booking_workers.jobs import run_together

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from booking_cli.commands.doctor import _PARTS
+from booking_cli.commands.doctor import _COMPONENTS
 from booking_cli.invocation import Invocation
 from booking_cli.main import run
 from booking_core.ports import Finding, Grade
@@ -79,4 +79,4 @@ def test_wrong_use_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture
 
 
 def test_every_part_can_be_asked_for() -> None:
-    assert list(_PARTS) == [part.value for part in Component]
+    assert list(_COMPONENTS) == [part.value for part in Component]
