@@ -6,7 +6,7 @@ from error_texts import WHAT_TO_DO
 
 from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
-from booking_api.openapi.refusals import WHEN
+from booking_api.openapi.error_responses import WHEN
 
 _MADE: Final = "<!-- Made by `python docs/generate.py` from booking_api; changes belong there. -->"
 _ROUTES: Final = """\

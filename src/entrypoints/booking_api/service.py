@@ -1,4 +1,4 @@
-"""What the API is built over. The composition root fills it in; nothing here reads the environment."""
+"""The dependencies of the API. The composition root provides them; nothing here reads the environment."""
 
 import secrets
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from booking_core.ports import Store
 
 @frozen(kw_only=True)
 class Service:
-    """The parts that the routes use, shared by all threads.
+    """The dependencies of the routes, shared by all threads.
 
-    `metrics` writes what `/metrics` answers, in Prometheus' text format; None: everything in `registry`, where the
-    API's own figures are. With several processes it is theirs all together that must be written.
+    `metrics` returns the body of `/metrics` in Prometheus' text format; None: everything in `registry`, which has the
+    API's own metrics. If several processes serve, it must sum up the metrics of all of them.
 
-    `pseudonym_key` turns users' ids into the pseudonyms of the log: the same key, the same pseudonyms. Made up at
-    every start unless given, so that nobody can tell a user's lines of yesterday from a stranger's.
+    `pseudonym_key` turns users' ids into the pseudonyms of the log: the same key, the same pseudonyms. By default it is
+    random at every start, so that lines of different days cannot be linked.
 
-    `bodies_at_once`: how many threads may wait for a request's body; fewer than there are.
+    `bodies_at_once`: how many threads may read a request's body at the same time; fewer than there are.
     """
 
     store: Store

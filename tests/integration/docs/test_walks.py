@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from booking_api.openapi.document import document
-from booking_api.openapi.refusals import schema_name
+from booking_api.openapi.error_responses import schema_name
 from tests.integration.docs.conftest import Desk
 from tests.integration.docs.pages import blocks, compare, steps, text_of
 from tests.support.dev import environment

@@ -1,1 +1,1 @@
-"""Requests and responses: bodies, queries, envelopes, errors, headers, access log. Imports no route."""
+"""Requests and responses: bodies, queries, rendering, errors, access log, metrics. May import auth, no route."""

@@ -1,4 +1,7 @@
-"""What lists understand in their query: `page`, `limit` and `status`. Other parameters mean nothing and are ignored."""
+"""Query parameters, ids in paths, and the error for everything that a caller sent wrong.
+
+Lists accept `page`, `limit` and `status`, and ignore other parameters.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,48 +14,48 @@ from flask import Request
 from booking_core import InvalidValue, Status
 from booking_core.ports import Page
 
-_MOST: Final = 20
+_SHOWN: Final = 20
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 Fault = tuple[str, str]
-"""The name of a field, and what is wrong with it."""
+"""The name of a field, and its problem."""
 
 
 class InvalidRequest(InvalidValue):
-    """The caller said something that cannot be: 400, and `field` is named as the caller spells it.
+    """The caller sent an invalid value: 400, and `field` is named as in the request.
 
-    Any other InvalidValue is about a value of ours, and so a fault of ours.
+    Any other InvalidValue is about a value of the service, and so a 500.
     """
 
     @classmethod
     def of(cls, error: InvalidValue) -> Self:
-        """A command's complaint about the caller's value; the command's names are spelled as in JSON."""
+        """A command's error about a value of the caller, with the name of the field as in JSON."""
         head, *rest = error.field.split("_")
         return cls(head + "".join(word.capitalize() for word in rest), error.problem)
 
     @classmethod
     def of_all(cls, faults: Sequence[Fault]) -> Self:
-        """All that is wrong, in the order given; of very many the first twenty. There is at least one."""
+        """All of the faults (at least one), in this order; `details` has the first twenty."""
         error = cls(*faults[0])
         if len(faults) > 1:
             error.args = (f"{error} (and {len(faults) - 1} more)",)
-            error.details = {"fields": [{"field": field, "problem": problem} for field, problem in faults[:_MOST]]}
+            error.details = {"fields": [{"field": field, "problem": problem} for field, problem in faults[:_SHOWN]]}
         return error
 
 
 def both(first: Callable[[], _A], second: Callable[[], _B]) -> tuple[_A, _B]:
-    """What both return. Raises InvalidRequest with the faults of the one, the other, or both."""
-    found: list[Any] = []
+    """Call both and return both results. Raises InvalidRequest with the faults of the first, the second, or both."""
+    results: list[Any] = []
     faults: list[Fault] = []
     for read in (first, second):
         try:
-            found.append(read())
+            results.append(read())
         except InvalidRequest as error:
             faults += [(each["field"], each["problem"]) for each in error.details["fields"]]
     if faults:
         raise InvalidRequest.of_all(faults)
-    return found[0], found[1]
+    return results[0], results[1]
 
 
 CANONICAL_LENGTH: Final = 36
@@ -61,7 +64,7 @@ _CANONICAL: Final = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]
 
 
 def id_in(text: str) -> UUID | None:
-    """The id that a piece of a path spells, or None: to whoever asks it is then an id that nobody knows."""
+    """The id in a segment of a path; None for any other text, which the caller then reports as an unknown id."""
     return UUID(text) if _CANONICAL.fullmatch(text) else None
 
 
@@ -75,19 +78,19 @@ Query = dict[str, list[str]]
 
 
 def query_of(request: Request) -> Query:
-    """The parameters by name, each with all its values. What is no UTF-8 becomes a text that no parameter takes."""
+    """The parameters by name, each with all its values. Bytes that are not UTF-8 make a value invalid."""
     # Flask's own `args` raises UnicodeDecodeError for a byte that was sent without escaping.
     return parse_qs(request.environ.get("QUERY_STRING", ""), keep_blank_values=True, errors="replace")
 
 
 def page_of(query: Query) -> Page:
-    """Page 1 and limit 10 unless said otherwise. InvalidRequest for anything but whole numbers in range, said once."""
+    """By default page 1 and limit 10. Raises InvalidRequest unless both are whole numbers in range, given once."""
     number, limit = both(lambda: _number_of(query), lambda: _limit_of(query))
     return Page(number=number, limit=limit)
 
 
 def status_of(query: Query) -> Status | None:
-    """The status to show alone, None for all of them. InvalidRequest for a text that is no status."""
+    """The status to filter by, None for all of them. Raises InvalidRequest for a text that is not a status."""
     text = _once(query, "status")
     if text is None:
         return None

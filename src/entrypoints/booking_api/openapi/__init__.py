@@ -1,5 +1,5 @@
-"""The description of this API as OpenAPI 3.1, written by hand; what the code can say itself is taken from the code.
+"""The description of the API as OpenAPI 3.1, written by hand. May import booking_api's routes, http and auth.
 
-`document` puts it together, `serving` answers it at `/openapi.json`. Each room beside them holds one kind of thing:
-paths by their subject, the shapes of what is said, errors, headers, examples.
+Codes, limits and enumerations are taken from the code. One module each has the paths of a subject, the schemas,
+error responses, headers and examples; `document` puts them together, and `serving` has the routes.
 """

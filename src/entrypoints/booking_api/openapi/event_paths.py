@@ -1,15 +1,15 @@
-"""Under /api/v1/events: what can be booked, and how an administrator calls it off."""
+"""The paths under /api/v1/events: events, their seats, and cancelling an event."""
 
 from typing import Any, Final
 
 from booking_api.http.responses import REPLAYED_HEADER
+from booking_api.openapi.examples import CLOSED, EVENT, PAGE, SEAT_MAP, shown
 from booking_api.openapi.headers import parameters
-from booking_api.openapi.operations import answer, guarded, link
-from booking_api.openapi.samples import CLOSED, EVENT, PAGE, SEAT_MAP, said
-from booking_api.openapi.shapes import ref
+from booking_api.openapi.operations import guarded, json_success, link
+from booking_api.openapi.schemas import ref
 from booking_api.routes.events import ADMIN, EVENTS
 
-TAG: Final = {"name": "Events", "description": "What can be booked."}
+TAG: Final = {"name": "Events", "description": "The events and their seats."}
 
 _FIRST: Final = "$response.body#/data/0/eventId"
 _ID: Final = "$response.body#/data/eventId"
@@ -21,14 +21,17 @@ _BOOK: Final = {
 
 _LIST: Final = guarded(
     "list_events",
-    ("Known events", "By start, in pages. An event is known once somebody has asked for it, or an operator loaded it."),
+    (
+        "Known events",
+        "By start, in pages. An event is known after the first request for it, or after an operator has loaded it.",
+    ),
     tag=TAG["name"],
     parameters=parameters("page", "limit"),
     answers={
-        "200": answer(
+        "200": json_success(
             "A page of events.",
             {"type": "array", "items": ref("Event"), "maxItems": 100},
-            {"one": said([EVENT], pagination=PAGE)},
+            {"one": shown([EVENT], pagination=PAGE)},
             beside={"pagination": ref("Pagination")},
             links={
                 "event": link("get_event", "The first of them.", eventId=_FIRST),
@@ -41,14 +44,14 @@ _LIST: Final = guarded(
 
 _GET: Final = guarded(
     "get_event",
-    ("One event", "As the Catalog knows it; CANCELLED once it was cancelled here."),
+    ("One event", "As in the Catalog; CANCELLED if it was cancelled in this service."),
     tag=TAG["name"],
     parameters=parameters("eventId"),
     answers={
-        "200": answer(
+        "200": json_success(
             "The event.",
             ref("Event"),
-            {"on sale": said(EVENT)},
+            {"on sale": shown(EVENT)},
             links={"seats": link("list_seats", "Its seats.", eventId=_ID)},
         )
     },
@@ -57,10 +60,10 @@ _GET: Final = guarded(
 
 _SEATS: Final = guarded(
     "list_seats",
-    ("The seats of an event", "All of them, and whether they can be had at this moment; never who holds one."),
+    ("The seats of an event", "All of them, with their present statuses; never who holds one."),
     tag=TAG["name"],
     parameters=parameters("eventId"),
-    answers={"200": answer("The seats.", ref("SeatMap"), {"two": said(SEAT_MAP)}, links={"reserve": _BOOK})},
+    answers={"200": json_success("The seats.", ref("SeatMap"), {"two": shown(SEAT_MAP)}, links={"reserve": _BOOK})},
     codes=("EVENT_NOT_FOUND", "NOT_FOUND", "CATALOG_UNAVAILABLE"),
 )
 
@@ -68,19 +71,19 @@ _CANCEL: Final = guarded(
     "cancel_event",
     (
         "Cancel an event",
-        f"For administrators: needs the permission `{ADMIN}`. Once this is answered nobody can reserve the event any "
-        "more; its bookings end soon after, and every payment of theirs is asked back. Cancelling it again is "
-        "answered with how far that is.",
+        f"For administrators: requires the permission `{ADMIN}`. From the response on the event cannot be reserved; "
+        "its bookings end soon after, and a refund is requested for each of their payments. Cancelling it again "
+        "returns the progress.",
     ),
     tag=TAG["name"],
     parameters=parameters("eventId", "idempotencyKey"),
     body=ref("EventCancellation"),
     permission=ADMIN,
     answers={
-        "202": answer(
+        "202": json_success(
             "The event is closed; its bookings are being ended.",
             ref("ClosedEvent"),
-            {"closed": said(CLOSED)},
+            {"closed": shown(CLOSED)},
             more_headers=(REPLAYED_HEADER,),
             links={"event": link("get_event", "The event, which is CANCELLED.", eventId=_ID)},
         )

@@ -6,32 +6,37 @@ from booking_api.http.bodies import IDEMPOTENCY_HEADER as KEY
 from booking_api.http.query import LARGEST_LIMIT
 from booking_api.http.request import CORRELATION_HEADER as CORRELATION
 from booking_api.http.responses import REPLAYED_HEADER as REPLAYED
-from booking_api.openapi import samples
+from booking_api.openapi import examples
 
 _TEXT: Final = {"type": "string"}
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
     CORRELATION: {
-        "description": "The caller's correlation id, or one that was made. It leads to the log and to the events.",
+        "description": "The caller's correlation id, or a generated one. The log and the events have it, too.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-        "example": samples.CORRELATION_ID,
+        "example": examples.CORRELATION_ID,
     },
     "X-Content-Type-Options": {"description": "For browsers.", "required": True, "schema": {"const": "nosniff"}},
     "Cache-Control": {
-        "description": "`no-store`; for this description and its page `no-cache`: keep it, and ask whether it changed.",
+        "description": "`no-store`; for this document and its page `no-cache`: cache it and revalidate.",
         "required": True,
         "schema": {"enum": ["no-store", "no-cache"]},
     },
     "Retry-After": {
-        "description": "Whole seconds after which another try makes sense.",
+        "description": "Whole seconds to wait before the next attempt.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
     "WWW-Authenticate": {"description": "The scheme.", "required": True, "schema": {"const": "Bearer"}},
-    "Allow": {"description": "The methods that the path knows.", "required": True, "schema": _TEXT, "example": "GET"},
+    "Allow": {
+        "description": "The methods that the path supports.",
+        "required": True,
+        "schema": _TEXT,
+        "example": "GET",
+    },
     REPLAYED: {
-        "description": "`true` on the answer of an earlier request with the same key; otherwise absent.",
+        "description": "`true` on the response of an earlier request with the same key; otherwise absent.",
         "schema": {"const": "true"},
     },
     "ETag": {
@@ -40,7 +45,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": _TEXT,
         "example": '"5f2b7c90d1e84a36"',
     },
-    "Content-Disposition": {"description": "A name to save it by.", "required": True, "schema": _TEXT},
+    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": _TEXT},
     "Content-Security-Policy": {
         "description": "Nothing is loaded from elsewhere.",
         "required": True,
@@ -48,12 +53,12 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 
-ON_EVERY_ANSWER: Final = (CORRELATION, "X-Content-Type-Options", "Cache-Control")
+ON_EVERY_RESPONSE: Final = (CORRELATION, "X-Content-Type-Options", "Cache-Control")
 
 
 def headers(*names: str) -> dict[str, Any]:
-    """The headers that every answer has, and these."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_ANSWER, *names)}
+    """The headers that every response has, and these."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ON_EVERY_RESPONSE, *names)}
 
 
 def _path_id(name: str, what: str, example: str) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def _path_id(name: str, what: str, example: str) -> dict[str, Any]:
         "name": name,
         "in": "path",
         "required": True,
-        "description": f"{what} A text that is no UUID is an id that nobody knows.",
+        "description": f"{what} A text that is not a UUID is an unknown id.",
         "schema": {"type": "string", "format": "uuid"},
         "example": example,
     }
@@ -72,8 +77,8 @@ def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any
 
 
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
-    "bookingId": _path_id("bookingId", "A booking of yours.", samples.BOOKING_ID),
-    "eventId": _path_id("eventId", "The event.", samples.EVENT_ID),
+    "bookingId": _path_id("bookingId", "A booking of yours.", examples.BOOKING_ID),
+    "eventId": _path_id("eventId", "The event.", examples.EVENT_ID),
     "page": _query("page", "Which page.", {"type": "integer", "minimum": 1, "maximum": 999999999, "default": 1}),
     "limit": _query(
         "limit",
@@ -82,33 +87,34 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     ),
     "status": _query(
         "status",
-        "Bookings with this status alone.",
+        "Only bookings with this status.",
         {"$ref": "#/components/schemas/BookingStatus"},
     ),
     "idempotencyKey": {
         "name": KEY,
         "in": "header",
-        "description": "Makes it safe to send the request again: the same key with the same body (compared as JSON) is "
-        "answered as the first time, with another body refused. Printable ASCII, no blank at either end; yours alone, "
-        "for this method and path; kept for a day. Only successes are kept. For instance `order-2026-0001`.",
+        "description": "Makes it safe to retry the request: the same key with the same body (compared as JSON) gets "
+        "the response of the first request, with another body an error. Printable ASCII, no blank at either end; valid "
+        "for your token's user, this method and path. Successes are stored for a day, failures not at all. For "
+        "instance `order-2026-0001`.",
         "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "maxLength": 255},
     },
     "correlationId": {
         "name": CORRELATION,
         "in": "header",
-        "description": "Up to 128 of `A–Z a–z 0–9 . _ : -`, returned and carried into every event. Without one, or "
-        "with any other text, one is made.",
+        "description": "Up to 128 of `A–Z a–z 0–9 . _ : -`, returned and written into every event. Without one, or "
+        "with any other text, one is generated.",
         "schema": _TEXT,
     },
     "ifNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "ETags that the caller has; one that still holds is answered 304.",
+        "description": "The ETags that the caller has; 304 if one is current.",
         "schema": _TEXT,
     },
 }
 
 
 def parameters(*names: str) -> list[dict[str, Any]]:
-    """These, and the correlation id, which every route takes."""
+    """These, and the correlation id, which every route accepts."""
     return [{"$ref": f"#/components/parameters/{name}"} for name in (*names, "correlationId")]

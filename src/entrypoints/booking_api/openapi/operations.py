@@ -1,20 +1,20 @@
-"""The frame of an operation: who may ask, what is sent, what comes back."""
+"""The frame of an operation: its token, request body and responses."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from booking_api.openapi.error_responses import responses_by_status
 from booking_api.openapi.headers import headers
-from booking_api.openapi.refusals import refusals
-from booking_api.openapi.shapes import Schema, enveloped
+from booking_api.openapi.schemas import Schema, enveloped
 
 BEARER: Final = "bearer"
-_FRONT: Final = ("SERVICE_BUSY", "INTERNAL_ERROR")
+_ANY_ROUTE: Final = ("SERVICE_BUSY", "INTERNAL_ERROR")
 _BODY: Final = ("VALIDATION_FAILED", "PAYLOAD_TOO_LARGE")
 
 
 def guarded(
     name: str,
-    told: tuple[str, str],
+    text: tuple[str, str],
     *,
     tag: str,
     answers: Mapping[str, Any],
@@ -23,13 +23,13 @@ def guarded(
     body: Schema | None = None,
     permission: str | None = None,
 ) -> dict[str, Any]:
-    """An operation that needs a token; `told` is its title and its text, `codes` are its own refusals.
+    """An operation that requires a token; `text` is its summary and description, `codes` are its own errors.
 
-    `permission` is what the token has to grant. With a `body` come the refusals that every body can meet.
+    `permission` is what the token must grant. With a `body` come the errors that every body can cause.
     """
     needed = ("FORBIDDEN",) if permission else ()
-    every = (*codes, *needed, *(_BODY if body else ()), *_FRONT, "UNAUTHENTICATED")
-    described = _operation(name, told, tag=tag, answers=answers, codes=every, parameters=parameters)
+    every = (*codes, *needed, *(_BODY if body else ()), *_ANY_ROUTE, "UNAUTHENTICATED")
+    described = _operation(name, text, tag=tag, answers=answers, codes=every, parameters=parameters)
     described["security"] = [{BEARER: [permission] if permission else []}]
     if body is not None:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
@@ -38,38 +38,38 @@ def guarded(
 
 def public(
     name: str,
-    told: tuple[str, str],
+    text: tuple[str, str],
     *,
     tag: str,
     answers: Mapping[str, Any],
-    codes: Iterable[str] = _FRONT,
+    codes: Iterable[str] = _ANY_ROUTE,
     parameters: Iterable[Any] = (),
 ) -> dict[str, Any]:
-    """An operation for everybody."""
-    return _operation(name, told, tag=tag, answers=answers, codes=codes, parameters=parameters) | {"security": []}
+    """An operation without a token."""
+    return _operation(name, text, tag=tag, answers=answers, codes=codes, parameters=parameters) | {"security": []}
 
 
 def _operation(
     name: str,
-    told: tuple[str, str],
+    text: tuple[str, str],
     *,
     tag: str,
     answers: Mapping[str, Any],
     codes: Iterable[str],
     parameters: Iterable[Any],
 ) -> dict[str, Any]:
-    summary, description = told
+    summary, description = text
     return {
         "operationId": name,
         "summary": summary,
         "description": description,
         "tags": [tag],
         "parameters": list(parameters),
-        "responses": {**answers, **refusals(*dict.fromkeys(codes))},
+        "responses": {**answers, **responses_by_status(*dict.fromkeys(codes))},
     }
 
 
-def answer(
+def json_success(
     description: str,
     data: Schema,
     examples: Mapping[str, Any],
@@ -78,8 +78,8 @@ def answer(
     links: Mapping[str, Any] | None = None,
     beside: Mapping[str, Schema] | None = None,
 ) -> dict[str, Any]:
-    """A success in its envelope; the examples are whole bodies, by what they show."""
-    said: dict[str, Any] = {
+    """A success in its envelope; the examples are whole bodies by name."""
+    described: dict[str, Any] = {
         "description": description,
         "headers": headers(*more_headers),
         "content": {
@@ -90,12 +90,12 @@ def answer(
         },
     }
     if links:
-        said["links"] = dict(links)
-    return said
+        described["links"] = dict(links)
+    return described
 
 
 def file(description: str, content_type: str, example: str, *more_headers: str) -> dict[str, Any]:
-    """A success that is no JSON envelope."""
+    """A success without the JSON envelope."""
     return {
         "description": description,
         "headers": headers(*more_headers),
@@ -104,5 +104,5 @@ def file(description: str, content_type: str, example: str, *more_headers: str) 
 
 
 def link(operation: str, description: str, **parameters: str) -> dict[str, Any]:
-    """What can be asked next, with what this answer said."""
+    """A next request, with values of this response."""
     return {"operationId": operation, "description": description, "parameters": parameters}

@@ -1,12 +1,12 @@
-"""What is beside the API itself: probes, figures, and this description. None of it needs a token."""
+"""The paths beside the API: probes, metrics, and this document. They require no token."""
 
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from booking_api.openapi.examples import METRICS, shown
 from booking_api.openapi.headers import headers, parameters
-from booking_api.openapi.operations import answer, file, public
-from booking_api.openapi.samples import FIGURES, said
+from booking_api.openapi.operations import file, json_success, public
 
 OPERATIONS: Final = {"name": "Operations", "description": "For orchestrators and monitoring; no token."}
 DESCRIPTION: Final = {"name": "Description", "description": "This document and its page; no token."}
@@ -16,32 +16,32 @@ def _status(word: str) -> dict[str, Any]:
     return {"type": "object", "required": ["status"], "properties": {"status": {"const": word}}}
 
 
-def _kept(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer that callers may keep, and what they are told who have it already."""
-    return {"200": answer, "304": {"description": "The caller has it already.", "headers": answer["headers"]}}
+def _cacheable(success: dict[str, Any]) -> dict[str, Any]:
+    """A response that clients may cache, and the one to a client whose cached response is current."""
+    return {"200": success, "304": {"description": "The cached response is current.", "headers": success["headers"]}}
 
 
 _HEALTHZ: Final = public(
     "healthz",
-    ("Is the process alive?", "Says nothing of the database."),
+    ("Is the process alive?", "Independent of the database."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": answer("It answers.", _status("ALIVE"), {"alive": said({"status": "ALIVE"})})},
+    answers={"200": json_success("The process responds.", _status("ALIVE"), {"alive": shown({"status": "ALIVE"})})},
     codes=("INTERNAL_ERROR",),
 )
 _READYZ: Final = public(
     "readyz",
-    ("Can it do its work?", "The database is there and its schema is the one needed; a look at most a second old."),
+    ("Is the service ready?", "The database is available and has the required schema; checked at most 1 s ago."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": answer("It can.", _status("READY"), {"ready": said({"status": "READY"})})},
+    answers={"200": json_success("The service is ready.", _status("READY"), {"ready": shown({"status": "READY"})})},
 )
 _METRICS: Final = public(
     "metrics",
-    ("Figures", "In Prometheus' text format; of all processes of this service together."),
+    ("Metrics", "In Prometheus' text format; the sum of all processes of this service."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": file("The figures.", CONTENT_TYPE_LATEST, FIGURES)},
+    answers={"200": file("The metrics.", CONTENT_TYPE_LATEST, METRICS)},
     codes=("INTERNAL_ERROR",),
 )
 _OPENAPI: Final = public(
@@ -49,7 +49,7 @@ _OPENAPI: Final = public(
     ("This document", "OpenAPI 3.1."),
     tag=DESCRIPTION["name"],
     parameters=parameters("ifNoneMatch"),
-    answers=_kept(
+    answers=_cacheable(
         {
             "description": "The document.",
             "headers": headers("ETag"),
@@ -73,27 +73,29 @@ _OPENAPI: Final = public(
 )
 _DOCS: Final = public(
     "docs",
-    ("This document as a page", "Swagger UI, served from here: it works without a way out to the internet."),
+    ("This document as a page", "Swagger UI, served by this server: it needs no access to the internet."),
     tag=DESCRIPTION["name"],
     parameters=parameters("ifNoneMatch"),
-    answers=_kept(file("The page.", "text/html; charset=utf-8", "<!doctype html>…", "ETag", "Content-Security-Policy")),
+    answers=_cacheable(
+        file("The page.", "text/html; charset=utf-8", "<!doctype html>…", "ETag", "Content-Security-Policy")
+    ),
 )
 _ASSET: Final = public(
     "docs_asset",
-    ("What the page loads", "Scripts, styles and the icon of the page."),
+    ("Files of the page", "Its scripts, styles and icon."),
     tag=DESCRIPTION["name"],
     parameters=[
         {
             "name": "asset",
             "in": "path",
             "required": True,
-            "description": "One of those that the page names.",
+            "description": "One of those that the page loads.",
             "schema": {"type": "string"},
             "example": "page.css",
         },
         *parameters("ifNoneMatch"),
     ],
-    answers=_kept(
+    answers=_cacheable(
         {
             "description": "The file.",
             "headers": headers("ETag"),

@@ -1,16 +1,16 @@
-"""Tickets: the QR code of a confirmed booking, and what one is worth at the door."""
+"""The paths of tickets: the QR code of a confirmed booking, and the verification of a ticket."""
 
 from typing import Any, Final
 
+from booking_api.openapi.examples import BOOKING_ID, CONFIRMED, EVENT, EVENT_ID, SEATS, TICKET, shown
 from booking_api.openapi.headers import headers, parameters
-from booking_api.openapi.operations import answer, guarded
-from booking_api.openapi.samples import BOOKING_ID, CONFIRMED, EVENT, EVENT_ID, SEATS, TICKET, said
-from booking_api.openapi.shapes import COMMON, TICKET_REFERENCE, Schema, one_of, ref, thing
+from booking_api.openapi.operations import guarded, json_success
+from booking_api.openapi.schemas import COMMON, TICKET_REFERENCE, Schema, object_schema, one_of, ref
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.routes.tickets import TICKETS, VERIFY
 from booking_core import TicketStatus
 
-TAG: Final = {"name": "Tickets", "description": "To show at the door, and for those who stand there."}
+TAG: Final = {"name": "Tickets", "description": "Tickets to show at the door, and their verification there."}
 
 _SCANNED: Final = {"ticketReference": TICKET}
 _SEAT_NAMES: Final = ("seatId", "row", "number")
@@ -31,21 +31,21 @@ _ENDED: Final[dict[str, Any]] = {name: _VALID[name] for name in list(_VALID)[1:6
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "ScannedTicket": thing(
-        "What was scanned or typed.",
+    "ScannedTicket": object_schema(
+        "The text that was scanned or typed.",
         {
             "ticketReference": {
                 "type": "string",
-                "description": "Any text. Case, blanks and dashes do not matter, nor do O for 0, or I and L for 1. One "
-                "that is no ticket of ours is UNKNOWN.",
+                "description": "Any text. Case, blanks and dashes do not matter; O counts as 0, I and L count as 1. "
+                "A text that is not a ticket of this service is UNKNOWN.",
             }
         },
     )
     | {"additionalProperties": False, "examples": [_SCANNED]},
-    "TicketStatus": one_of(TicketStatus, "Let in a VALID one alone."),
-    "TicketSeat": thing("A seat to be shown to.", {name: COMMON[name] for name in _SEAT_NAMES}),
-    "TicketCheck": thing(
-        "What a ticket is worth now; never who booked, or what was paid. Of an UNKNOWN one there is nothing else.",
+    "TicketStatus": one_of(TicketStatus, "Only a VALID ticket permits entry."),
+    "TicketSeat": object_schema("A seat of the ticket.", {name: COMMON[name] for name in _SEAT_NAMES}),
+    "TicketCheck": object_schema(
+        "The present status of a ticket; never who booked, or what was paid. For UNKNOWN there is no other field.",
         {
             "status": ref("TicketStatus"),
             "ticketReference": TICKET_REFERENCE,
@@ -58,7 +58,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "type": "array",
                 "items": ref("TicketSeat"),
                 "minItems": 1,
-                "description": "Of a VALID one, by row, number and id.",
+                "description": "Of a VALID ticket, by row, number and id.",
             },
             "cancellationReason": ref("CancellationReason"),
             "cancelledAt": COMMON["cancelledAt"],
@@ -71,14 +71,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
 }
 
 
-def _image(kind: str, content_type: str, schema: Schema, told: str) -> dict[str, Any]:
+def _image(kind: str, content_type: str, schema: Schema, text: str) -> dict[str, Any]:
     return guarded(
         f"ticket_{kind}",
         (
             f"The ticket as {kind.upper()}",
-            f"The QR code of the ticket reference of a CONFIRMED booking. {told} Show it at the door, and to nobody "
-            "else: "
-            "whoever has it can enter.",
+            f"The QR code of the ticket reference of a CONFIRMED booking. {text} Show it only at the "
+            "door: it permits its bearer to enter.",
         ),
         tag=TAG["name"],
         parameters=parameters("bookingId"),
@@ -96,20 +95,23 @@ def _image(kind: str, content_type: str, schema: Schema, told: str) -> dict[str,
 _VERIFY: Final = guarded(
     "verify_ticket",
     (
-        "What is a ticket worth?",
-        f"For those at the door: needs the permission `{VERIFY}`. Asking does not use a ticket up, and changes "
-        "nothing: "
-        "an `Idempotency-Key` has no effect here.",
+        "Verify a ticket",
+        f"For the staff at the door: requires the permission `{VERIFY}`. It changes nothing and does not use up the "
+        "ticket: an `Idempotency-Key` has no effect.",
     ),
     tag=TAG["name"],
     parameters=parameters(),
     body=ref("ScannedTicket"),
     permission=VERIFY,
     answers={
-        "200": answer(
-            "What it is worth now.",
+        "200": json_success(
+            "The present status of the ticket.",
             ref("TicketCheck"),
-            {"valid": said(_VALID), "cancelled": said(_ENDED), "unknown": said({"status": "UNKNOWN"})},
+            {
+                "valid": shown(_VALID),
+                "cancelled": shown(_ENDED),
+                "unknown": shown({"status": "UNKNOWN"}),
+            },
         )
     },
 )

@@ -1,1 +1,1 @@
-"""The routes: parse, call a use case, render. May import the other packages of the API."""
+"""The routes: each parses its request, calls a use case and renders the result. May import http, auth and service."""

@@ -1,4 +1,4 @@
-"""The routes of events: what can be booked, and how an administrator calls it off (spec 6.4)."""
+"""The routes of events and their seats, and cancelling an event (spec 6.4)."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -35,7 +35,7 @@ _NO_EVENT: Final = UUID(int=0)
 
 
 def add_event_routes(app: ApiFlask, service: Service) -> None:
-    """Everything under /api/v1/events."""
+    """Add everything under /api/v1/events."""
     routes = EventRoutes(service)
     app.add_guarded("GET", EVENTS, "list_events", routes.list)
     app.add_guarded("GET", f"{EVENTS}/<event_id>", "get_event", routes.show)
@@ -45,16 +45,16 @@ def add_event_routes(app: ApiFlask, service: Service) -> None:
 
 @frozen
 class EventRoutes:
-    """Each method answers one route. Refusals are raised; `errors` answers them."""
+    """One method a route. A refusal is raised; `http.errors` turns it into a response."""
 
     service: Service
     seat_maps: SeatMapCache = field(factory=SeatMapCache)
 
     def list(self, request: ApiRequest, identity: Identity) -> Response:
-        """200 with a page of the events we know, by start."""
+        """200 with a page of the known events, by start."""
         page = page_of(query_of(request))
-        found = list_events(page, store=self.service.store)
-        return success([event_json(each) for each in found.items], pagination=pagination_json(page, found.total))
+        events = list_events(page, store=self.service.store)
+        return success([event_json(each) for each in events.items], pagination=pagination_json(page, events.total))
 
     def show(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with one event."""
@@ -64,13 +64,13 @@ class EventRoutes:
 
     def seats(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with all seats of an event."""
-        found = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
-        return json_response(self.seat_maps.body(found))
+        seat_map = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
+        return json_response(self.seat_maps.body(seat_map))
 
     def cancel(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
-        """202 once nobody can reserve the event any more; the worker ends its bookings. For administrators.
+        """202 after the event was closed for reservations; the worker ends its bookings. For administrators.
 
-        Closing twice is closing once, so the answer is kept under an idempotency key after the event is closed.
+        Closing an event twice has no effect, so the response is stored under an idempotency key after it was closed.
         """
         if ADMIN not in identity.permissions:
             raise Forbidden()
@@ -91,18 +91,18 @@ class EventRoutes:
 
 
 def _command(request: ApiRequest, identity: Identity, event_id: str, reason: str) -> CancelEvent:
-    """Complains about the reason first, which is of the body, and then of a text that is no event's id."""
-    found = id_in(event_id)
+    """The command. Checks the reason, which is of the body, before a text that is not an event's id."""
+    known = id_in(event_id)
     try:
         command = CancelEvent(
-            event_id=found or _NO_EVENT,
+            event_id=known or _NO_EVENT,
             reason=reason,
             administrator=identity.user_id,
             correlation_id=request.correlation_id,
         )
     except InvalidValue as error:
         raise InvalidRequest.of(error) from None
-    if found is None:
+    if known is None:
         raise EventNotFound()
     return command
 
@@ -136,7 +136,7 @@ def _stored_response(store: Store, key: IdempotencyKey, text: str) -> tuple[str,
 
 
 def _id_of(text: str) -> UUID:
-    found = id_in(text)
-    if found is None:
+    known = id_in(text)
+    if known is None:
         raise EventNotFound()
-    return found
+    return known

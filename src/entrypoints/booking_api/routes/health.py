@@ -1,4 +1,4 @@
-"""What orchestrators and monitoring ask, without a token."""
+"""The routes of orchestrators and monitoring, without a token."""
 
 from attrs import frozen
 from flask import Flask, Response
@@ -12,7 +12,7 @@ from booking_telemetry.readiness import Readiness
 
 
 def add_health_routes(app: Flask, service: Service) -> None:
-    """`/healthz`, `/readyz` and `/metrics`."""
+    """Add `/healthz`, `/readyz` and `/metrics`."""
     routes = HealthRoutes(service, Readiness(service.store))
     app.add_url_rule(ALIVE, "healthz", routes.healthz, methods=["GET"])
     app.add_url_rule("/readyz", "readyz", routes.readyz, methods=["GET"])
@@ -21,17 +21,17 @@ def add_health_routes(app: Flask, service: Service) -> None:
 
 @frozen
 class HealthRoutes:
-    """Each method answers one route."""
+    """One method a route."""
 
     service: Service
     readiness: Readiness
 
     def healthz(self) -> Response:
-        """200: this process answers."""
+        """200: this process responds."""
         return success({"status": "ALIVE"})
 
     def readyz(self) -> Response:
-        """200 if the store can be used, else 503; a look at most a second old."""
+        """200 if the store can be used, otherwise 503; checked at most 1 s ago."""
         if self.readiness.is_ready():
             return success({"status": "READY"})
         response = error_response(
@@ -41,7 +41,7 @@ class HealthRoutes:
         return response
 
     def metrics(self) -> Response:
-        """200 with the figures in Prometheus' text format."""
+        """200 with the metrics in Prometheus' text format."""
         write = self.service.metrics
         return Response(
             write() if write is not None else generate_latest(self.service.registry), content_type=CONTENT_TYPE_LATEST

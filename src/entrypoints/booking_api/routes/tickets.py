@@ -1,6 +1,6 @@
-"""The routes of tickets: the QR code of a confirmed booking; and for whoever stands at the door, whether one is good.
+"""The routes of tickets: the QR code of a confirmed booking, and the verification of a ticket at the door.
 
-The code holds the ticket reference and nothing else. The reference is what lets somebody in: it is in no log.
+The code contains the ticket reference and nothing else. The reference permits its bearer to enter: it is in no log.
 """
 
 from io import BytesIO
@@ -24,16 +24,16 @@ from booking_core import BookingNotFound, TicketCheck, TicketStatus, get_ticket,
 TICKETS: Final = "/api/v1/tickets"
 VERIFY: Final = "booking:verify"
 
-# Read from paper that was folded and from scratched screens: a quarter of the code may be unreadable.
+# A quarter of the code may be unreadable, on folded paper or a scratched screen.
 _CORRECTION: Final = "q"
-_QUIET_ZONE: Final = 4  # modules of white all around, as ISO/IEC 18004 asks
+_QUIET_ZONE: Final = 4  # white modules on each side, as ISO/IEC 18004 requires
 _PIXELS_PER_MODULE: Final = 12
-# The image is a document of its own when it is opened by itself: nothing may run in it, or be fetched for it.
-_NOTHING_ELSE: Final = "default-src 'none'; sandbox"
+# A browser may open the image as a document: it may run and fetch nothing.
+_IMAGE_POLICY: Final = "default-src 'none'; sandbox"
 
 
 def add_ticket_routes(app: ApiFlask, service: Service) -> None:
-    """The ticket under its booking, and everything under /api/v1/tickets."""
+    """Add the ticket of a booking, and everything under /api/v1/tickets."""
     routes = TicketRoutes(service)
     app.add_guarded("GET", f"{BOOKINGS}/<booking_id>/ticket.svg", "ticket_svg", routes.svg)
     app.add_guarded("GET", f"{BOOKINGS}/<booking_id>/ticket.png", "ticket_png", routes.png)
@@ -42,7 +42,7 @@ def add_ticket_routes(app: ApiFlask, service: Service) -> None:
 
 @frozen
 class TicketRoutes:
-    """Each method answers one route. Refusals are raised; `errors` answers them."""
+    """One method a route. A refusal is raised; `http.errors` turns it into a response."""
 
     service: Service
 
@@ -57,9 +57,9 @@ class TicketRoutes:
         return _image(png_of(reference), "image/png", f"ticket-{request.booking_id}.png")
 
     def verify(self, request: ApiRequest, identity: Identity) -> Response:
-        """200 with what the ticket is worth now, also for a text that is no ticket of ours. For those with `VERIFY`.
+        """200 with the present status of the ticket, also for an unknown text. Requires the permission `VERIFY`.
 
-        An Idempotency-Key has no effect here: nothing is changed, and an answer of before may no longer be true.
+        An Idempotency-Key has no effect: nothing is changed, and an earlier response may no longer be true.
         """
         if VERIFY not in identity.permissions:
             raise Forbidden()
@@ -69,14 +69,14 @@ class TicketRoutes:
         return success(check_json(check))
 
     def _reference(self, request: ApiRequest, identity: Identity, booking_id: str) -> str:
-        request.booking_id = found = id_in(booking_id)
-        if found is None:
+        request.booking_id = known = id_in(booking_id)
+        if known is None:
             raise BookingNotFound()
-        return get_ticket(identity.user_id, found, store=self.service.store)
+        return get_ticket(identity.user_id, known, store=self.service.store)
 
 
 def svg_of(reference: str) -> bytes:
-    """The QR code as an SVG document that fits any size, dark on light whatever is around it, and says what it is."""
+    """The QR code as an SVG document that scales to any size, dark on light on any background, with a title."""
     written = BytesIO()
     _code(reference).save(
         written,
@@ -90,7 +90,7 @@ def svg_of(reference: str) -> bytes:
         title="QR code of the ticket",
         desc=f"Ticket reference {reference}",
     )
-    # Without crisp edges, sizes that are no multiple of the modules show hairlines between the rows.
+    # Without crisp edges, sizes that are not a multiple of the modules show hairlines between the rows.
     return written.getvalue().replace(b"<svg ", b'<svg role="img" shape-rendering="crispEdges" ', 1)
 
 
@@ -102,7 +102,7 @@ def png_of(reference: str) -> bytes:
 
 
 def check_json(check: TicketCheck) -> dict[str, Any]:
-    """A check as it is answered. Keys that do not apply are left out; who booked and what was paid is never there."""
+    """The JSON of a check, without keys that do not apply; never who booked, or what was paid."""
     written: dict[str, Any] = {"status": check.status.value}
     if check.status is TicketStatus.UNKNOWN:
         return written
@@ -125,8 +125,8 @@ def _code(reference: str) -> segno.QRCode:
 
 
 def _image(body: bytes, kind: str, name: str) -> Response:
-    """The answer with an image. That nobody may keep it is said of every answer (`finishing`)."""
-    answer = Response(body, content_type=kind)
-    answer.headers["Content-Disposition"] = f'inline; filename="{name}"'
-    answer.headers["Content-Security-Policy"] = _NOTHING_ELSE
-    return answer
+    """The response with an image, which clients may not cache, like other responses."""
+    response = Response(body, content_type=kind)
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    response.headers["Content-Security-Policy"] = _IMAGE_POLICY
+    return response

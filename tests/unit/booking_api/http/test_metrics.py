@@ -21,7 +21,7 @@ from booking_api.http.errors import STATUS
 from booking_api.http.metrics import OUTCOMES
 from booking_api.http.request import ARRIVED
 from booking_api.openapi.document import document
-from booking_api.openapi.refusals import schema_name
+from booking_api.openapi.error_responses import schema_name
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.service import Service
 from booking_core import CatalogCache, Seat, TicketedEvent

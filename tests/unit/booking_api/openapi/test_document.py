@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from msgspec import Struct
+from msgspec.json import schema_components
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.routing import Rule
 
 from booking_api.app import create_app
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
+from booking_api.http.bodies import CancelEventBody, CreateBooking, VerifyTicketBody
 from booking_api.http.errors import STATUS
 from booking_api.openapi.document import document
-from booking_api.openapi.refusals import WHEN
+from booking_api.openapi.error_responses import WHEN
 from booking_api.service import Service
 from booking_core import CatalogCache
 from booking_memory.adapter import create_store
@@ -83,7 +86,7 @@ def test_every_code_is_described_with_its_status_and_no_other(described: dict[st
 
 
 def test_a_code_without_a_description_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_api.openapi.refusals.STATUS", {**STATUS, "TOO_LATE": 409})
+    monkeypatch.setattr("booking_api.openapi.error_responses.STATUS", {**STATUS, "TOO_LATE": 409})
 
     with pytest.raises(KeyError, match="TOO_LATE"):
         document()
@@ -123,3 +126,34 @@ def test_links_lead_to_operations_and_their_parameters(described: dict[str, Any]
     assert {link["operationId"] for link in links} >= {"get_booking", "cancel_booking", "ticket_svg", "list_seats"}
     for link in links:
         assert set(link.get("parameters", {})) == set(re.findall("{(.+?)}", known[link["operationId"]]))
+
+
+BODIES = {"NewBooking": CreateBooking, "EventCancellation": CancelEventBody, "ScannedTicket": VerifyTicketBody}
+
+
+@pytest.mark.parametrize(("name", "kind"), BODIES.items())
+def test_a_body_is_described_as_it_is_decoded(described: dict[str, Any], name: str, kind: type[Struct]) -> None:
+    """The description adds limits that are checked after decoding, and never another field or type."""
+    shown = described["components"]["schemas"][name]
+    [decoded] = schema_components([kind], ref_template="{name}")[1].values()
+
+    assert shown["required"] == decoded["required"]
+    assert shown["additionalProperties"] is decoded["additionalProperties"] is False
+    assert list(shown["properties"]) == list(decoded["properties"])
+    for field, schema in decoded["properties"].items():
+        assert types_in(shown["properties"][field]) == types_in(schema)
+
+
+def test_every_request_body_is_one_of_these(described: dict[str, Any]) -> None:
+    bodies = {
+        each["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for _, _, each in operations(described)
+        if "requestBody" in each
+    }
+
+    assert bodies == set(BODIES)
+
+
+def types_in(schema: dict[str, Any]) -> tuple[str, str | None, Any]:
+    """The type of a value and of its items, with the format."""
+    return schema["type"], schema.get("format"), types_in(schema["items"]) if "items" in schema else None

@@ -12,9 +12,9 @@ from referencing.jsonschema import DRAFT202012
 
 from booking_api.http.errors import STATUS
 from booking_api.http.rendering import failure_body
-from booking_api.openapi import samples
+from booking_api.openapi import examples
 from booking_api.openapi.document import document
-from booking_api.openapi.refusals import example
+from booking_api.openapi.error_responses import example
 from booking_core import BookingError
 from booking_dev.samples import sample_events
 
@@ -98,10 +98,10 @@ def test_errors_are_shown_in_the_words_of_the_code(kind: type[BookingError]) -> 
 
 
 def test_what_the_page_offers_to_try_exists_in_dev() -> None:
-    hall = next(each for each in sample_events(datetime.now(UTC)) if str(each.event.event_id) == samples.EVENT_ID)
+    hall = next(each for each in sample_events(datetime.now(UTC)) if str(each.event.event_id) == examples.EVENT_ID)
     seats = {str(seat.seat_id): seat for seat in hall.seats}
 
-    assert (hall.event.name, hall.event.currency) == (samples.EVENT["name"], samples.EVENT["currency"])
-    for shown in samples.SEATS:
+    assert (hall.event.name, hall.event.currency) == (examples.EVENT["name"], examples.EVENT["currency"])
+    for shown in examples.SEATS:
         seat = seats[shown["seatId"]]
         assert (seat.row, seat.number, float(seat.price)) == (shown["row"], shown["number"], shown["price"])

@@ -1,10 +1,10 @@
-"""The shapes of what is said: JSON Schemas (2020-12). What has a closed set of values takes it from the domain."""
+"""The schemas of requests and responses (JSON Schema 2020-12). Enumerations and limits are those of the domain."""
 
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final
 
-from booking_api.openapi import samples
+from booking_api.openapi import examples
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.policies import MAX_SEATS
@@ -26,8 +26,8 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def thing(description: str, properties: dict[str, Any], *, optional: Iterable[str] = ()) -> Schema:
-    """An object; every property is always there but for the optional ones."""
+def object_schema(description: str, properties: dict[str, Any], *, optional: Iterable[str] = ()) -> Schema:
+    """An object; every property is required except the optional ones."""
     maybe = set(optional)
     return {
         "type": "object",
@@ -72,15 +72,15 @@ _CURRENCY: Final[Schema] = {"type": "string", "pattern": "^[A-Z]{3}$", "descript
 COMMON: Final[dict[str, Schema]] = {
     "eventId": _id("The event."),
     "name": {"type": "string", "maxLength": MAX_TEXT, "description": "The event's name."},
-    "startsAt": _time("When the event starts; from then on it is not on sale."),
+    "startsAt": _time("The start of the event; from then on it is not on sale."),
     "bookingId": _id("The booking."),
-    "confirmedAt": _time("When the payment was taken."),
+    "confirmedAt": _time("When the payment was accepted."),
     "cancelledAt": _time("When it ended."),
     "seatId": _id("The seat."),
     "row": {"type": "string", "maxLength": MAX_TEXT, "description": "The row's name."},
     "number": {"type": "integer", "minimum": 0, "exclusiveMaximum": 2**31, "description": "The number in its row."},
 }
-"""What several things have, each described once."""
+"""Properties of several schemas, each described once."""
 
 _SEAT: Final[dict[str, Any]] = {
     "seatId": COMMON["seatId"],
@@ -96,20 +96,18 @@ _SOMETIMES: Final = (
 TICKET_REFERENCE: Final[Schema] = {
     "type": "string",
     "pattern": "^[0-9A-HJKMNP-TV-Z]{28}$",
-    "description": "Opaque and unguessable; what the QR code of the ticket says.",
+    "description": "Opaque and unguessable; the content of the ticket's QR code.",
 }
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "BookingStatus": one_of(
-        Status, "A PENDING or PROCESSING booking past its deadline is shown as CANCELLED at that very moment."
-    ),
-    "CancellationReason": one_of(CancellationReason, "Why it ended."),
-    "EventStatus": one_of(SaleStatus, "Only what is ON_SALE, and has not started, can be reserved."),
-    "SeatStatus": one_of(SeatStatus, "Of the moment: only reserving tells for sure."),
-    "RefundReason": one_of(RefundReason, "Why it is asked back."),
-    "RefundStatus": one_of(RefundStatus, "What the Payment Service has said of it; COMPLETED is final."),
-    "Event": thing(
-        "What people buy seats for.",
+    "BookingStatus": one_of(Status, "A PENDING or PROCESSING booking is shown as CANCELLED from its deadline on."),
+    "CancellationReason": one_of(CancellationReason, "Why the booking ended."),
+    "EventStatus": one_of(SaleStatus, "Only an event that is ON_SALE, and has not started, can be reserved."),
+    "SeatStatus": one_of(SeatStatus, "The present status: only a reservation is certain."),
+    "RefundReason": one_of(RefundReason, "Why the payment is refunded."),
+    "RefundStatus": one_of(RefundStatus, "The status that the Payment Service has reported; COMPLETED is final."),
+    "Event": object_schema(
+        "An event with seats to book.",
         {
             "eventId": COMMON["eventId"],
             "name": COMMON["name"],
@@ -118,17 +116,17 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "currency": _CURRENCY,
         },
     ),
-    "BookedSeat": thing("A seat at the price it had when it was reserved.", _SEAT),
-    "Seat": thing(
-        "A seat and whether it can be had; never who holds it.",
+    "BookedSeat": object_schema("A seat at the price it had when it was reserved.", _SEAT),
+    "Seat": object_schema(
+        "A seat and its status; never who holds it.",
         _SEAT | {"status": ref("SeatStatus")},
     ),
-    "SeatMap": thing(
+    "SeatMap": object_schema(
         "All seats of an event, by row, number and id.",
         {"eventId": COMMON["eventId"], "currency": _CURRENCY, "seats": {"type": "array", "items": ref("Seat")}},
     ),
-    "Refund": thing(
-        "One payment that is asked back.",
+    "Refund": object_schema(
+        "The refund of one payment.",
         {
             "paymentId": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "description": "The payment."},
             "amount": _AMOUNT,
@@ -137,8 +135,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": ref("RefundStatus"),
         },
     ),
-    "Booking": thing(
-        "A booking as its owner sees it. What does not apply is left out.",
+    "Booking": object_schema(
+        "A booking as its owner sees it. Fields that do not apply are absent.",
         {
             "bookingId": COMMON["bookingId"],
             "eventId": COMMON["eventId"],
@@ -146,7 +144,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "totalAmount": _AMOUNT,
             "currency": _CURRENCY,
             "createdAt": _time("When the seats were reserved."),
-            "expiresAt": _time("Until when it can be paid; then it is over, unless a payment is in progress."),
+            "expiresAt": _time("The end of the time to pay; then the booking ends, unless a payment is in progress."),
             "seats": {
                 "type": "array",
                 "items": ref("BookedSeat"),
@@ -163,33 +161,33 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "type": "array",
                 "items": ref("Refund"),
                 "minItems": 1,
-                "description": "Every payment that is asked back, in the order of asking.",
+                "description": "Every refund, in the order of the requests.",
             },
             "refund": ref("Refund")
             | {"description": "The refund of the payment that confirmed the booking, else the latest."},
         },
         optional=_SOMETIMES,
     ),
-    "Pagination": thing(
-        "Where a page stands in its list.",
+    "Pagination": object_schema(
+        "The position of a page in its list.",
         {
             "page": _count("This page.", 1),
             "limit": _count("The most entries that a page has.", 1),
             "total": _count("Entries on all pages."),
-            "totalPages": _count("0 when the list is empty."),
+            "totalPages": _count("0 if the list is empty."),
         },
     ),
-    "ClosedEvent": thing(
-        "An event that nobody can reserve any more.",
+    "ClosedEvent": object_schema(
+        "An event that was cancelled.",
         {
             "eventId": COMMON["eventId"],
             "status": {"const": SaleStatus.CANCELLED.value},
             "affectedBookings": _count("Bookings that end, or have ended, with the event."),
-            "remaining": _count("Those of them that are live still; the worker ends them."),
+            "remaining": _count("Those of them that have not ended yet; the worker ends them."),
         },
     ),
-    "NewBooking": thing(
-        "What to reserve: all of the seats, or none.",
+    "NewBooking": object_schema(
+        "The seats to reserve: all of them, or none.",
         {
             "eventId": COMMON["eventId"],
             "seatIds": {
@@ -198,12 +196,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "minItems": 1,
                 "maxItems": MAX_SEATS,
                 "uniqueItems": True,
-                "description": f"Seats of that event. More than {MAX_SEATS} are TOO_MANY_SEATS (422).",
+                "description": f"Seats of that event. More than {MAX_SEATS} of them are TOO_MANY_SEATS (422).",
             },
         },
     )
-    | {"additionalProperties": False, "examples": [samples.ORDER]},
-    "EventCancellation": thing(
+    | {"additionalProperties": False, "examples": [examples.ORDER]},
+    "EventCancellation": object_schema(
         "Why an event is cancelled.",
         {
             "reason": {

@@ -1,6 +1,6 @@
-"""The examples: one customer's story, told with the same ids everywhere.
+"""The examples: one booking from reservation to refund, with the same ids everywhere.
 
-Event and seats are those of `booking dev`, so that what the page offers to try works there as it is.
+The event and its seats are those of `booking dev`, so that the examples of the page can be sent to it unchanged.
 """
 
 from typing import Any, Final
@@ -66,13 +66,13 @@ CLOSED: Final[dict[str, Any]] = {
     "affectedBookings": 412,
     "remaining": 412,
 }
-FIGURES: Final = """\
+METRICS: Final = """\
 # HELP booking_reservations_total Reservations asked for, by outcome
 # TYPE booking_reservations_total counter
 booking_reservations_total{outcome="CREATED"} 1042.0
 """
 
 
-def said(data: Any, **beside: Any) -> dict[str, Any]:
+def shown(data: Any, **beside: Any) -> dict[str, Any]:
     """The envelope of a success."""
     return {"success": True, "data": data, **beside}

@@ -1,40 +1,40 @@
-"""Every error code: when it comes, and what the answer looks like. Codes and statuses are those of `errors`."""
+"""Every error code: when it occurs, its schema and its responses. Codes and statuses are those of `http.errors`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from booking_api.http.errors import STATUS
 from booking_api.http.request import LONGEST_BODY
-from booking_api.openapi import samples
+from booking_api.openapi import examples
 from booking_api.openapi.headers import headers
 from booking_core import BookingError, Failure
 from booking_core.domain.policies import MAX_PENDING, MAX_SEATS
 
 WHEN: Final[Mapping[str, str]] = {
-    "UNAUTHENTICATED": "There is no token, or it is not valid here.",
-    "FORBIDDEN": "The token does not grant the permission that this needs.",
-    "VALIDATION_FAILED": "The request cannot be understood; `details.fields` says where, and why.",
+    "UNAUTHENTICATED": "The token is absent, or not valid here.",
+    "FORBIDDEN": "The token does not grant the required permission.",
+    "VALIDATION_FAILED": "The request is invalid; `details.fields` lists the fields and their problems.",
     "TOO_MANY_SEATS": f"More than {MAX_SEATS} seats in one booking.",
-    "EVENT_NOT_FOUND": "Nobody knows the event.",
+    "EVENT_NOT_FOUND": "The event is unknown.",
     "SEAT_NOT_FOUND": "Some seats do not exist in this event; `details.seatIds` lists them.",
-    "BOOKING_NOT_FOUND": "There is no such booking, or it is another customer's: the two answers are the same.",
+    "BOOKING_NOT_FOUND": "The booking does not exist, or belongs to another customer: the responses are the same.",
     "SEAT_ALREADY_RESERVED": "Some seats are taken; `details.unavailableSeatIds` lists all of them.",
     "PENDING_LIMIT_REACHED": f"You have {MAX_PENDING} bookings that wait for payment.",
     "EVENT_NOT_ON_SALE": "The event is cancelled, a draft, or has started.",
-    "TICKET_NOT_AVAILABLE": "The booking is not CONFIRMED, so it has no ticket; `details.status` says what it is.",
+    "TICKET_NOT_AVAILABLE": "The booking is not CONFIRMED, so it has no ticket; `details.status` is its status.",
     "PAYMENT_IN_PROGRESS": "A booking cannot be cancelled while its payment is in progress.",
     "BOOKING_NOT_CANCELLABLE": "The booking has ended otherwise, or its event has started.",
     "IDEMPOTENCY_KEY_REUSED": "The key was used with another body.",
-    "IDEMPOTENCY_IN_PROGRESS": "The first request with this key is still being answered; see `Retry-After`.",
+    "IDEMPOTENCY_IN_PROGRESS": "The first request with this key is in progress; see `Retry-After`.",
     "SERVICE_BUSY": (
-        "Too much to do at the moment, or the database is away; see `Retry-After`. Repeat a POST with the same"
-        " `Idempotency-Key`: where only the answer was lost, the same one comes again."
+        "The service is overloaded, or the database is unavailable; see `Retry-After`. Repeat a POST with the same"
+        " `Idempotency-Key`: if only the response was lost, you get it again."
     ),
-    "CATALOG_UNAVAILABLE": "The catalog is needed for this and cannot be reached; see `Retry-After`.",
-    "NOT_FOUND": "There is no such path.",
-    "METHOD_NOT_ALLOWED": "The path does not know the method; `Allow` lists those it knows.",
+    "CATALOG_UNAVAILABLE": "The catalog is needed for this and unavailable; see `Retry-After`.",
+    "NOT_FOUND": "The path does not exist.",
+    "METHOD_NOT_ALLOWED": "The path does not support the method; `Allow` lists those that it does.",
     "PAYLOAD_TOO_LARGE": f"The body is longer than {LONGEST_BODY // 1024} KB.",
-    "INTERNAL_ERROR": "A fault of ours; the correlation id leads to it.",
+    "INTERNAL_ERROR": "An error of the service; find it by the correlation id.",
 }
 """In the order of the table of codes."""
 
@@ -43,7 +43,7 @@ _FIELD: Final = {
     "type": "object",
     "required": ["field", "problem"],
     "properties": {
-        "field": {"type": "string", "description": "As it is spelled in the request."},
+        "field": {"type": "string", "description": "Its name in the request."},
         "problem": {"type": "string", "description": "For people."},
     },
 }
@@ -68,8 +68,8 @@ _DETAILS: Final[Mapping[str, dict[str, Any]]] = {
 _PROBLEM: Final = {"field": "seatIds", "problem": "must name at least one seat"}
 _DETAILS_SHOWN: Final[Mapping[str, dict[str, Any]]] = {
     "VALIDATION_FAILED": {"fields": [_PROBLEM]},
-    "SEAT_NOT_FOUND": {"seatIds": samples.ORDER["seatIds"][:1]},
-    "SEAT_ALREADY_RESERVED": {"unavailableSeatIds": samples.ORDER["seatIds"][:1]},
+    "SEAT_NOT_FOUND": {"seatIds": examples.ORDER["seatIds"][:1]},
+    "SEAT_ALREADY_RESERVED": {"unavailableSeatIds": examples.ORDER["seatIds"][:1]},
     "TICKET_NOT_AVAILABLE": {"status": "PENDING"},
 }
 _MESSAGES: Final[Mapping[str, str]] = {
@@ -84,7 +84,7 @@ _HEADERS: Final[Mapping[str, str]] = {"UNAUTHENTICATED": "WWW-Authenticate", "ME
 
 
 def _kinds(base: type[BookingError]) -> dict[str, type[BookingError]]:
-    """The errors of the domain and of the API by their codes; of several with one code the most general."""
+    """The errors of the domain and of the API by code; of several with one code the most general."""
     found: dict[str, type[BookingError]] = {}
     for kind in base.__subclasses__():
         own = {kind.code: kind} if "code" in vars(kind) else {}
@@ -93,7 +93,7 @@ def _kinds(base: type[BookingError]) -> dict[str, type[BookingError]]:
 
 
 def schema_name(code: str) -> str:
-    """SEAT_NOT_FOUND is described as SeatNotFoundError."""
+    """The name of the schema of a code: SeatNotFoundError for SEAT_NOT_FOUND."""
     return "".join(word.capitalize() for word in code.removesuffix("_ERROR").split("_")) + "Error"
 
 
@@ -121,13 +121,13 @@ def _schema(code: str) -> dict[str, Any]:
 
 
 def example(code: str) -> dict[str, Any]:
-    """An answer with this code."""
+    """The body of a response with this code."""
     message = _MESSAGES.get(code) or _kinds(BookingError)[code].message
     return {"success": False, "error": {"code": code, "message": message, "details": _DETAILS_SHOWN.get(code, {})}}
 
 
-def refusals(*codes: str) -> dict[str, Any]:
-    """The responses of an operation that may answer with these codes, by status."""
+def responses_by_status(*codes: str) -> dict[str, Any]:
+    """The responses of an operation that has these codes, by status."""
     by_status: dict[int, list[str]] = {}
     for code in sorted(codes, key=list(STATUS).index):
         by_status.setdefault(STATUS[code], []).append(code)
@@ -135,13 +135,13 @@ def refusals(*codes: str) -> dict[str, Any]:
 
 
 def response(codes: Iterable[str]) -> dict[str, Any]:
-    """A response that has one of these codes, all of one status."""
+    """A response with one of these codes, all of one status."""
     refs = [{"$ref": f"#/components/schemas/{schema_name(code)}"} for code in codes]
-    said = {code: {"summary": WHEN[code], "value": example(code)} for code in codes}
+    shown = {code: {"summary": WHEN[code], "value": example(code)} for code in codes}
     return {
         "description": "\n".join(f"- `{code}`: {WHEN[code]}" for code in codes),
         "headers": headers(*sorted({name for code in codes for name in _headers_of(code)})),
-        "content": {"application/json": {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}, "examples": said}},
+        "content": {"application/json": {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}, "examples": shown}},
     }
 
 
