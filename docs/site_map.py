@@ -24,6 +24,7 @@ def site_map() -> Places:
                     "Build on it": [
                         "how-to/use-in-flask.md",
                         "how-to/use-in-fastapi.md",
+                        "how-to/run-the-workers.md",
                         "how-to/write-an-adapter.md",
                     ]
                 },

@@ -84,11 +84,17 @@ def _add_commands(app: Flask, upkeep: Upkeep) -> None:
 
     @app.cli.command("upkeep")
     def run_upkeep() -> None:
-        """One pass of what happens behind the customers' backs."""
-        expired, followed = upkeep.sweep(), 0
-        while batch := upkeep.follow():
-            followed += batch
-        click.echo(f"expired: {expired}, events: {followed}, pruned: {upkeep.prune()}")
+        """One pass of every worker."""
+        upkeep.run_once()
+        counts = upkeep.expiry.expired, upkeep.events.acted_on, upkeep.retention.deleted
+        click.echo("expired: {}, events: {}, pruned: {}".format(*counts))
+
+    @app.cli.command()
+    @click.option("--port", default=9090, help="Health and metrics.")
+    def workers(port: int) -> None:
+        """Every worker, until SIGTERM."""
+        if not upkeep.run(port):
+            raise click.ClickException("a worker did not end in time")
 
 
 def _refused(error: BookingError) -> ResponseReturnValue:

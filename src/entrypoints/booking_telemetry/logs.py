@@ -48,6 +48,15 @@ class OnceAMinute(logging.Filter):
         return True
 
 
+def get_logger(name: str) -> Any:
+    """A structlog logger that writes to the `logging` logger of this name.
+
+    A service that uses a part of this library without `configure` thus receives the records in its own logging;
+    structlog's default would print them.
+    """
+    return structlog.wrap_logger(logging.getLogger(name))
+
+
 def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] = ()) -> None:
     """Send every record of structlog, `logging` and `warnings` to standard error; `form` is json or console.
 

@@ -6,12 +6,12 @@ from importlib.metadata import entry_points
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
+from booking_telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext, TracerProvider
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _SWITCHES: Final = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _EXPORTER_NAMES: Final = {"otlp": "otlp_proto_http"}

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from attrs import define, field
 
 from booking_core.ports import Store
+from booking_telemetry.logs import get_logger
 
 FRESH_SECONDS: Final = 1.0
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 @define(eq=False)

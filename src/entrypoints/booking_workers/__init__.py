@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from booking_workers.maintenance import CancellationJob, ExpiryJob, RetentionJob
     from booking_workers.message_spans import MessageSpans
     from booking_workers.metrics import metrics_renderer
-    from booking_workers.relay import Relay, message_of
+    from booking_workers.relay import Publisher, Relay, message_of
     from booking_workers.replay_dead_letters import DeadLetterReplay, replay_group
     from booking_workers.replay_events import replay_events
     from booking_workers.stop_signals import StopSignals
@@ -34,6 +34,7 @@ __all__ = [
     "Job",
     "MessageHandler",
     "MessageSpans",
+    "Publisher",
     "RefundSampler",
     "Relay",
     "RetentionJob",
@@ -59,7 +60,7 @@ if not TYPE_CHECKING:  # else a type checker would accept any name
         "maintenance": ("CancellationJob", "ExpiryJob", "RetentionJob"),
         "message_spans": ("MessageSpans",),
         "metrics": ("metrics_renderer",),
-        "relay": ("Relay", "message_of"),
+        "relay": ("Publisher", "Relay", "message_of"),
         "replay_dead_letters": ("DeadLetterReplay", "replay_group"),
         "replay_events": ("replay_events",),
         "stop_signals": ("StopSignals",),

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Final
 
-import structlog
 from attrs import frozen
 
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.reads import Backlogs
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.jobs import ShouldContinue, always
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 STORE_SAMPLE_SECONDS: Final = 15.0
 BUS_SAMPLE_SECONDS: Final = 30.0

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Final, Protocol
 
-import structlog
 from attrs import frozen
 
 from booking_core.application import Effect, apply_payments
@@ -17,10 +16,11 @@ from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.jobs import ShouldContinue, always
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 # A stop waits for a running poll(), which cannot be interrupted.
 POLL_SECONDS: Final = 0.5

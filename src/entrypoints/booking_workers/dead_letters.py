@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.messages.envelopes import rfc3339
 from booking_core.ports.event_bus import Delivery, EventBus, Message
 from booking_core.ports.runtime import Runtime
+from booking_telemetry.logs import get_logger
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 # Below the broker's usual limit of 1 MB a message, headers included.
 MAX_VALUE_BYTES: Final = 900_000

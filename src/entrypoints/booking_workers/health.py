@@ -14,15 +14,15 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-import structlog
 from attrs import define, field
 
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports.runtime import Runtime, Thread
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_telemetry.readiness import Readiness
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _ALL_ADDRESSES: Final = "0.0.0.0"  # noqa: S104 - as the module says
 # For each read and write: a silent client must not keep its thread for ever.

@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
-import structlog
-
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import Failure
 from booking_core.ports.runtime import Flag, Runtime, Thread
+from booking_telemetry.logs import get_logger
 from booking_workers.stop_signals import SIGNAL_CHECK_SECONDS
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0

@@ -2,16 +2,15 @@
 
 from typing import Final
 
-import structlog
-
 from booking_core.application import expire, finish_closure
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import ServiceBusy
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.jobs import ShouldContinue, always
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 _PRUNED_ROWS: Final = 1000
 _PRUNED_CHUNKS: Final = 20
@@ -92,7 +91,7 @@ class CancellationJob:
 class RetentionJob:
     """Deletes expired idempotency keys, old inbox rows, dead holds and events published long ago.
 
-    Bookings and their history are never deleted.
+    Bookings and their history are never deleted. `deleted` counts since the start.
     """
 
     name = "prune"
@@ -101,6 +100,7 @@ class RetentionJob:
         self, store: Store, *, idempotency_hours: float, retention_days: float, every_seconds: float = 60.0
     ) -> None:
         self.idle_seconds = every_seconds
+        self.deleted = 0
         self._store = store
         self._idempotency_hours, self._retention_days = idempotency_hours, retention_days
 
@@ -114,6 +114,7 @@ class RetentionJob:
                 idempotency_hours=self._idempotency_hours, retention_days=self._retention_days, limit=_PRUNED_ROWS
             )
             rows, events = rows + removed.rows, events + removed.events
+            self.deleted += removed.total
             if not removed.total:
                 break
         if rows or events:

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
-import structlog
-
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.messages.envelopes import VERSION
-from booking_core.ports.event_bus import EventBus, Message
+from booking_core.ports.event_bus import Message
 from booking_core.ports.outbox import OutboxRecord
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.jobs import ShouldContinue, always
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 BATCH_SIZE: Final = 500
 
@@ -35,6 +34,14 @@ def message_of(record: OutboxRecord, traceparent: str | None = None) -> Message:
     if trace is not None:
         headers["traceparent"] = trace
     return Message(key=str(record.key).encode(), value=record.body, headers=headers)
+
+
+class Publisher(Protocol):
+    """The part of an event bus that the relay needs."""
+
+    def publish(self, topic: str, messages: Sequence[Message]) -> None:
+        """Store the messages, in the given order per key. Raises BusUnavailable."""
+        ...
 
 
 class SendSpans(Protocol):
@@ -58,7 +65,7 @@ class Relay:
     def __init__(
         self,
         store: Store,
-        bus: EventBus,
+        bus: Publisher,
         topic: str,
         *,
         idle_seconds: float = 0.1,

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
-
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavailable, Failure
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.consumer import (
     POLL_SECONDS,
     Handle,
@@ -23,7 +22,7 @@ from booking_workers.consumer import (
 from booking_workers.dead_letters import DeadLetters, Failed
 from booking_workers.jobs import ShouldContinue, always
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 # Longer than a group takes to reassign the partitions of a member that died.
 STALL_SECONDS: Final = 30.0

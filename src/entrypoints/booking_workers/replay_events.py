@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
 from attrs import evolve
 
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.outbox import EventSelection, OutboxRecord
 from booking_core.ports.store import Store
+from booking_telemetry.logs import get_logger
 from booking_workers.jobs import ShouldContinue, always
 from booking_workers.relay import message_of
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 PAGE_SIZE: Final = 500
 

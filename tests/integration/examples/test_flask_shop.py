@@ -14,6 +14,7 @@ import pytest
 from tests.integration.examples.hall import Hall
 from tests.integration.examples.outside import Outside
 from tests.support.postgres.fixtures import databases
+from tests.support.processes import free_port, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +51,19 @@ import os, time
 from concurrent.futures import ThreadPoolExecutor
 from booking_postgres.store import PostgresStore
 from flask_shop.transactions import make_engine
-from flask_shop.upkeep import Upkeep
+from flask_shop.upkeep import EventsJob
 engine = make_engine(os.environ["SHOP_DATABASE_URL"], 4)
-upkeep = Upkeep(engine, PostgresStore(engine))
+jobs = [EventsJob(engine, PostgresStore(engine)) for _ in range(2)]
 waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 with ThreadPoolExecutor(2) as pool, engine.connect() as connection, engine.connect() as watch:
     watch.execution_options(isolation_level="AUTOCOMMIT")
     connection.exec_driver_sql("SELECT 1 FROM booking.outbox FOR UPDATE")
-    both = [pool.submit(upkeep.follow) for _ in range(2)]
+    both = [pool.submit(job.run_once) for job in jobs]
     while watch.exec_driver_sql(waiting).scalar() < 2:
         time.sleep(0.01)
     connection.rollback()
-    print(sorted(each.result() for each in both))
+    assert not any(each.result() for each in both)
+print(sorted(job.acted_on for job in jobs))
 """
 
 
@@ -187,6 +189,22 @@ def test_two_runs_at_once_act_on_an_event_once(shop: Shop, outside: Outside, tmp
         shop.place(f"A-{place}", place)
 
     assert outside.run("python", "-c", TWO_AT_ONCE, cwd=tmp_path, SHOP_DATABASE_URL=shop.hall.url) == "[0, 3]\n"
+
+
+def test_the_workers_run_in_a_process_of_their_own(shop: Shop, outside: Outside, tmp_path: Path) -> None:
+    shop.place("A-1", 0)
+    shop.hall.end_the_payment_window()
+    port = free_port()
+    command = ("flask", "--app", "flask_shop", "workers", "--port", str(port))
+    with outside.running(*command, cwd=tmp_path, SHOP_DATABASE_URL=shop.hall.url) as process:
+        acted_on = "booking.outbox WHERE published_at IS NOT NULL"
+        wait_until(lambda: shop.hall.count(acted_on) == 3, process)  # created, expired, cancelled
+        ready = httpx2.get(f"http://127.0.0.1:{port}/readyz")
+        metrics = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+
+    assert (process.returncode, ready.status_code) == (0, 200)
+    assert "booking_bookings_expired_total 1.0" in metrics
+    assert 'booking_task_passes_total{outcome="failed",task="events"} 0.0' in metrics
 
 
 def test_a_seat_that_somebody_keeps_locked_is_busy_and_nothing_is_written(shop: Shop) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from booking_core import Booking, ReplayedResponse, Page, Refusal, Reserve, SeatMap, Status
 from booking_core import expire, get_booking, list_bookings, list_seats, reserve, start_payment
-from booking_core.ports import Delivery, EventBus, Message, OutboxRecord, Paged, Store, Sweep
+from booking_core.ports import Delivery, EventBus, ExpiryResult, Message, OutboxRecord, Paged, Store
 from booking_memory.store import MemoryStore
 from booking_postgres.store import PostgresStore
 
@@ -40,7 +40,7 @@ def order(store: PostgresStore, connection: Connection, seats: Sequence[UUID]) -
     assert_type(booking.status, Status)
     assert_type(list_bookings("ann", None, Page(number=2), store=store), Paged[Booking])
     assert_type(list_seats(booking.event_id, store=store), SeatMap)
-    assert_type(expire(store=store), Sweep)
+    assert_type(expire(store=store), ExpiryResult)
     assert_type(store.outbox.unpublished(10), Sequence[OutboxRecord])
     return str(booking.total.amount)
 
