@@ -1,1 +1,1 @@
-"""What `make audit` looks at: the packages that this project stands on, and what is known of them."""
+"""The checks of `make audit`: licences, releases and known vulnerabilities of the dependencies."""

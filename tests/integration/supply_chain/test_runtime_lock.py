@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from supply_chain.locked import locked_names, runtime_lock
+from supply_chain.lock_files import locked_names, runtime_lock
 
 ROOT = Path(__file__).parents[3]
 LOCK, PROJECT = ROOT / "requirements.lock", ROOT / "pyproject.toml"

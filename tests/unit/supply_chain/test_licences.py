@@ -40,6 +40,6 @@ def test_every_package_that_does_not_fit_is_named() -> None:
 
     assert licences_not_allowed(bill) == [
         "alpha 4: MIT; Ours alone",
-        "gamma 3: says nothing of a licence",
+        "gamma 3: names no licence",
         "zeta 1: AGPL-3.0-only",
     ]

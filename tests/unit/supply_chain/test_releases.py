@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from supply_chain.finding import CannotLook
-from supply_chain.locked import direct_names, locked_names, name_of
+from supply_chain.lock_files import direct_names, locked_names, name_of
 from supply_chain.releases import Index, exceptions_in, old_releases
+from supply_chain.results import CheckFailed
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,7 +32,7 @@ def test_old_is_what_had_its_newest_release_before() -> None:
 
 
 def test_a_package_that_the_index_does_not_know_is_no_young_one() -> None:
-    with pytest.raises(CannotLook, match="unheard-of"):
+    with pytest.raises(CheckFailed, match="unheard-of"):
         old_releases({"old-one", "unheard-of"}, INDEX)
 
 

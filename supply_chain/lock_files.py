@@ -1,4 +1,4 @@
-"""The lock file, and what of it runs in production. The package index is the one that uv is configured for."""
+"""The lock files, and the packages of the project in them. The package index is the one that uv is configured for."""
 
 import re
 import shutil
@@ -8,21 +8,21 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from supply_chain.finding import CannotLook
+from supply_chain.results import CheckFailed
 
 _NAME: Final = re.compile(r"[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*")
 
 
 def canonical(name: str) -> str:
-    """The name of a package as indexes compare it."""
+    """The name of a package in the form that package indexes compare."""
     return re.sub(r"[._-]+", "-", name).lower()
 
 
 def name_of(requirement: str) -> str:
-    """The canonical name of the package that a requirement asks for."""
+    """The canonical name of the package of a requirement."""
     found = _NAME.match(requirement)
     if found is None:
-        raise ValueError(f"no requirement: {requirement!r}")
+        raise ValueError(f"not a requirement: {requirement!r}")
     return canonical(found[0])
 
 
@@ -33,7 +33,7 @@ def locked_names(lock: Path) -> frozenset[str]:
 
 
 def direct_names(project: Path) -> frozenset[str]:
-    """Every package that pyproject.toml asks for, as dependency or extra, for development or to build; not itself."""
+    """Every package in pyproject.toml: dependencies, extras, development and build, without the project itself."""
     table = tomllib.loads(project.read_text(encoding="utf-8"))
     itself = canonical(table["project"]["name"])  # an extra may include other extras
     groups = [
@@ -42,7 +42,7 @@ def direct_names(project: Path) -> frozenset[str]:
         *table.get("dependency-groups", {}).values(),
         table["build-system"]["requires"],
     ]
-    # A group may include another one by a table in place of a requirement.
+    # An entry of a group may be a table that includes another group.
     return frozenset(name_of(each) for group in groups for each in group if isinstance(each, str)) - {itself}
 
 
@@ -58,7 +58,7 @@ def runtime_lock(lock: Path, project: Path, into: Path) -> Path:
 
 
 def install_runtime(lock: Path, into: Path) -> Path:
-    """The Python of a new environment with exactly the packages of that lock file."""
+    """Install the packages of a lock file into a new environment; the path of its Python."""
     environment = into / "runtime"
     uv("venv", "--python", sys.executable, environment)
     python = environment / "bin" / "python"
@@ -67,15 +67,15 @@ def install_runtime(lock: Path, into: Path) -> Path:
 
 
 def uv(*arguments: str | Path) -> str:
-    """What uv printed. Raises CannotLook with the last line of its complaint."""
-    done = asked_uv(*arguments)
+    """Run uv and return its output. Raises CheckFailed with the last line of its error output."""
+    done = run_uv(*arguments)
     if done.returncode != 0:
-        complaint = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
-        raise CannotLook(f"uv {arguments[0]}: {complaint[-1].strip()}")
+        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise CheckFailed(f"uv {arguments[0]}: {lines[-1].strip()}")
     return done.stdout
 
 
-def asked_uv(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
-    """uv with these arguments and that standard input, however it ends."""
+def run_uv(*arguments: str | Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run uv with `text` on its standard input; the result, whatever the exit code."""
     command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", *arguments]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
