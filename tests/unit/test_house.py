@@ -48,3 +48,14 @@ def test_the_domain_imports_attrs_and_the_standard_library_alone() -> None:
     outside = {name for name in graph.modules if graph.is_module_squashed(name)}
 
     assert outside - sys.stdlib_module_names <= {"attr", "attrs"}
+
+
+def test_the_domain_is_pure() -> None:
+    graph = grimp.build_graph("booking_core", include_external_packages=True, cache_dir=None)
+    modules = {name for name in graph.modules if name.startswith("booking_core.domain.")}
+    imported = {name for module in modules for name in graph.find_modules_directly_imported_by(module)} - modules
+    impure = {"asyncio", "contextvars", "json", "logging", "multiprocessing", "os", "socket", "threading", "time"}
+
+    assert len(modules) > 8
+    assert imported - sys.stdlib_module_names <= {"attr", "attrs"}
+    assert imported & impure == set()

@@ -1,4 +1,7 @@
-"""Values of the domain: money, seats, ticketed events. Frozen, compared by content."""
+"""Values of the domain: money, seats, ticketed events, causes. Frozen, compared by content, and valid once made.
+
+The validators of commands are here too, so that a text is checked in one way.
+"""
 
 import re
 from collections.abc import Iterable
@@ -28,8 +31,10 @@ _EXACT_DIGITS: Final = 100
 MAX_TEXT: Final = 255
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9000
+# A reason is for people. It is cut, so that the message it explains does not fail for its length.
+MAX_REASON: Final = 1000
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-# Ten seats of the dearest price are an amount still.
+# So that the total of ten seats is below MAX_AMOUNT.
 MAX_PRICE: Final = Decimal(10) ** 11
 
 
@@ -39,13 +44,13 @@ def decimals_of(currency: str) -> int:
 
 
 def written_in(amount: Decimal, currency: str) -> Decimal:
-    """The amount with the currency's decimals (`150.00`, JPY `500`); a digit that counts is never lost."""
+    """The amount with the currency's decimals (`150.00`, JPY `500`); no significant digit is lost."""
     return _written_with(amount, decimals_of(currency))
 
 
 @lru_cache(maxsize=_AMOUNTS)
 def _written_with(amount: Decimal, decimals: int) -> Decimal:
-    """The same for the same amount, however that was written: few seats have a price of their own."""
+    """Cached, because most seats share a few prices."""
     exponent = -decimals
     with localcontext(prec=_EXACT_DIGITS):  # the caller's own may keep fewer digits
         plain = abs(amount).normalize()
@@ -78,6 +83,37 @@ def is_storable(text: str) -> bool:
     return _NOT_STORABLE.search(text) is None
 
 
+def is_text(_: Any, attribute: "Attribute[str]", value: Any) -> None:
+    """Validator: a text of 1 to 255 characters that every store can carry."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_TEXT:
+        raise InvalidValue(attribute.name, f"must be a text of 1 to {MAX_TEXT} characters")
+    is_reason(_, attribute, value)
+
+
+def is_reason(_: Any, attribute: "Attribute[str]", value: str) -> None:
+    """Validator: a text that every store can carry; it may be empty."""
+    if not is_storable(value):
+        raise InvalidValue(attribute.name, "must not hold NUL or unpaired surrogates")
+
+
+def shortened(text: str) -> str:
+    """Converter: cut the text to `MAX_REASON` characters."""
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 1] + "…"
+
+
+def sorted_ids(ids: Iterable[UUID]) -> tuple[UUID, ...]:
+    """Converter: the ids in order."""
+    return tuple(sorted(ids))
+
+
+def are_seats(_: Any, attribute: "Attribute[tuple[UUID, ...]]", value: tuple[UUID, ...]) -> None:
+    """Validator: at least one seat, and none twice."""
+    if not value:
+        raise InvalidValue(attribute.name, "must name at least one seat")
+    if len(set(value)) != len(value):
+        raise InvalidValue(attribute.name, "must not name a seat twice")
+
+
 def _is_label(_: Any, attribute: "Attribute[str]", value: Any) -> None:
     if not isinstance(value, str) or len(value) > MAX_TEXT or not is_storable(value):
         raise InvalidValue(attribute.name, f"must be a text of at most {MAX_TEXT} characters, without NUL")
@@ -88,19 +124,19 @@ def _is_seat_number(_: Any, attribute: "Attribute[int]", value: Any) -> None:
         raise InvalidValue(attribute.name, "must be a whole number from 0 to below 2^31")
 
 
-def _is_a_while(_: Any, attribute: "Attribute[timedelta]", value: Any) -> None:
+def _is_duration(_: Any, attribute: "Attribute[timedelta]", value: Any) -> None:
     if not isinstance(value, timedelta) or value <= timedelta():
         raise InvalidValue(attribute.name, "must be longer than nothing")
 
 
 def is_aware(_: Any, attribute: "Attribute[datetime]", value: Any) -> None:
-    """Validator: the time says its zone."""
+    """Validator: the time has a zone."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidValue(attribute.name, "must be a time with its zone")
 
 
 def _is_in_the_calendar(instance: Any, attribute: "Attribute[datetime]", value: Any) -> None:
-    """Every zone can show it and every store keep it: not at the edges of the calendar."""
+    """Every time zone can show the time, and every store keep it: it is not at the edge of the calendar."""
     is_aware(instance, attribute, value)
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise InvalidValue(attribute.name, f"must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
@@ -120,7 +156,7 @@ class Money:
 
 
 class SaleStatus(Enum):
-    """Whether the Catalog lets an event be sold."""
+    """Whether the Catalog allows the sale of an event."""
 
     ON_SALE = "ON_SALE"
     CANCELLED = "CANCELLED"
@@ -129,7 +165,7 @@ class SaleStatus(Enum):
 
 @frozen(kw_only=True)
 class TicketedEvent:
-    """What people buy seats for, as the Catalog describes it."""
+    """An event that seats are sold for, as the Catalog describes it."""
 
     event_id: UUID
     name: str = field(validator=_is_label)
@@ -149,7 +185,7 @@ class Seat:
 
 
 class SeatStatus(Enum):
-    """What everybody may know of a seat; never who holds it."""
+    """The public state of a seat; it does not name the holder."""
 
     AVAILABLE = "AVAILABLE"
     HELD = "HELD"
@@ -158,10 +194,10 @@ class SeatStatus(Enum):
 
 @frozen(kw_only=True)
 class Terms:
-    """How long a customer has to pay (BR-02), and how long a payment in progress may take (spec 6.2)."""
+    """The time a customer has to pay (BR-02), and the time a payment in progress may take (spec 6.2)."""
 
-    payment_window: timedelta = field(default=timedelta(seconds=600), validator=_is_a_while)
-    processing_timeout: timedelta = field(default=timedelta(seconds=300), validator=_is_a_while)
+    payment_window: timedelta = field(default=timedelta(seconds=600), validator=_is_duration)
+    processing_timeout: timedelta = field(default=timedelta(seconds=300), validator=_is_duration)
 
 
 class CancellationReason(Enum):
@@ -174,7 +210,7 @@ class CancellationReason(Enum):
 
 
 class RefundReason(Enum):
-    """Why money goes back."""
+    """Why a payment is refunded."""
 
     USER_CANCELLED = "USER_CANCELLED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
@@ -194,11 +230,31 @@ class ActorKind(Enum):
 
 @frozen(kw_only=True)
 class Cause:
-    """Why something changes: who did it (`actor_id`: user, event id of the payment, …) and under which correlation."""
+    """Why a booking changes: the actor (`actor_id`: user, event id of the payment, …) and the correlation."""
 
     actor: ActorKind
     actor_id: str
     correlation_id: str
+
+
+def customer_cause(command: Any) -> Cause:
+    """The customer who sent the command is the cause."""
+    return Cause(actor=ActorKind.CUSTOMER, actor_id=command.user_id, correlation_id=command.correlation_id)
+
+
+def payment_cause(message: Any) -> Cause:
+    """The message of the Payment Service is the cause."""
+    return Cause(actor=ActorKind.PAYMENT_EVENT, actor_id=str(message.message_id), correlation_id=message.correlation_id)
+
+
+def administrator_cause(command: Any) -> Cause:
+    """The administrator who sent the command is the cause."""
+    return Cause(actor=ActorKind.ADMINISTRATOR, actor_id=command.administrator, correlation_id=command.correlation_id)
+
+
+def money_of(payment: Any) -> Money:
+    """The money that the payment brings. Raises InvalidValue for an impossible amount or currency."""
+    return Money(amount=payment.amount, currency=payment.currency)
 
 
 def total_of(seats: Iterable[Seat]) -> Decimal:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking_core.domain.commands import (
-    MAX_REASON,
     AnswerRefund,
     ConfirmPayment,
     FailPayment,
@@ -19,6 +18,7 @@ from booking_core.domain.commands import (
 )
 from booking_core.domain.errors import MalformedMessage
 from booking_core.domain.payments import RefundStatus
+from booking_core.domain.values import MAX_REASON
 from booking_core.messages.payment_messages import MAX_BYTES, Skipped, parse
 
 MESSAGE = "0190a5b0-0000-7000-8000-0000000000aa"
