@@ -17,9 +17,11 @@ AUDIT_READY := $(AUDIT)/.ready
 KUBERNETES := 1.30
 MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml deploy/kubernetes/*/*.yaml))
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint format docs bench soak audit lock build hooks clean
+.PHONY: help run test slow check lint format docs bench soak audit lock build hooks clean
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -27,10 +29,13 @@ help: ## show these lines
 run: $(READY) ## the whole service on this machine, with sample events (ARGS go to `booking dev`)
 	@$(BIN)/booking dev $(ARGS)
 
-test: $(READY) ## unit and integration tests (ARGS go to pytest)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(READY) ## the tests but the slow ones, in some four minutes (ARGS go to pytest)
+	$(PYTEST) -m 'not slow and not soak' $(ARGS)
 
-check: lint test ## the gate: lint and test
+slow: $(READY) ## the slow tests: browser, examples, documentation's commands, chaos (ARGS go to pytest)
+	$(PYTEST) -m 'slow and not soak' $(ARGS)
+
+check: lint test slow ## the gate: lint and all tests
 
 lint: $(READY) ## style, types, the arrows between packages, and what is in deploy/
 	$(BIN)/ruff check .

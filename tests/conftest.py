@@ -8,6 +8,7 @@ pytest.register_assert_rewrite("booking_core.contracts", "tests.support", "tests
 pytest_plugins = [
     "tests.support.run",
     "tests.support.leaks",
+    "tests.support.slow",
     "tests.support.directories",
     "tests.support.postgres.fixtures",
     "tests.support.kafka.fixtures",

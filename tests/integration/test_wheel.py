@@ -16,6 +16,8 @@ import pytest
 from tests.support.directories import open_directory
 from tests.support.processes import free_port
 
+pytestmark = pytest.mark.slow("wheels in an environment of their own")
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELVES = ("src", "src/adapters", "src/entrypoints")

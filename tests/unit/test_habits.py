@@ -1,6 +1,5 @@
 """What contributors are told and what runs for their changes: every target, file and program in it exists."""
 
-import json
 import re
 import subprocess
 import sys
@@ -96,10 +95,3 @@ def test_hooks_call_what_is_installed() -> None:
     assert {hook["language"] for hook in repository["hooks"]} == {"system"}
     assert {str(program.parent) for program in programs} == {".venv/bin"}
     assert all((Path(sys.executable).parent / program.name).exists() for program in programs)
-
-
-def test_editors_and_ruff_agree_on_the_width() -> None:
-    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
-    editor = (ROOT / ".editorconfig").read_text(encoding="utf-8")
-
-    assert json.dumps(ruff["line-length"]) in re.findall(r"max_line_length = (\d+)", editor)

@@ -43,6 +43,16 @@ def test_every_package_is_typed_and_named_for_us() -> None:
     assert [package.name for package in packages() if not package.name.startswith("booking_")] == []
 
 
+def test_unit_tests_mirror_the_packages() -> None:
+    unit = ROOT / "tests" / "unit"
+    modules = [path.relative_to(unit) for root in packages() for path in unit.glob(f"{root.name}/**/test_*.py")]
+    named = {package.name: package.parent for package in packages()}
+    strays = [path for path in unit.iterdir() if path.is_dir() and path.name.startswith("booking_")]
+
+    assert {path.name for path in strays} <= named.keys()
+    assert [str(each) for each in modules if not (named[each.parts[0]] / each).parent.is_dir()] == []
+
+
 def test_the_domain_imports_attrs_and_the_standard_library_alone() -> None:
     graph = grimp.build_graph("booking_core", include_external_packages=True, cache_dir=None)
     outside = {name for name in graph.modules if graph.is_module_squashed(name)}

@@ -58,6 +58,7 @@ def locked(stage: Stage, booking: Booking) -> Iterator[None]:
         connection.rollback()
 
 
+@pytest.mark.slow("kills at random moments")
 @kills(2, 80)
 def test_a_consumer_killed_at_random_moments(
     stage: Stage, door: psycopg.Connection[tuple[int]], moments: Random, kills: int
@@ -93,6 +94,7 @@ def test_a_consumer_killed_between_database_commit_and_offset_commit(
     assert check(stage, acknowledged).events == 60
 
 
+@pytest.mark.slow("the other crash of a consumer is in every run")
 def test_a_consumer_killed_before_both_commits(
     stage: Stage, door: psycopg.Connection[tuple[int]], moments: Random
 ) -> None:
@@ -119,6 +121,7 @@ def finish(stage: Stage) -> None:
     stage.settle()
 
 
+@pytest.mark.slow("kills at random moments")
 @kills(2, 60)
 def test_members_that_join_and_leave(stage: Stage, moments: Random, kills: int) -> None:
     stage.program("relay").start()

@@ -28,6 +28,7 @@ def at_work(stage: Stage) -> list[Program]:
     return programs
 
 
+@pytest.mark.slow("a broker to kill; its crash under load is in every run")
 @kills(1, 15)
 def test_a_broker_killed_and_started_again(
     frail: Stage, mortal_broker: KafkaBroker, moments: Random, kills: int

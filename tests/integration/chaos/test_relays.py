@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.integration.chaos.aftermath import check
 from tests.integration.chaos.dying_bus import AFTER_PUBLISH, on_the_shelf
 from tests.integration.chaos.load import Acknowledged, Load
@@ -12,6 +14,7 @@ from tests.integration.chaos.rounds import kills
 from tests.integration.chaos.stage import Stage
 
 
+@pytest.mark.slow("kills at random moments")
 @kills(2, 100)
 def test_relays_killed_at_random_moments(stage: Stage, moments: Random, kills: int) -> None:
     relays = [stage.program("relay") for _ in range(2)]

@@ -77,6 +77,7 @@ def undisturbed(url: str, house: FullHouse) -> float:
         return float(value(door, SECONDS))
 
 
+@pytest.mark.slow("the other crash of the command is in every run")
 @pytest.mark.timeout(3600)
 def test_two_at_once_of_which_one_is_killed(template: Template, fresh_database: FreshDatabase) -> None:
     """The worker may be at it as well: what one has done the other does not do again, and it comes to the end."""

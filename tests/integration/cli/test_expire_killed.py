@@ -74,6 +74,7 @@ def test_killed_and_started_again(overdue: Holds, fresh_database: FreshDatabase,
     assert any(number < HOLDS for number in found) or kills < 20, "no kill hit the work"
 
 
+@pytest.mark.slow("the other crash of the command is in every run")
 def test_several_at_once_and_a_hold_that_its_customer_works_on(overdue: Holds, fresh_database: FreshDatabase) -> None:
     """Nobody waits: the sweeps leave what a customer has locked, each of them ends, and together they end the rest."""
     url = fresh_database(template=overdue.name)

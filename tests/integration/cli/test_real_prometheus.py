@@ -65,6 +65,7 @@ def prometheus(directory: Path, *, serve: int) -> Iterator[Prometheus]:
         process.wait(60)
 
 
+@pytest.mark.slow("scrapes of a real Prometheus")
 def test_every_query_is_taken_and_the_first_requests_are_in_the_rates(database_url: str, tmp_path: Path) -> None:
     port, tokens = free_port(), DevTokens(tmp_path, TOKENS["BOOKING_JWT_ISSUER"], TOKENS["BOOKING_JWT_AUDIENCE"])
     headers = {"Authorization": f"Bearer {tokens.sign('ann')}"}

@@ -88,6 +88,7 @@ def test_events_come_again_as_they_were(
     assert told(everything_in(servers, topic)) == sorted(told(first) * 2)
 
 
+@pytest.mark.slow("a dozen starts of the program")
 def test_dead_letters_are_counted_fed_back_and_kept(
     database_url: str, store: Store, booked: list[Booking], settings: dict[str, str], bus: EventBus
 ) -> None:

@@ -81,6 +81,7 @@ def records(watching: Terminal, event_type: str) -> list[tuple[str, str, Any]]:
     return [(number, key, json.loads(body)["payload"]) for number, key, body in line.findall(watching.text())]
 
 
+@pytest.mark.slow("the commands of the documentation")
 @pytest.mark.timeout(300)
 def test_every_line_of_the_page(page: Page, open_terminal: Callable[[], Terminal], broker: KafkaBroker) -> None:
     first, watching, third, production = (open_terminal() for _ in range(4))

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from booking_dev.tokens import DevTokens
 from tests.integration.kafka.service import Service, first_appearances, message, stop
 from tests.support.jwks import Jwks
@@ -113,6 +115,7 @@ def test_processes_frozen_before_their_commits_are_not_skipped(service: Service)
     assert all(list(numbers) == list(range(1, _EVENTS + 1)) for numbers in told.values()), told
 
 
+@pytest.mark.slow("all programs at once")
 def test_an_api_that_is_frozen_while_it_commits_loses_nothing(service: Service, tokens: DevTokens, jwks: Jwks) -> None:
     stage = service.stage
     stage.set_up(seats=8)

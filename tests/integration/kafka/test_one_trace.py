@@ -57,6 +57,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, errors
 
 
+@pytest.mark.slow("all programs at once")
 def test_a_trace_goes_through_request_outbox_broker_and_payment(
     service: Service, tokens: DevTokens, jwks: Jwks, collector: Collector
 ) -> None:

@@ -132,6 +132,7 @@ def _poll_until_it_fails(subscription: Subscription) -> None:
         subscription.poll(0.5)
 
 
+@pytest.mark.slow("a broker that does not answer")
 def test_a_frozen_broker_makes_nobody_wait_for_ever(
     mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_as_patient_as_in_production(mortal_broker: KafkaBroker, seconds: float)
     freeze(mortal_broker, bound=16.0, seconds=seconds)
 
 
+@pytest.mark.slow("a broker that does not answer")
 def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 1.0)
     topic = make_topic(mortal_broker.bootstrap_servers)
@@ -169,6 +171,7 @@ def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypat
     assert sorted(number for of_key in numbers.values() for number in of_key) == list(range(300))
 
 
+@pytest.mark.slow("a broker that does not answer")
 def test_closing_while_the_broker_is_frozen_is_bounded(
     mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def freeze(relay: Relay, queue: Queue, words: str) -> None:
     until(it_is_the_moment, "the relay is frozen in the middle of its work")
 
 
+@pytest.mark.slow("thousands of messages")
 @pytest.mark.parametrize(
     "size",
     [

@@ -181,6 +181,7 @@ def test_what_a_rebalance_took_away_is_not_committed_and_arrives_again(
     assert values([*again, *other.read]) == list(range(40))
 
 
+@pytest.mark.slow("the ten seconds of a consumer session")
 def test_a_member_that_was_killed_leaves_its_messages_to_the_next(kafka_bootstrap: str, fresh_topic: NewTopic) -> None:
     bus, topic = bus_at(kafka_bootstrap), fresh_topic()
     bus.publish(topic, numbered(range(30)))

@@ -51,6 +51,7 @@ def a_busy_day(stage: Stage) -> Sequence[Word]:
     return words
 
 
+@pytest.mark.slow("a topic that is deleted and created again")
 def test_nothing_changes_and_nothing_is_said(service: Service, bus: EventBus) -> None:
     stage, words = service.stage, a_busy_day(service.stage)
 
