@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from booking_core.ports import Finding, Grade, Workload
 from booking_postgres import schema
-from booking_postgres.driver.deadlines import SHORT_PATIENCE_SECONDS, waiting_for
+from booking_postgres.driver.connection import PROBE_SECONDS, answers_within
 from booking_postgres.driver.transaction import driver_of
 
 CHECKS: Final = ("database", "isolation", "connections", "schema")
@@ -56,7 +56,7 @@ def diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
     done = 0
     began = time.monotonic()
     try:
-        with engine.connect() as connection, waiting_for(driver_of(connection), SHORT_PATIENCE_SECONDS):
+        with engine.connect() as connection, answers_within(driver_of(connection), PROBE_SECONDS):
             for finding in _findings(connection, workload, began):
                 yield finding
                 done += 1

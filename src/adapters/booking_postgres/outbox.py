@@ -7,7 +7,7 @@ from attrs import frozen
 from sqlalchemy import text
 
 from booking_core.ports import EventSelection, OutboxRecord
-from booking_postgres.reads.connection import Reader
+from booking_postgres.driver.reader import Reader
 from booking_postgres.reads.stored_events import COLUMNS, read_stored, record_of
 
 # Oldest first between bookings; of each booking all that waits, in order. A booking's events are committed in the

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from booking_core.ports import Health, HealthKind
-from booking_postgres.driver.deadlines import waiting_for
+from booking_postgres.driver.connection import answers_within
 from booking_postgres.driver.transaction import driver_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def migrate(engine: Engine) -> list[str]:
     for attempt in range(_ATTEMPTS):
         try:
             # A migration takes as long as it takes, and waits for its turn.
-            with engine.begin() as connection, waiting_for(driver_of(connection), None):
+            with engine.begin() as connection, answers_within(driver_of(connection), None):
                 return _migrate(connection)
         except (IntegrityError, ProgrammingError) as error:
             # Two CREATE ... IF NOT EXISTS at once: one of them fails although the thing then exists.

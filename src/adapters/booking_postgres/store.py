@@ -1,59 +1,99 @@
 """The store over PostgreSQL: on a connection pool of its own, or on one connection that the caller owns."""
 
 from collections.abc import Iterable
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 from uuid import UUID
 
 from attrs import define, field
 from sqlalchemy import Connection, Engine
 
-from booking_core.ports import Finding, Outbox, Reads, Upkeep, Workload
-from booking_postgres.driver.pool_metrics import PoolWatch
-from booking_postgres.driver.transaction import CallersTransaction, OwnTransaction, Transaction
+from booking_core.messages.trace_context import TRACEPARENT
+from booking_core.ports import EventRepository, Finding, Inbox, Outbox, Reads, Upkeep, Workload
+from booking_postgres.driver.connection import Timeouts
+from booking_postgres.driver.joined_transaction import JoinedTransaction
+from booking_postgres.driver.pipeline import Statement
+from booking_postgres.driver.reader import Reader
+from booking_postgres.driver.transaction import WAIT_SECONDS, OwnTransaction, PoolCounters, Transaction
 from booking_postgres.outbox import PostgresOutbox
-from booking_postgres.reads.connection import Reader
 from booking_postgres.reads.postgres_reads import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.upkeep import PostgresUpkeep
-from booking_postgres.writes.in_flight import await_reservations_in_flight
-from booking_postgres.writes.session import Session
-from booking_postgres.writes.unit_of_work import PostgresUnitOfWork
+from booking_postgres.writes.bookings import PostgresBookings, PostgresInbox
+from booking_postgres.writes.events import PostgresEvents, await_reservations_in_flight
+from booking_postgres.writes.stored_responses import PostgresStoredResponses
 
 _DEFAULT_HOURS: Final = 24.0
+# The outbox reads it from there for the events that this transaction stores (migration 0003).
+_SET_TRACE: Final = "SELECT set_config('booking.traceparent', %(trace)s, true)"
 
 
 @define(eq=False)
-class _BaseStore:
-    """The part of `booking_core.ports.Store` that is the same for both stores."""
+class PostgresUnitOfWork:
+    """See `booking_core.ports.UnitOfWork`. Reads under locks at once; writes together with the commit."""
 
+    transaction: Transaction
     idempotency_hours: float
-    retries: int = field(init=False)
+    responses: PostgresStoredResponses = field(init=False)
+    bookings: PostgresBookings = field(init=False)
+    _events: PostgresEvents | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.responses = PostgresStoredResponses(self.transaction, self.idempotency_hours)
+        self.bookings = PostgresBookings(self.transaction, self.responses)
+
+    @property
+    def events(self) -> EventRepository:
+        if self._events is None:
+            self._events = PostgresEvents(self.transaction)
+        return self._events
+
+    @property
+    def inbox(self) -> Inbox:
+        return PostgresInbox(self.transaction)
+
+    def __enter__(self) -> Self:
+        self.transaction.begin()
+        trace = TRACEPARENT.get()
+        if trace is not None:
+            self.transaction.pending.append(Statement(_SET_TRACE, {"trace": trace}, "trace"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.transaction.end()
+
+    def commit(self) -> None:
+        self.transaction.commit()
+
+
+@define(eq=False)
+class PostgresStore:
+    """See `booking_core.ports.Store`. Opens no more connections than the pool of its engine holds.
+
+    `wait_seconds`: a request for a connection that takes longer counts as a wait.
+    """
+
+    engine: Engine
+    idempotency_hours: float = _DEFAULT_HOURS
+    timeouts: Timeouts = field(factory=Timeouts, kw_only=True)
+    wait_seconds: float = field(default=WAIT_SECONDS, kw_only=True)
+    retries: int = field(default=3, init=False)
     reads: Reads = field(init=False)
     outbox: Outbox = field(init=False)
     upkeep: Upkeep = field(init=False)
 
+    def __attrs_post_init__(self) -> None:
+        reader = Reader(engine=self.engine, timeouts=self.timeouts)
+        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
+        self.upkeep = PostgresUpkeep(reader, self.engine, PoolCounters(self.engine, self.wait_seconds))
+
     def unit_of_work(self) -> PostgresUnitOfWork:
-        return PostgresUnitOfWork(Session(self._new_transaction(), self.idempotency_hours))
+        return PostgresUnitOfWork(OwnTransaction(self.engine, self.timeouts), self.idempotency_hours)
 
     def await_reservations_in_flight(self, event_id: UUID) -> None:
-        await_reservations_in_flight(event_id, self.unit_of_work)
-
-    def _new_transaction(self) -> Transaction:
-        raise NotImplementedError
-
-    def _read_with(self, reader: Reader) -> None:
-        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
-
-
-class PostgresStore(_BaseStore):
-    """See `booking_core.ports.Store`. Opens no more connections than its engine's pool holds."""
-
-    def __init__(self, engine: Engine, idempotency_hours: float = _DEFAULT_HOURS) -> None:
-        super().__init__(idempotency_hours)
-        self.engine, self.retries = engine, 3
-        reader = Reader(engine=engine)
-        self._read_with(reader)
-        self.upkeep = PostgresUpkeep(reader, engine, PoolWatch(engine))
+        await_reservations_in_flight(event_id, lambda: OwnTransaction(self.engine, self.timeouts))
 
     def on(self, connection: Connection) -> "JoinedStore":
         """Return the same store inside the caller's transaction, which it never commits, rolls back or closes.
@@ -72,22 +112,28 @@ class PostgresStore(_BaseStore):
     def close(self) -> None:
         self.engine.dispose()
 
-    def _new_transaction(self) -> Transaction:
-        return OwnTransaction(self.engine)
 
-
-class JoinedStore(_BaseStore):
+@define(eq=False)
+class JoinedStore:
     """A store in a transaction that the caller owns, on the caller's connection. Used by one thread at a time."""
 
-    def __init__(self, connection: Connection, idempotency_hours: float = _DEFAULT_HOURS) -> None:
-        super().__init__(idempotency_hours)
-        self.connection, self.retries = connection, 0
-        reader = Reader(connection=connection)
-        self._read_with(reader)
+    connection: Connection
+    idempotency_hours: float = _DEFAULT_HOURS
+    retries: int = field(default=0, init=False)
+    reads: Reads = field(init=False)
+    outbox: Outbox = field(init=False)
+    upkeep: Upkeep = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        reader = Reader(connection=self.connection)
+        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
         self.upkeep = PostgresUpkeep(reader)
 
-    def close(self) -> None:
-        """Does nothing: the connection is the caller's."""
+    def unit_of_work(self) -> PostgresUnitOfWork:
+        return PostgresUnitOfWork(JoinedTransaction(self.connection), self.idempotency_hours)
 
-    def _new_transaction(self) -> Transaction:
-        return CallersTransaction(self.connection)
+    def await_reservations_in_flight(self, event_id: UUID) -> None:
+        await_reservations_in_flight(event_id, lambda: JoinedTransaction(self.connection))
+
+    def close(self) -> None:
+        """Do nothing: the connection is the caller's."""

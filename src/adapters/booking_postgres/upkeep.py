@@ -9,10 +9,10 @@ from sqlalchemy import Engine, text
 from booking_core.domain.errors import BookingError
 from booking_core.ports import ConnectionUse, Health, HealthKind, Pruned
 from booking_postgres import schema
-from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS, SHORT_PATIENCE_SECONDS
+from booking_postgres.driver.connection import PROBE_SECONDS, TABLE_SCAN_SECONDS
 from booking_postgres.driver.errors import NoRight, reason_of, translated
-from booking_postgres.driver.pool_metrics import PoolWatch
-from booking_postgres.reads.connection import Reader
+from booking_postgres.driver.reader import Reader
+from booking_postgres.driver.transaction import PoolCounters
 
 _PRUNE_EVENTS: Final = """
     DELETE FROM booking.outbox o USING (
@@ -48,7 +48,7 @@ class PostgresUpkeep:
 
     reader: Reader
     engine: Engine | None = None
-    pool: PoolWatch | None = None
+    pool: PoolCounters | None = None
 
     def migrate(self) -> Sequence[str]:
         if self.engine is None:
@@ -57,7 +57,7 @@ class PostgresUpkeep:
             return schema.migrate(self.engine)
 
     def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> Pruned:
-        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
+        with self.reader.open(answer_seconds=TABLE_SCAN_SECONDS) as connection:
             values = {
                 "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
                 "key_age": idempotency_hours * 3600,
@@ -69,7 +69,7 @@ class PostgresUpkeep:
 
     def health(self) -> Health:
         try:
-            with self.reader.open(patience=SHORT_PATIENCE_SECONDS) as connection:
+            with self.reader.open(answer_seconds=PROBE_SECONDS) as connection:
                 return schema.health_of(schema.revision_of(connection))
         except BookingError as error:
             remedy = f"check BOOKING_DATABASE_URL and that PostgreSQL runs{reason_of(error)}"

@@ -2,8 +2,11 @@
 
 import pytest
 
+from booking_postgres.driver.connection import Timeouts
+from tests.support.postgres.stage import Stage
+
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reservations wait for a lock as long as anything does: what happens meanwhile is arranged by the test."""
-    monkeypatch.setattr("booking_postgres.driver.transaction._BOUNDS_OF_RESERVING", ("1000ms", "10s", "10s"))
+def long_lock_waits(stage: Stage) -> None:
+    """Reservations wait for a lock as long as other transactions: the test arranges what happens meanwhile."""
+    stage.store.timeouts = Timeouts(reservation_lock="1000ms")

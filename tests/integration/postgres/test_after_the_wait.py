@@ -19,7 +19,7 @@ from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import CancellationReason, RefundReason, SeatStatus
 from tests.support.postgres.stage import Stage
 
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 OUTSIDERS_LOCK = 0  # the place of the seat that another session has locked
 

@@ -11,11 +11,12 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
 from booking_core.ports import Page
+from booking_postgres.driver.connection import Timeouts
 from tests.integration.postgres import bouncer
 from tests.support.postgres.stage import Stage, open_store
 
 pytestmark = [
-    pytest.mark.usefixtures("patient"),
+    pytest.mark.usefixtures("long_lock_waits"),
     pytest.mark.skipif(bouncer.program() is None, reason=bouncer.MISSING),
 ]
 
@@ -28,6 +29,7 @@ def behind(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stage]:
     stage.store.close()  # its connections go past the proxy
     with bouncer.bouncer_before(stage.url, pool_size=SERVER_CONNECTIONS) as url:
         stage.store = open_store(url + request.param)
+        stage.store.timeouts = Timeouts(reservation_lock="1000ms")
         stage.fixture = stage.fixture.as_seen_from(stage.store)
         yield stage
         stage.store.close()

@@ -17,7 +17,7 @@ from booking_core.domain.values import CancellationReason, SeatStatus
 from booking_core.ports import EventSelection
 from tests.support.postgres.stage import Stage, until
 
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 
 def command(stage: Stage) -> CancelEvent:

@@ -22,7 +22,7 @@ from tests.support.directories import open_directory
 from tests.support.postgres.fixtures import chosen_binaries, databases
 from tests.support.postgres.stage import Stage, open_store
 
-PATIENCE = 0.4
+ANSWER_SECONDS = 0.4
 CONNECT_TIMEOUT = 3.0  # of the pool; psycopg takes no less than two
 SLACK = 1.5
 
@@ -56,7 +56,7 @@ def stage(server: EmbeddedPostgres) -> Iterator[Stage]:
 def impatient_stage(url: str) -> Iterator[Stage]:
     with Stage.at(url, connections=2) as stage:
         stage.store.close()
-        stage.store = PostgresStore(create_pool(url, 2, patience=PATIENCE))
+        stage.store = PostgresStore(create_pool(url, 2, answer_seconds=ANSWER_SECONDS))
         stage.fixture = stage.fixture.as_seen_from(stage.store)
         stage.fixture.cancel(stage.fixture.reserve(11, user="warm"))
         yield stage
@@ -86,7 +86,7 @@ def takes_at_most(seconds: float) -> Iterator[None]:
 
 
 def test_a_request_that_begins_is_busy_after_one_wait(server: EmbeddedPostgres, stage: Stage) -> None:
-    with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(ServiceBusy) as busy:
+    with frozen(server, stage), takes_at_most(ANSWER_SECONDS + SLACK), pytest.raises(ServiceBusy) as busy:
         stage.fixture.reserve(0)
 
     assert not isinstance(busy.value, TransactionConflict)
@@ -98,7 +98,7 @@ def test_a_commit_without_answer_is_of_unknown_outcome(server: EmbeddedPostgres,
     with stage.store.unit_of_work() as uow:
         uow.bookings.lock_seats(stage.fixture.request(0))
         uow.bookings.add(stage.fixture.new_booking(0))
-        with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(CommitOutcomeUnknown):
+        with frozen(server, stage), takes_at_most(ANSWER_SECONDS + SLACK), pytest.raises(CommitOutcomeUnknown):
             uow.commit()
 
     stage.fixture.reserve(1)
@@ -109,7 +109,7 @@ def test_locked_rows_are_let_go_when_the_answer_does_not_come(server: EmbeddedPo
     booking = stage.fixture.reserve(0)
     with stage.store.unit_of_work() as uow:
         uow.bookings.lock(booking.booking_id)
-        with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(ServiceBusy):
+        with frozen(server, stage), takes_at_most(ANSWER_SECONDS + SLACK), pytest.raises(ServiceBusy):
             uow.bookings.lock(booking.booking_id)
 
     assert stage.fixture.cancel(booking).status is Status.CANCELLED
@@ -123,7 +123,7 @@ def test_a_unit_of_work_that_is_left_does_not_wait_for_its_rollback(server: Embe
             start = time.monotonic()
         left_after = time.monotonic() - start
 
-    assert left_after < PATIENCE + SLACK
+    assert left_after < ANSWER_SECONDS + SLACK
     assert stage.fixture.reserve(0).status is Status.PENDING
 
 
@@ -139,7 +139,7 @@ def test_a_unit_of_work_that_is_left_does_not_wait_for_its_rollback(server: Embe
     ids=["now", "seats", "event", "bookings", "outbox"],
 )
 def test_a_read_is_busy_after_one_wait(server: EmbeddedPostgres, stage: Stage, read: Callable[[Stage], object]) -> None:
-    with frozen(server, stage), takes_at_most(PATIENCE + SLACK), pytest.raises(ServiceBusy):
+    with frozen(server, stage), takes_at_most(ANSWER_SECONDS + SLACK), pytest.raises(ServiceBusy):
         read(stage)
 
     read(stage)
@@ -163,7 +163,7 @@ def test_a_new_connection_is_not_awaited_for_ever(server: EmbeddedPostgres, stag
 
 def test_a_callers_own_connection_waits_as_long_as_the_caller_wants(stage: Stage) -> None:
     with psycopg.connect(stage.url) as connection:
-        [rows] = run(connection, [Statement("SELECT pg_sleep(%(s)s) IS NULL", {"s": PATIENCE * 2})])
+        [rows] = run(connection, [Statement("SELECT pg_sleep(%(s)s) IS NULL", {"s": ANSWER_SECONDS * 2})])
     assert rows == [(False,)]
 
 

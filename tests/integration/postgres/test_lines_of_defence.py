@@ -17,10 +17,10 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.reservation import ReservationFacts
 from booking_core.ports import UnitOfWork
-from booking_postgres.driver import transaction
+from booking_postgres.driver.connection import Timeouts
 from tests.support.postgres.stage import Stage
 
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 Session = psycopg.Connection[Any]
 
@@ -176,8 +176,8 @@ class TestTheOrderOfLocks:
         assert stage.deadlocks() > 0
 
     @pytest.fixture(autouse=True)
-    def _deadlocks_are_seen_before_the_wait_is_given_up(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(transaction, "_BOUNDS", ("20s", "30s", "30s"))
+    def _deadlocks_are_seen_before_the_wait_is_given_up(self, stage: Stage, long_lock_waits: None) -> None:
+        stage.store.timeouts = Timeouts(reservation_lock="1000ms", lock="20s", statement="30s", idle="30s")
         stage.door.execute(f"ALTER DATABASE {stage.door.info.dbname} SET deadlock_timeout = '50ms'")
         stage.store.close()
 

@@ -13,10 +13,11 @@ from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
+from booking_postgres.driver.connection import Timeouts
 from tests.integration.postgres.cutting_proxy import Cut, CuttingProxy, proxy_before
 from tests.support.postgres.stage import Stage, open_store
 
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 _KILL = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -35,6 +36,7 @@ def through_proxy(stage: Stage) -> Iterator[CuttingProxy]:
     with proxy_before(stage.url) as (proxy, url):
         stage.store.close()
         stage.store = open_store(url)
+        stage.store.timeouts = Timeouts(reservation_lock="1000ms")
         stage.fixture = stage.fixture.as_seen_from(stage.store)
         try:
             stage.fixture.cancel(stage.fixture.reserve(11, user="warm"))

@@ -52,7 +52,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
 
     def broken_statement() -> None:
         with stage.store.unit_of_work() as uow:
-            uow.session.run([_statement("SELECT 1 / 0")])
+            uow.transaction.run([_statement("SELECT 1 / 0")])
 
     def fault_of_the_caller() -> None:
         with stage.store.unit_of_work() as uow:
@@ -62,7 +62,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
     def killed() -> None:
         with stage.store.unit_of_work() as uow:
             uow.bookings.lock(held.booking_id)
-            pid = uow.session.run([_statement("SELECT pg_backend_pid()")])[0][0][0]
+            pid = uow.transaction.run([_statement("SELECT pg_backend_pid()")])[0][0][0]
             stage.door.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
             uow.bookings.lock(held.booking_id)
 

@@ -14,7 +14,7 @@ from booking_core.domain.values import CancellationReason
 from booking_core.ports import Page
 from tests.support.postgres.stage import Stage
 
-pytestmark = pytest.mark.usefixtures("patient")
+pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 
 def rounds(few: int, many: int) -> pytest.MarkDecorator:

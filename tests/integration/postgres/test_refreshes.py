@@ -11,7 +11,6 @@ import pytest
 from attrs import define, evolve
 
 from booking_core import CatalogCache
-from booking_core.application import catalog_cache as mirror_module
 from booking_core.contracts.store.crowd import at_once
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.values import Seat, TicketedEvent
@@ -55,12 +54,11 @@ class Turncoat:
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(100, marks=pytest.mark.soak)])
-def test_refreshes_of_several_processes(stage: Stage, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror_module, "_ROWS_PER_TRANSACTION", 3)
+def test_refreshes_of_several_processes(stage: Stage, rounds: int) -> None:
     event = evolve(stage.fixture.event, event_id=uuid4())
     catalog = Turncoat(event, [uuid4() for _ in range(12)], every=3)
     stores = [open_store(stage.url, 1) for _ in range(PROCESSES)]
-    mirrors = [CatalogCache(store=store, catalog=catalog) for store in stores]
+    mirrors = [CatalogCache(store=store, catalog=catalog, rows_per_transaction=3) for store in stores]
     over = threading.Event()
 
     def watch() -> list[object]:

@@ -13,10 +13,9 @@ from attrs import evolve
 from booking_core.domain.booking import Booking
 from booking_core.domain.values import SeatStatus
 from booking_core.ports import SeatOnMap
-from booking_postgres.driver import pipeline
+from booking_postgres.driver import pipeline, reader
 from booking_postgres.driver.pipeline import Rows, Statement
-from booking_postgres.reads import connection as reading
-from booking_postgres.reads.connection import Reader
+from booking_postgres.driver.reader import Reader
 from booking_postgres.reads.seat_maps import SeatMaps
 from tests.support.postgres.stage import Stage
 
@@ -33,10 +32,10 @@ def rows_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def count(connection: pipeline.Connection, statements: Sequence[Statement], *, begin: bool) -> list[Rows]:
         answers = run(connection, statements, begin=begin)
         asked = zip(statements, answers, strict=True)
-        counts.extend(len(rows) for statement, rows in asked if statement is not reading._BOUNDS)
+        counts.extend(len(rows) for statement, rows in asked if statement.name != "timeouts")
         return answers
 
-    monkeypatch.setattr(reading, "run", count)
+    monkeypatch.setattr(reader, "run", count)
     return counts
 
 

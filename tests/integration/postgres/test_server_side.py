@@ -9,7 +9,7 @@ from booking_core.application import list_seats
 from booking_core.contracts.store.fixture import refused
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.lifecycle import Status
-from booking_postgres.driver import transaction
+from booking_postgres.driver.connection import Timeouts
 from booking_postgres.driver.pipeline import Statement
 from tests.support.postgres.stage import Stage, until
 
@@ -32,23 +32,21 @@ def test_the_bounds_hold_until_the_transaction_ends(stage: Stage) -> None:
     for step, longest_wait in first:
         with stage.store.unit_of_work() as uow:
             step(uow)
-            found = [rows[0][0] for rows in uow.session.run(shows)]
+            found = [rows[0][0] for rows in uow.transaction.run(shows)]
 
         assert found == [longest_wait, "10s", "10s"]
 
 
 @pytest.mark.parametrize("attempt", range(5))
-def test_a_process_that_is_stopped_does_not_keep_its_seats(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, attempt: int
-) -> None:
-    monkeypatch.setattr(transaction, "_BOUNDS_OF_RESERVING", ("1000ms", "10s", "100ms"))
+def test_a_process_that_is_stopped_does_not_keep_its_seats(stage: Stage, attempt: int) -> None:
+    stage.store.timeouts = Timeouts(reservation_lock="1000ms", idle="100ms")
     with stage.store.unit_of_work() as uow:
         uow.bookings.lock_seats(stage.fixture.request(0, user="stopped"))
         until(lambda: stage.ask(_IDLE) == 0, "the server has ended the transaction")
         uow.bookings.add(stage.fixture.new_booking(0, user="stopped"))
         refused(ServiceBusy, uow.commit)
 
-    monkeypatch.undo()
+    stage.store.timeouts = Timeouts()
     assert stage.fixture.reserve(0).status is Status.PENDING
 
 

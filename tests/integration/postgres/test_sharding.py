@@ -15,8 +15,7 @@ from booking_core.contracts.store.fixture import refused
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import SeatAlreadyReserved
 from booking_core.domain.reservation import IdempotencyKey
-from booking_postgres.driver import pipeline, transaction
-from booking_postgres.reads import connection
+from booking_postgres.driver import pipeline, reader, transaction
 from tests.support.postgres.stage import Stage
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
@@ -89,7 +88,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(psycopg.Cursor, "execute", spy)
     monkeypatch.setattr(transaction, "run", spy_on_batches)
-    monkeypatch.setattr(connection, "run", spy_on_batches)
+    monkeypatch.setattr(reader, "run", spy_on_batches)
     return statements
 
 

@@ -1,4 +1,4 @@
-"""Connections, pipelined statements, deadlines and the translation of driver errors.
+"""Connections, transactions, pipelined statements, deadlines and driver errors.
 
-Imports no other package of this adapter.
+May import the domain and the ports, and no other package of the adapter.
 """

@@ -1,7 +1,8 @@
-"""Driver exceptions end here: what leaves the adapter are the domain's typed errors."""
+"""Translation of driver errors: only typed errors of the domain leave the adapter."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import psycopg
 from psycopg import errors as pg
@@ -9,27 +10,28 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from booking_core.domain.errors import ServiceBusy, TransactionConflict
-from booking_postgres.driver.deadlines import NoAnswer
+from booking_postgres.driver.connection import NoAnswer
 from booking_postgres.driver.pipeline import StatementFailed
 
-_RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected)
-# What a transaction-pooling proxy without prepared statements answers, and what a migration under our feet does.
+DRIVER_ERRORS = (psycopg.Error, DBAPIError, PoolTimeout, DisconnectionError)
+_RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
+# From a transaction-pooling proxy without prepared statements, or after a migration changed a table.
 _PREPARED_GONE = (pg.InvalidSqlStatementName, pg.DuplicatePreparedStatement, pg.FeatureNotSupported)
-# The server stepped down, or ended a transaction that idled: a new connection may find one that serves.
+# The server became a replica, or ended a transaction that idled: a new connection may reach one that serves.
 _GONE_ELSEWHERE = (pg.ReadOnlySqlTransaction, pg.IdleInTransactionSessionTimeout)
-_WAITED_LONG_ENOUGH = (pg.LockNotAvailable, pg.QueryCanceled)
+_TIMED_OUT = (pg.LockNotAvailable, pg.QueryCanceled)
 
 
 class LockWaitTooLong(ServiceBusy):
-    """Somebody else held the lock for the whole bounded wait."""
+    """Another transaction held the lock for the whole bounded wait."""
 
 
 class ConnectionLost(ServiceBusy):
-    """The database cannot be reached, or went away."""
+    """The database is unreachable, or the connection was lost."""
 
 
 class NoAnswerInTime(ConnectionLost):
-    """The database is there and says nothing: another attempt would wait as long."""
+    """The database accepts connections and does not answer; another attempt would wait as long."""
 
 
 class NoRight(PermissionError):
@@ -43,37 +45,33 @@ class NoRight(PermissionError):
 
 
 class PreparedStatementGone(TransactionConflict):
-    """The server does not have the statement that we prepared: run again without."""
+    """The server does not have the prepared statement: run again without preparing."""
 
 
 def translate(error: BaseException) -> Exception | None:
-    """The domain's error for a driver's, or NoRight; None if it is none that is expected."""
+    """Return the domain's error for a driver error, or NoRight; None for an unexpected error."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(cause, _RUN_AGAIN):
         return TransactionConflict()
     if isinstance(cause, _PREPARED_GONE):
         return PreparedStatementGone()
-    if isinstance(cause, _WAITED_LONG_ENOUGH):
+    if isinstance(cause, _TIMED_OUT):
         return LockWaitTooLong()
-    if isinstance(cause, pg.UniqueViolation):
-        return TransactionConflict()
     if isinstance(cause, PoolTimeout):
         return ServiceBusy("All database connections are in use, please try again")
     if isinstance(cause, NoAnswer):
         return NoAnswerInTime()
-    if isinstance(cause, _GONE_ELSEWHERE):
-        return ConnectionLost()
-    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | DisconnectionError):
+    if isinstance(cause, (*_GONE_ELSEWHERE, psycopg.OperationalError, psycopg.InterfaceError, DisconnectionError)):
         return ConnectionLost()
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
-        return ConnectionLost()  # not the server's words but libpq's: it ended a pipeline that nobody answers
+        return ConnectionLost()  # raised by libpq itself: it ended a pipeline that is not answered
     if isinstance(cause, pg.InsufficientPrivilege):
         return NoRight(cause.diag.message_primary or "permission denied")
     return None
 
 
 def reason_of(error: BaseException) -> str:
-    """What the server said when it did not let us in, ` (it says: password …)`; empty if it said nothing."""
+    """Return why the server rejected the connection, as ` (it says: password …)`; empty if it gave no reason."""
     cause = error.__cause__
     while cause is not None:
         _, fatal, said = str(cause).partition("FATAL:")
@@ -83,15 +81,20 @@ def reason_of(error: BaseException) -> str:
     return ""
 
 
+def raise_translated(error: BaseException) -> NoReturn:
+    """Raise the domain's error for a driver error, or the driver error itself if it is unexpected."""
+    known = translate(error)
+    if known is None:
+        raise error
+    raise known from error
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raises the domain's error for a driver's; everything unexpected passes."""
+    """Raise the domain's error for a driver error in the block; unexpected errors pass."""
     try:
         yield
     except StatementFailed as failure:
-        raise translate(failure.error) or failure.error from failure.error
-    except (psycopg.Error, DBAPIError, PoolTimeout, DisconnectionError) as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from error
+        raise_translated(failure.error)
+    except DRIVER_ERRORS as error:
+        raise_translated(error)

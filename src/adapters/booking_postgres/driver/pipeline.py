@@ -1,14 +1,16 @@
-"""Statements that travel together: one round trip for a whole list (ADR 0002).
+"""Pipelined statements: one round trip for a whole list (ADR 0002).
 
 This drives libpq's pipeline through psycopg's public `pq` and `adapt` modules. psycopg's own pipeline has a cursor, a
-generator and a wait for each statement, which costs several times the CPU; SQLAlchemy's results do not work in it
-either. Values are adapted and rows are loaded by psycopg all the same.
+generator and a wait for each statement, which costs several times the CPU; SQLAlchemy's results do not work in it.
+psycopg adapts the values and loads the rows.
 """
 
+import re
 import select
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
@@ -19,8 +21,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
-from booking_postgres.driver.deadlines import ConnectionWithDeadline, NoAnswer, patience_of
-from booking_postgres.driver.prepared import Query, prepared_on, query_of
+from booking_postgres.driver.connection import ConnectionWithDeadline, NoAnswer, PreparedStatements
 
 Row = tuple[Any, ...]
 Rows = list[Row]
@@ -31,24 +32,35 @@ Connection = psycopg.Connection[Any]
 class Statement:
     """SQL with psycopg's named parameters, and their values.
 
-    `name` is for those who ask which one failed; `sets_bounds`: it bounds the waits of its transaction by itself.
-    `plans`: the server makes a plan for it, which is worth keeping.
+    `name` identifies the statement that failed. `sets_timeouts`: it sets the timeouts of its transaction itself.
+    `plans`: the server makes a plan for it, so that it is worth preparing.
     """
 
     sql: str
     values: Mapping[str, Any]
     name: str = ""
-    sets_bounds: bool = False
+    sets_timeouts: bool = False
     plans: bool = True
+
+
+@frozen
+class Query:
+    """SQL with `$1`, `$2`, … as the server expects it, and the names of its parameters in that order."""
+
+    sql: bytes
+    names: tuple[str, ...]
 
 
 _BEGIN: Final = Statement("BEGIN ISOLATION LEVEL READ COMMITTED", {}, "begin", plans=False)
 _TIME: Final = psycopg.postgres.types["timestamptz"].oid
 _COMMIT: Final = Statement("COMMIT", {}, "commit", plans=False)
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s")
+# The server keeps a plan of each prepared statement.
+_MAX_PREPARED: Final = 500
 
 
 class StatementFailed(Exception):
-    """The driver's error, and which statement of the batch it belongs to."""
+    """A driver error and the name of the statement that it belongs to."""
 
     def __init__(self, name: str, error: psycopg.Error) -> None:
         super().__init__(name)
@@ -57,7 +69,7 @@ class StatementFailed(Exception):
 
 @define(eq=False)
 class _Step:
-    """One message that the server answers: a statement, or the preparation of one."""
+    """One message that the server answers: a statement, or its preparation."""
 
     statement: Statement
     prepares: Query | None = None
@@ -67,18 +79,18 @@ class _Step:
 def run(
     connection: Connection, statements: Sequence[Statement], *, commit: bool = False, begin: bool = True
 ) -> list[Rows]:
-    """The rows of every statement, in order; each statement sees what the ones before it did and waited for.
+    """Run the statements in order and return the rows of each; a statement sees the effects of those before it.
 
-    Times are in UTC. Begins a transaction at READ COMMITTED unless one is open; without `begin` none is begun, and the
-    statements are one by themselves. With `commit` it is committed in the same round trip, and not if any statement
-    fails. Raises StatementFailed for the first that failed; those after it were not run. Its error is NoAnswer, and the
-    connection closed, if the whole took longer than the connection's patience: then nobody knows what was run.
+    Times are in UTC. Begins a transaction at READ COMMITTED unless one is open; without `begin` the server runs the
+    statements as one transaction of their own. With `commit` the transaction is committed in the same round trip,
+    unless a statement fails. Raises StatementFailed for the first that failed; those after it were not run. Its error
+    is NoAnswer, and the connection closed, if the deadline passed: what was run is then unknown.
     """
     server = connection.pgconn
     begin = begin and server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
     steps: list[_Step] = []
     batch = [*([_BEGIN] if begin else ()), *statements, *([_COMMIT] if commit else ())]
-    # Before anything is sent: a value that cannot be adapted must not leave half a pipeline behind.
+    # Before anything is sent: a value that cannot be adapted must not leave a half-sent pipeline.
     codec = _codec_of(connection)
     given = [_adapted(codec, statement) for statement in batch]
     try:
@@ -86,11 +98,12 @@ def run(
         for statement, values in zip(batch, given, strict=True):
             steps += _send(connection, statement, values)
         server.pipeline_sync()
-        failed = _receive(server, steps, patience_of(connection))
+        seconds = connection.answer_seconds if isinstance(connection, ConnectionWithDeadline) else None
+        failed = _receive(server, steps, seconds)
         server.exit_pipeline_mode()
         if failed is not None:
             raise failed
-        # In a transaction that has failed before, COMMIT succeeds, and rolls back.
+        # In a transaction that has failed before, COMMIT succeeds and rolls back.
         if commit and steps[-1].result is not None and steps[-1].result.command_status != b"COMMIT":
             steps[-1].result = None
             raise psycopg.errors.InFailedSqlTransaction("the transaction had failed: it was rolled back")
@@ -99,7 +112,7 @@ def run(
             connection.close()
         raise StatementFailed(_failed(steps), error) from error
     except BaseException:
-        # Interrupted in the middle: whatever comes next on this connection would be an answer to this.
+        # Interrupted halfway: the next result on this connection would belong to this pipeline.
         connection.close()
         raise
     finally:
@@ -109,9 +122,9 @@ def run(
 
 
 def _codec_of(connection: Connection) -> Codec:
-    """What adapts values and loads rows, kept with our own connections: making it anew costs more than its work.
+    """Return the adapter of values and rows; kept on our own connections, because creation costs more than use.
 
-    A caller may teach a connection of its own other types at any time, so there it is made for each batch.
+    The owner of another connection may register types on it at any time, so there it is created for each call.
     """
     if not isinstance(connection, ConnectionWithDeadline):
         return Transformer(connection)
@@ -120,8 +133,19 @@ def _codec_of(connection: Connection) -> Codec:
     return connection.codec
 
 
+@lru_cache(maxsize=_MAX_PREPARED)
+def query_of(sql: str) -> Query:
+    """Translate `%(name)s` parameters; a name that occurs twice is one parameter."""
+    names: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"${names.setdefault(found[1], len(names) + 1)}"
+
+    return Query(_PARAMETER.sub(numbered, sql).encode(), tuple(names))
+
+
 def _adapted(codec: Codec, statement: Statement) -> Sequence[Any]:
-    """Its values as the server wants them. Raises StatementFailed for one that no server takes."""
+    """Adapt the values for the server. Raises StatementFailed for a value that cannot be adapted."""
     values = statement.values
     given = [values[name] for name in query_of(statement.sql).names]
     if not given:
@@ -133,17 +157,18 @@ def _adapted(codec: Codec, statement: Statement) -> Sequence[Any]:
 
 
 def _send(connection: Connection, statement: Statement, values: Sequence[Any]) -> list[_Step]:
-    """Queue a statement, and its preparation where that is new."""
+    """Queue a statement, and its preparation if it is new on this connection."""
     server, query = connection.pgconn, query_of(statement.sql)
-    prepared = prepared_on(connection) if statement.plans else None
-    name = prepared.name_of(query) if prepared else None
-    if prepared is None or (name is None and not prepared.has_room):
+    prepared = _prepared_on(connection) if statement.plans else None
+    name = prepared.names.get(query.sql) if prepared else None
+    if prepared is None or (name is None and len(prepared.names) >= _MAX_PREPARED):
         server.send_query_params(query.sql, values)
         return [_Step(statement)]
     steps = [_Step(statement)]
     if name is None:
-        name = prepared.new_name()
-        prepared.remember(query, name)
+        # Never a name that was used before; psycopg's own names begin otherwise.
+        prepared.created += 1
+        name = prepared.names[query.sql] = b"booking_%d" % prepared.created
         server.send_prepare(name, query.sql)
         steps.insert(0, _Step(statement, prepares=query))
     server.send_query_prepared(name, values)
@@ -151,34 +176,38 @@ def _send(connection: Connection, statement: Statement, values: Sequence[Any]) -
 
 
 def _forget_unprepared(connection: Connection, steps: Sequence[_Step]) -> None:
-    """Forget the preparations that did not come about, because they or something before them failed."""
-    prepared = prepared_on(connection)
+    """Forget the preparations that were not made, because they or a statement before them failed."""
+    prepared = _prepared_on(connection)
     for step in steps:
         if prepared and step.prepares is not None and step.result is None:
-            prepared.forget(step.prepares)
+            prepared.names.pop(step.prepares.sql, None)
 
 
-def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], patience: float | None) -> psycopg.Error | None:
-    """Wait for every answer, up to that of the Sync; the error of the first step that failed, if one did.
+def _prepared_on(connection: Connection) -> PreparedStatements | None:
+    return connection.prepared if isinstance(connection, ConnectionWithDeadline) else None
 
-    Raises NoAnswer after so many seconds.
+
+def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], seconds: float | None) -> psycopg.Error | None:
+    """Wait for all answers, that of the Sync included; return the error of the first step that failed, if any.
+
+    Raises NoAnswer after `seconds`.
     """
-    give_up_at = None if patience is None else time.monotonic() + patience
+    deadline = None if seconds is None else time.monotonic() + seconds
     poll = select.poll()
     poll.register(server.socket, select.POLLIN | select.POLLOUT)
     while server.flush():
-        _await(poll, give_up_at)
+        _await(poll, deadline)
         server.consume_input()
     poll.modify(server.socket, select.POLLIN)
     failed: psycopg.Error | None = None
     coming = iter(steps)
     while True:
         while server.is_busy():
-            _await(poll, give_up_at)
+            _await(poll, deadline)
             server.consume_input()
         result = server.get_result()
         if result is None:
-            # The end of one statement's results; on a lost connection, of everything.
+            # The end of the results of one statement; on a lost connection, of all.
             if server.status != ConnStatus.OK:
                 raise failed or psycopg.OperationalError("the connection was lost")
         elif result.status == ExecStatus.PIPELINE_SYNC:
@@ -190,8 +219,8 @@ def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], patience: float | No
     return failed
 
 
-def _await(poll: select.poll, give_up_at: float | None) -> None:
-    left = None if give_up_at is None else max(0.0, give_up_at - time.monotonic()) * 1000
+def _await(poll: select.poll, deadline: float | None) -> None:
+    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
     if not poll.poll(left):
         raise NoAnswer("the server did not answer in time")
 
@@ -205,14 +234,14 @@ def _rows_of(codec: Codec, result: pq.abc.PGresult | None) -> Rows:
         return []
     codec.set_pgresult(result)
     rows = codec.load_rows(0, result.ntuples, tuple)
-    codec.set_pgresult(None)  # a kept codec must not keep a thousand rows alive
+    codec.set_pgresult(None)  # a kept codec must not keep the rows alive
     return in_utc(rows) if any(result.ftype(place) == _TIME for place in range(result.nfields)) else rows
 
 
 def in_utc(rows: Rows) -> Rows:
-    """The rows with their times in UTC.
+    """Convert the times of the rows to UTC.
 
-    psycopg gives them in the session's zone, where Python adds, subtracts and compares what the clock on the wall
-    shows: an hour wrong around every change of summer time.
+    psycopg returns them in the zone of the session, where Python's arithmetic ignores changes of summer time: an hour
+    wrong around each of them.
     """
     return [tuple(v.astimezone(UTC) if type(v) is datetime else v for v in row) for row in rows]

@@ -1,52 +1,53 @@
-"""The connection pool: as many connections as the service may have, and never more (spec 4.1).
+"""Creation of the connection pool: at most as many connections as the service may open (spec 4.1).
 
-The statements of batches are prepared, but not behind a proxy: where sessions change hands between transactions, the
-name of a statement that one client prepared may run another client's statement, with no error. A proxy is recognised
-by itself. `?prepare_threshold=3` in the URL prepares all the same, `=none` never. psycopg itself prepares nothing.
+Statements are prepared, but not behind a proxy: where sessions change hands between transactions, the name that one
+client prepared may run the statement of another client, without an error. A proxy is detected when connecting.
+`?prepare_threshold=3` in the URL prepares in any case, `=none` never. psycopg itself prepares nothing.
 """
 
-import select
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError
 
-from booking_postgres.driver import prepared
-from booking_postgres.driver.deadlines import PATIENCE_SECONDS, ConnectionWithDeadline
+from booking_postgres.driver.connection import ANSWER_SECONDS, ConnectionWithDeadline, PreparedStatements
 from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed, run
+from booking_postgres.driver.transaction import refuse_dead_connection, roll_back_if_open
 
-_POOL_WAIT_SECONDS: Final = 5.0
+POOL_WAIT_SECONDS: Final = 5.0
 _CONNECT_TIMEOUT_SECONDS: Final = 3
 
 
-def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECONDS) -> Engine:
-    """An engine over psycopg 3 at READ COMMITTED that opens at most `connections`; nothing is connected yet.
+def create_pool(
+    url: str, connections: int, *, answer_seconds: float = ANSWER_SECONDS, pool_seconds: float = POOL_WAIT_SECONDS
+) -> Engine:
+    """Create an engine over psycopg 3 at READ COMMITTED with at most `connections`; connects lazily.
 
-    Each answer may take `patience` seconds; then the connection is closed, and the pool opens another in its place.
+    An answer that takes longer than `answer_seconds` closes the connection, and the pool opens another one. A thread
+    waits at most `pool_seconds` for a connection. Raises ValueError for a malformed URL.
     """
     try:
         given = make_url(url)
     except ArgumentError as error:
         raise ValueError("not a database URL: it must look like postgresql://user:password@host:5432/name") from error
-    wish = _prepare_threshold(given)
+    preparing = _prepare_threshold(given)
     parsed = given.difference_update_query(["prepare_threshold"]).set(drivername="postgresql+psycopg")
     engine = create_engine(
         parsed,
         isolation_level="READ COMMITTED",
         pool_size=connections,
         max_overflow=0,
-        pool_timeout=_POOL_WAIT_SECONDS,
+        pool_timeout=pool_seconds,
         pool_use_lifo=True,
         pool_reset_on_return=None,
         connect_args={
             "prepare_threshold": None,
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "booking-core",
-            # A cut that nobody announces ends a wait after seconds, not after the kernel's hours.
+            # A silent network failure ends a wait after seconds, not after the hours of the kernel's defaults.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -58,72 +59,53 @@ def create_pool(url: str, connections: int, *, patience: float = PATIENCE_SECOND
         dialect: object, record: object, args: Sequence[Any], named: Mapping[str, Any]
     ) -> ConnectionWithDeadline:
         connection = ConnectionWithDeadline.connect(*args, **named)
-        connection.patience = patience
+        connection.answer_seconds = answer_seconds
         return connection
 
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "connect", _speak_utc)
-    event.listen(engine, "reset", _roll_back_what_is_open)
-    event.listen(engine, "checkout", _refuse_dead_connection)
-    if wish != "none":
-        event.listen(engine, "connect", _prepare_unless_proxied if wish is None else _prepare)
+    event.listen(engine, "connect", _set_utc)
+    event.listen(engine, "reset", roll_back_if_open)
+    event.listen(engine, "checkout", refuse_dead_connection)
+    if preparing != "none":
+        event.listen(engine, "connect", _prepare_unless_proxied if preparing is None else _prepare)
     return engine
 
 
 def _prepare_threshold(url: URL) -> str | None:
-    """What the URL says about preparing: "none", "yes", or nothing."""
+    """Return "none", "yes" or None for what the URL says about preparing."""
     given = url.query.get("prepare_threshold")
     if given is None:
         return None
     text = given if isinstance(given, str) else given[-1]
     if text.lower() in ("none", "off", ""):
         return "none"
-    int(text)  # ValueError for what is neither
+    int(text)  # ValueError for any other text
     return "yes"
 
 
 def _prepare(connection: Any, record: object) -> None:
-    prepared.allow_on(connection)
+    connection.prepared = PreparedStatements()
 
 
 def _prepare_unless_proxied(connection: Any, record: object) -> None:
-    """The process id that was announced at login is the one that serves us, unless a proxy is between."""
+    """Without a proxy, the process id announced at login is the one that serves this connection."""
     if _ask(connection, "SELECT pg_backend_pid()") == [(connection.pgconn.backend_pid,)]:
-        prepared.allow_on(connection)
+        connection.prepared = PreparedStatements()
 
 
-def _speak_utc(connection: Any, record: object) -> None:
-    """Times are sent and read in UTC, whatever the server's own zone: year 9999 has no hour more than Python knows.
+def _set_utc(connection: Any, record: object) -> None:
+    """Set the session to UTC: in another zone the last hours of year 9999 are beyond Python's range.
 
-    Proxies follow this setting from session to session; where one does not, `batch.in_utc` is right all the same.
+    Proxies carry this setting from session to session; where one does not, `pipeline.in_utc` still converts.
     """
     _ask(connection, "SET TimeZone TO 'UTC'")
 
 
 def _ask(connection: "psycopg.Connection[Any]", sql: str) -> Rows:
-    """The rows of a statement by itself. Raises the driver's error, as whoever makes connections expects it."""
+    """Run one statement by itself. Raises the driver's error, as SQLAlchemy expects it when connecting."""
     try:
         [rows] = run(connection, [Statement(sql, {}, plans=False)], begin=False)
     except StatementFailed as failure:
         connection.close()
         raise failure.error from failure
     return rows
-
-
-def _roll_back_what_is_open(connection: Any, record: object, state: object) -> None:
-    """Most connections come back committed: to ask psycopg for a rollback that does nothing costs more than to look."""
-    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-        connection.rollback()
-
-
-def _refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
-    """An idle connection with something to read was closed by the server: the pool then opens another.
-
-    This costs no round trip, unlike a ping.
-    """
-    if connection.closed:
-        raise DisconnectionError()
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN | select.POLLHUP | select.POLLERR)
-    if poll.poll(0):
-        raise DisconnectionError()

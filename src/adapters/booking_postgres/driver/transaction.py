@@ -1,63 +1,147 @@
-"""One transaction on one connection, ours or the caller's, and the batches that run in it."""
+"""Transactions on pooled connections: taking a connection, running batches on it, and returning it to the pool.
 
-from collections.abc import Sequence
-from typing import Final, cast
+What every reservation executes in the driver is here and in `pipeline`; the set-up of a pool is in `pool`.
+"""
+
+import select
+from collections.abc import Callable, Sequence
+from threading import Lock
+from time import perf_counter
+from typing import Any, Final, cast
 
 import psycopg
 from attrs import define, field
-from sqlalchemy import Connection, Engine
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Engine, QueuePool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from booking_core.domain.errors import CommitOutcomeUnknown, TransactionConflict, WrongIsolationLevel
-from booking_postgres.driver.errors import ConnectionLost, NoAnswerInTime, PreparedStatementGone, translate, translated
-from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, run
-from booking_postgres.driver.prepared import forbid_on
-
-_READ_COMMITTED: Final = "read committed"
-
-# Bounds, never rules: nothing that is right rests on them (Citus' workers ignore them, for one). Lock wait, statement,
-# and a transaction whose process was stopped while it held seats: then the server ends it.
-_BOUNDS: Final = ("1000ms", "10s", "10s")
-# Whoever wants a seat while thousands do is better told to come again than kept waiting on a connection.
-_BOUNDS_OF_RESERVING: Final = ("250ms", "10s", "10s")
-_SET_BOUNDS: Final = Statement(
-    "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
-    " set_config('idle_in_transaction_session_timeout', %(idle)s, true)",
-    dict(zip(("lock", "statement", "idle"), _BOUNDS, strict=True)),
-    "bounds",
+from booking_core.domain.errors import CommitOutcomeUnknown, TransactionConflict
+from booking_core.ports.upkeep import ConnectionUse
+from booking_postgres.driver.connection import ConnectionWithDeadline, Timeouts
+from booking_postgres.driver.errors import (
+    DRIVER_ERRORS,
+    ConnectionLost,
+    NoAnswerInTime,
+    PreparedStatementGone,
+    raise_translated,
+    translate,
+    translated,
 )
+from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, run
+
+_SET_TIMEOUTS: Final = (
+    "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
+    " set_config('idle_in_transaction_session_timeout', %(idle)s, true)"
+)
+# Taking a free connection costs a hundredth of it; what takes longer waited for a connection, or opened one.
+WAIT_SECONDS: Final = 0.001
+_TAKEN_AT: Final = "booking.taken_at"
 
 
 @define(eq=False)
-class OwnTransaction:
-    """A transaction on a connection from the pool: bounded waits, and committed in its last round trip."""
+class Transaction:
+    """One transaction and the writes that wait for its commit. Used by one thread.
+
+    `pending` is written before the next statement, or with the commit, in order. `translators` raise what a failed
+    statement means to a repository, or return; `before_commit` adds last writes.
+    """
+
+    pending: list[Statement] = field(factory=list, init=False)
+    translators: list[Callable[[StatementFailed], None]] = field(factory=list, init=False)
+    before_commit: list[Callable[[], None]] = field(factory=list, init=False)
+
+    @property
+    def reservation_timeouts(self) -> Sequence[str] | None:
+        """Timeouts for a first statement that sets them itself; None in a transaction that the caller owns."""
+        return None
+
+    def begin(self) -> None:
+        """Begin the transaction. Raises ServiceBusy without a connection in time, or WrongIsolationLevel."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Roll back what was not committed, and return the connection."""
+        raise NotImplementedError
+
+    def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
+        """Write what is pending, then run the statements and return the rows of each. Raises the domain's errors."""
+        before, self.pending = self.pending, []
+        try:
+            return self._send([*before, *statements], commit)[len(before) :]
+        except StatementFailed as failure:
+            for raise_special in self.translators:
+                raise_special(failure)
+            known = translate(failure.error)
+            if known is None:
+                raise failure.error from failure
+            raise known from failure.error
+
+    def flush(self) -> None:
+        """Add the last writes now, so that the next statement sees them."""
+        for add_writes in self.before_commit:
+            add_writes()
+
+    def commit(self) -> None:
+        """Write everything that is pending and commit, in one round trip."""
+        self.flush()
+        self.run([], commit=True)
+
+    def run_after_rollback(self, statement: Statement) -> Rows:
+        """Undo all writes after a failed statement, and run a query in what follows."""
+        with translated():
+            self._roll_back()
+            [rows] = self._send([statement], False)
+        return rows
+
+    def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
+        raise NotImplementedError
+
+    def _roll_back(self) -> None:
+        raise NotImplementedError
+
+
+@define(eq=False)
+class OwnTransaction(Transaction):
+    """A transaction on a connection of the pool, with bounded waits; committed in its last round trip."""
 
     engine: Engine
+    timeouts: Timeouts = field(factory=Timeouts)
     _connection: PoolProxiedConnection | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
 
     @property
-    def bounds(self) -> Sequence[str] | None:
-        """For a reservation, whose first statement sets the bounds by itself."""
-        return list(_BOUNDS_OF_RESERVING)
+    def reservation_timeouts(self) -> Sequence[str] | None:
+        return [self.timeouts.reservation_lock, self.timeouts.statement, self.timeouts.idle]
 
     def begin(self) -> None:
-        """Take a connection. Raises ServiceBusy if there is none in time."""
-        with translated():
+        try:
             self._connection = self.engine.raw_connection()
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
 
-    def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
-        """The rows of each statement; with `commit` the transaction ends in the same round trip.
+    def end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except DRIVER_ERRORS as error:
+                raise_translated(error)
 
-        A connection that turns out dead before anything was locked or written is TransactionConflict: run again.
-        A server that does not answer at all is given up once (`patience`): ServiceBusy, or CommitOutcomeUnknown.
+    def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
+        """A connection found dead before anything was locked or written raises TransactionConflict: run again.
+
+        A server that does not answer is not asked twice: ServiceBusy, or CommitOutcomeUnknown.
         """
         first, self._begun = not self._begun, True
-        bounding = first and not any(statement.sets_bounds for statement in statements[:1])
-        batch = [_SET_BOUNDS, *statements] if bounding else list(statements)
+        adds_timeouts = first and not any(statement.sets_timeouts for statement in statements[:1])
+        if adds_timeouts:
+            given = self.timeouts
+            values = {"lock": given.lock, "statement": given.statement, "idle": given.idle}
+            statements = [Statement(_SET_TIMEOUTS, values, "timeouts"), *statements]
         try:
-            results = run(self._driver(), batch, commit=commit)
+            results = run(self._driver(), statements, commit=commit)
         except StatementFailed as failure:
             error = translate(failure.error)
             if isinstance(error, ConnectionLost | PreparedStatementGone):
@@ -67,19 +151,10 @@ class OwnTransaction:
             if isinstance(error, ConnectionLost) and first and not isinstance(error, NoAnswerInTime):
                 raise TransactionConflict() from failure.error
             raise
-        return results[1:] if bounding else results
+        return results[1:] if adds_timeouts else results
 
-    def undo(self) -> None:
-        """Take back everything after a failed statement, and go on in a new transaction."""
-        with translated():
-            self._driver().rollback()
-
-    def end(self) -> None:
-        """Roll back what was not committed and give the connection back."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with translated():
-                connection.close()
+    def _roll_back(self) -> None:
+        self._driver().rollback()
 
     def _driver(self) -> "psycopg.Connection[Row]":
         assert self._connection is not None  # noqa: S101 - the unit of work was entered
@@ -87,74 +162,93 @@ class OwnTransaction:
 
     def _give_up(self, error: Exception) -> None:
         if isinstance(error, PreparedStatementGone):
-            forbid_on(self._driver())
+            forbid_preparing(self._driver())
         elif self._connection is not None:
             self._connection.invalidate()
 
 
 @define(eq=False)
-class CallersTransaction:
-    """A savepoint in the caller's transaction, on a connection that stays the caller's.
+class PoolCounters:
+    """The counters of one pool, from creation on. Safe to use from many threads."""
 
-    Leaving without commit takes back our writes alone, and the transaction stays usable after a refusal.
-    """
+    engine: Engine
+    wait_seconds: float = WAIT_SECONDS
+    _lock: Lock = field(factory=Lock, init=False)
+    _used: float = field(default=0.0, init=False)
+    _waited: float = field(default=0.0, init=False)
+    _waits: int = field(default=0, init=False)
+    _refused: int = field(default=0, init=False)
+    _connect: Callable[[], PoolProxiedConnection] = field(init=False)
 
-    connection: Connection
-    _open: bool = field(default=False, init=False)
+    def __attrs_post_init__(self) -> None:
+        self._connect = self.engine.pool.connect
+        # SQLAlchemy has no event for the moment in which a thread begins to wait for a connection.
+        self.engine.pool.connect = self._take  # type: ignore[method-assign]
+        event.listen(self.engine, "checkin", self._returned)
 
-    @property
-    def bounds(self) -> Sequence[str] | None:
-        """None: how long the caller's transaction waits is the caller's."""
-        return None
+    def use(self) -> ConnectionUse:
+        """The counters until now; a connection in use counts when it is returned."""
+        pool = self.engine.pool
+        with self._lock:
+            return ConnectionUse(
+                most=pool.size() if isinstance(pool, QueuePool) else 0,
+                used_seconds=self._used,
+                waits=self._waits,
+                waited_seconds=self._waited,
+                refused=self._refused,
+            )
 
-    def begin(self) -> None:
-        """Open the savepoint. Raises WrongIsolationLevel unless the connection is at READ COMMITTED."""
-        with translated():
-            driver = driver_of(self.connection)
-            if driver.autocommit:
-                raise WrongIsolationLevel("The unit of work needs a transaction, and this connection commits by itself")
-            if not self.connection.in_transaction():
-                self.connection.begin()
-            # By the driver itself, which begins the transaction as the caller has set it up.
-            row = driver.execute("SHOW transaction_isolation").fetchone()
-            level = row[0] if row else None
-            if level != _READ_COMMITTED:
-                raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level}")
-            run(driver, [Statement(_SAVEPOINT, {})])
-        self._open = True
+    def _take(self) -> PoolProxiedConnection:
+        began = perf_counter()
+        try:
+            taken = self._connect()
+        except BaseException:
+            self._add_wait(perf_counter() - began, refused=1)
+            raise
+        now = perf_counter()
+        if now - began > self.wait_seconds:
+            self._add_wait(now - began)
+        # In the pool's record of the connection, which outlives a connection that is thrown away meanwhile.
+        taken.record_info[_TAKEN_AT] = now  # type: ignore[index]
+        return taken
 
-    def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
-        """The rows of each statement; `commit` releases the savepoint, and the rest is the caller's."""
-        batch = [*statements, Statement(_RELEASE, {}, "release")] if commit else list(statements)
-        results = run(driver_of(self.connection), batch)
-        if commit:
-            self._open = False
-            return results[:-1]
-        return results
+    def _add_wait(self, seconds: float, refused: int = 0) -> None:
+        with self._lock:
+            self._waits += 1
+            self._waited += seconds
+            self._refused += refused
 
-    def undo(self) -> None:
-        """Take back our writes after a failed statement; the savepoint stays open."""
-        with translated():
-            driver_of(self.connection).execute(_ROLL_BACK)
-
-    def end(self) -> None:
-        """Take our writes back unless they were committed."""
-        if self._open:
-            self._open = False
-            with translated():
-                driver = driver_of(self.connection)
-                driver.execute(_ROLL_BACK)
-                driver.execute(_RELEASE)
+    def _returned(self, connection: object, record: Any) -> None:
+        taken_at = record.record_info.pop(_TAKEN_AT, None)
+        if taken_at is not None:
+            seconds = perf_counter() - taken_at
+            with self._lock:
+                self._used += seconds
 
 
-_SAVEPOINT: Final = "SAVEPOINT booking_core"
-_RELEASE: Final = "RELEASE SAVEPOINT booking_core"
-_ROLL_BACK: Final = "ROLLBACK TO SAVEPOINT booking_core"
+def roll_back_if_open(connection: Any, record: object, state: object) -> None:
+    """Roll back what is open when a connection is returned; a check costs less than psycopg's rollback of nothing."""
+    if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        connection.rollback()
 
-Transaction = OwnTransaction | CallersTransaction
+
+def refuse_dead_connection(connection: Any, record: object, proxy: object) -> None:
+    """Reject an idle connection that the server has closed: it has data to read. Unlike a ping, no round trip."""
+    if connection.closed:
+        raise DisconnectionError()
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN | select.POLLHUP | select.POLLERR)
+    if poll.poll(0):
+        raise DisconnectionError()
+
+
+def forbid_preparing(connection: "psycopg.Connection[Any]") -> None:
+    """Stop preparing on this connection: the server, or a proxy before it, does not keep prepared statements."""
+    if isinstance(connection, ConnectionWithDeadline):
+        connection.prepared = None
 
 
 def driver_of(connection: Connection) -> "psycopg.Connection[Row]":
-    """The psycopg connection under SQLAlchemy's."""
+    """Return the psycopg connection under SQLAlchemy's."""
     driver: DBAPIConnection | None = connection.connection.driver_connection
     return cast("psycopg.Connection[Row]", driver)

@@ -1,6 +1,6 @@
-"""Lists in pages: the entries, their total and the moment, all in one statement, so of one snapshot.
+"""Lists in pages: entries, total and clock in one statement, and so in one snapshot.
 
-The total is there for pages beyond the end as well: then there is one row, with nothing in it but that.
+A page beyond the end returns one row that contains nothing but the total.
 """
 
 from datetime import datetime
@@ -8,23 +8,22 @@ from typing import Final
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.values import SaleStatus, TicketedEvent
 from booking_core.ports.reads import KnownEvent, Page, Paged
+from booking_postgres.booking_rows import BOOKING_COLUMNS, booking_of
 from booking_postgres.driver.pipeline import Row, Statement
-from booking_postgres.reads.connection import Reader
-from booking_postgres.rows import BOOKING_COLUMNS, booking_of
+from booking_postgres.driver.reader import Reader
+from booking_postgres.event_rows import EVENT_COLUMNS, event_of
 
-EVENT_COLUMNS: Final = """
-    e.event_id, e.name, e.starts_at, e.sale_status, e.currency, e.closed_at, e.complete, e.ages,
-    extract(epoch FROM clock_timestamp() - e.refreshed_at)
+KNOWN_EVENT_COLUMNS: Final = f"""
+    {EVENT_COLUMNS}, e.closed_at, e.complete, e.ages, extract(epoch FROM clock_timestamp() - e.refreshed_at)
 """
-# The effective status: a hold past its deadline is CANCELLED, whatever is written. A statement for each kind, for the
-# server's plan of one is no good for another.
+# The effective status: a hold past its deadline is CANCELLED, whatever is stored. One statement for each kind, because
+# each needs a plan of its own.
 _OF_ANY: Final = "true"
 _CANCELLED: Final = "(b.status = 'CANCELLED' OR b.deadline <= clock.now)"
 _OF_STATUS: Final = "b.status = %(status)s AND (b.deadline <= clock.now) IS NOT TRUE"
 _EVENTS: Final = f"""
-    SELECT {EVENT_COLUMNS}, whole.total
+    SELECT {KNOWN_EVENT_COLUMNS}, whole.total
     FROM (SELECT count(*) AS total FROM booking.events) whole LEFT JOIN (
         SELECT * FROM booking.events ORDER BY starts_at, event_id LIMIT %(limit)s OFFSET %(offset)s) e ON true
     ORDER BY e.starts_at, e.event_id
@@ -71,6 +70,6 @@ def events(reader: Reader, page: Page) -> Paged[KnownEvent]:
 
 
 def known_event_of(row: Row) -> KnownEvent:
-    """The event of a row that starts with EVENT_COLUMNS."""
-    event = TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
-    return KnownEvent(event=event, closed_at=row[5], complete=row[6], age_seconds=float(row[8]) if row[7] else None)
+    """Build the event of a row that starts with KNOWN_EVENT_COLUMNS."""
+    age_seconds = float(row[8]) if row[7] else None
+    return KnownEvent(event=event_of(row), closed_at=row[5], complete=row[6], age_seconds=age_seconds)

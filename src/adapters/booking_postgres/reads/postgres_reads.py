@@ -1,4 +1,4 @@
-"""Reading bookings, events and seats: the effective status everywhere, whether a sweep has been or not."""
+"""Reads of bookings, events and seats. Statuses are effective: they do not depend on whether expiry has run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,34 +24,35 @@ from booking_core.ports.reads import (
     Statistics,
 )
 from booking_core.ports.unit_of_work import Closure
-from booking_postgres.driver.deadlines import LONG_PATIENCE_SECONDS
+from booking_postgres.booking_rows import BOOKING_COLUMNS, booking_of, history_of
+from booking_postgres.driver.connection import TABLE_SCAN_SECONDS
 from booking_postgres.driver.pipeline import Rows, Statement
+from booking_postgres.driver.reader import Reader
+from booking_postgres.event_rows import CLOSURE_COLUMNS, closure_of
 from booking_postgres.reads import lists
-from booking_postgres.reads.connection import Reader
-from booking_postgres.reads.lists import EVENT_COLUMNS, known_event_of
+from booking_postgres.reads.lists import KNOWN_EVENT_COLUMNS, known_event_of
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.reads.statistics import backlogs_of, preview_of, statistics_of
-from booking_postgres.rows import BOOKING_COLUMNS, CLOSURE_COLUMNS, booking_of, closure_of, history_of
 
 _ONE: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
     WHERE b.slot = %(slot)s AND b.booking_id = %(booking_id)s
 """  # noqa: S608
-# An ordinary look-up by index, whose time tells an attacker nothing: a reference has 128 random bits, and there is no
-# getting nearer to one of them by degrees.
+# An ordinary look-up by index: its time tells an attacker nothing, because a reference has 128 random bits and cannot
+# be approached step by step.
 _BY_TICKET: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
     WHERE b.slot = %(slot)s AND b.ticket_reference = %(reference)s
 """  # noqa: S608
 _EVENT: Final = f"""
-    SELECT {EVENT_COLUMNS} FROM booking.events e WHERE e.slot = %(slot)s AND e.event_id = %(event_id)s
+    SELECT {KNOWN_EVENT_COLUMNS} FROM booking.events e WHERE e.slot = %(slot)s AND e.event_id = %(event_id)s
 """  # noqa: S608
 _NOW: Final = "SELECT clock_timestamp()"
 _HISTORY: Final = """
     SELECT number, at, trigger, from_status, to_status, actor, actor_id, correlation_id, payment_id, note
     FROM booking.history WHERE slot = %(slot)s AND booking_id = %(booking_id)s ORDER BY number
 """
-_ANSWERED: Final = """
+_STORED_RESPONSES: Final = """
     SELECT user_id, operation, key FROM booking.idempotency_keys WHERE (user_id, operation, key) IN (
         SELECT * FROM unnest(%(users)s::text[], %(operations)s::text[], %(keys)s::text[]))
 """
@@ -95,9 +96,9 @@ class PostgresReads:
             "operations": [key.operation for key in keys],
             "keys": [key.key for key in keys],
         }
-        # A key is committed together with its answer.
-        answered = set(self.reader.rows(Statement(_ANSWERED, values))) if keys else set()
-        return [(key.user_id, key.operation, key.key) in answered for key in keys]
+        # A key is committed together with its response.
+        stored = set(self.reader.rows(Statement(_STORED_RESPONSES, values))) if keys else set()
+        return [(key.user_id, key.operation, key.key) in stored for key in keys]
 
     def event(self, event_id: UUID) -> KnownEvent | None:
         rows = self.reader.rows(Statement(_EVENT, {"slot": slot_of_event(event_id), "event_id": event_id}))
@@ -116,7 +117,7 @@ class PostgresReads:
         return [closure_of(row) for row in self.reader.rows(Statement(_OPEN_CLOSURES, {}))]
 
     def cancellation_preview(self, event_id: UUID) -> CancellationPreview:
-        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
+        with self.reader.open(answer_seconds=TABLE_SCAN_SECONDS) as connection:
             return preview_of(connection, event_id)
 
     def backlogs(self) -> Backlogs:
@@ -124,12 +125,12 @@ class PostgresReads:
             return backlogs_of(connection)
 
     def statistics(self) -> Statistics:
-        with self.reader.open(patience=LONG_PATIENCE_SECONDS) as connection:
+        with self.reader.open(answer_seconds=TABLE_SCAN_SECONDS) as connection:
             return statistics_of(connection)
 
 
 def _snapshot_in(rows: Rows) -> Snapshot | None:
-    """Of the row, if there is one, that starts with BOOKING_COLUMNS and ends with the moment."""
+    """Build the snapshot of a row that starts with BOOKING_COLUMNS and ends with the clock; None without a row."""
     if not rows:
         return None
     now: datetime = rows[0][-1]

@@ -22,7 +22,7 @@ from booking_core.domain.identity import slot_of_event
 from booking_core.domain.values import Seat, SeatStatus
 from booking_core.ports.reads import SeatList, SeatOnMap
 from booking_postgres.driver.pipeline import Row, Rows, Statement
-from booking_postgres.reads.connection import Reader
+from booking_postgres.driver.reader import Reader
 
 # 500 to 900 bytes each: at most some 40 MB in a process.
 MOST_SEATS: Final = 50_000

@@ -1,11 +1,11 @@
-"""Bookings in PostgreSQL. The order of locks: idempotency key, user, bookings by id, seats by id."""
+"""Bookings and the inbox in PostgreSQL. Order of locks: idempotency key, user, bookings by id, seats by id."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from attrs import define, field
+from attrs import define, field, frozen
 from psycopg.errors import UniqueViolation
 
 from booking_core.domain.booking import Booking
@@ -14,15 +14,15 @@ from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.domain.reservation import SeatRequest
 from booking_core.messages.envelopes import rfc3339
 from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
+from booking_postgres.booking_rows import BOOKING_COLUMNS, affected_counts, booking_of, changed_booking
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
-from booking_postgres.rows import BOOKING_COLUMNS, booking_of
-from booking_postgres.writes import reservation, statements
-from booking_postgres.writes.expiry import BY_KEYS, sweep_statement
-from booking_postgres.writes.idempotency import response_of, translate_key_wait
-from booking_postgres.writes.session import Session
+from booking_postgres.driver.transaction import Transaction
+from booking_postgres.writes import reservation
+from booking_postgres.writes.expiry import BY_KEYS, expiry_statement
+from booking_postgres.writes.stored_responses import PostgresStoredResponses
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
-# Its waits are over when the next statement begins, so that one sees everything as it is under the lock.
+# The next statement begins after the waits of this one, and therefore reads what is valid under the lock.
 _LOAD: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp(), e.starts_at, e.closed_at IS NOT NULL
     FROM booking.bookings b LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id
@@ -36,25 +36,33 @@ _LOCK_LIVE: Final = """
     ORDER BY booking_id FOR UPDATE
 """
 _NOW: Final = "SELECT clock_timestamp()"
+_MARK_PROCESSED: Final = """
+    INSERT INTO booking.inbox (slot, message_id, booking_id, received_at)
+    VALUES (%(slot)s, %(message_id)s, %(booking_id)s, clock_timestamp())
+    ON CONFLICT (slot, message_id) DO NOTHING RETURNING true
+"""
 
 
 @define(eq=False)
 class PostgresBookings:
     """See `booking_core.ports.BookingRepository`."""
 
-    session: Session
+    transaction: Transaction
+    responses: PostgresStoredResponses
     _locked: dict[UUID, int] = field(factory=dict, init=False)
     _saved: list[Booking] = field(factory=list, init=False)
     _added: Booking | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.session.translators.append(self._translate)
-        self.session.before_commit.append(self._count_affected)
+        self.transaction.translators.append(self._translate)
+        self.transaction.before_commit.append(self._count_affected)
 
     def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
-        found = reservation.loaded(self.session.run(reservation.lock_and_load(request, self.session.bounds)))
+        found = reservation.loaded(
+            self.transaction.run(reservation.lock_and_load(request, self.transaction.reservation_timeouts))
+        )
         if request.idempotency is not None and not found.key_is_ours:
-            response = response_of(self.session, request.idempotency, found.earlier)
+            response = self.responses.stored(request.idempotency, found.earlier)
             if response is not None:
                 return response
         if found.taken:
@@ -68,55 +76,57 @@ class PostgresBookings:
         by_slot: dict[int, list[UUID]] = {}
         for booking_id in sorted(set(booking_ids)):
             by_slot.setdefault(slot_of_booking(booking_id), []).append(booking_id)
-        # Each statement names its slot, and of a slot the bookings are loaded when all of all slots are locked.
+        # One load for each slot, after the locks of all slots.
         locks = [_locking(booking_id) for booking_id in sorted(set(booking_ids))]
         loads = [_loading(slot, ids) for slot, ids in by_slot.items()]
-        loaded = self.session.run([*locks, *loads])[len(locks) :]
+        loaded = self.transaction.run([*locks, *loads])[len(locks) :]
         locked = [self._locked_of(row) for rows in loaded for row in rows]
         return {each.booking.booking_id: each for each in locked}
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         slot = slot_of_event(event_id)
-        [ids] = self.session.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
+        [ids] = self.transaction.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
         return [self._locked_of(row) for row in self._load(slot, [row[0] for row in ids])]
 
     def add(self, booking: Booking) -> None:
         self._added = booking
-        self.session.pending.append(reservation.insert_booking(booking))
+        self.transaction.pending.append(reservation.insert_booking(booking))
 
     def save(self, booking: Booking) -> None:
         if booking.booking_id not in self._locked:
-            [found] = self.session.run([_locking(booking.booking_id)])
+            [found] = self.transaction.run([_locking(booking.booking_id)])
             self._locked[booking.booking_id] = found[0][0] if found else 0
         if self._locked[booking.booking_id] != booking.loaded_revision:
             raise TransactionConflict()
         if booking.new_history:
             self._locked[booking.booking_id] = booking.revision
             self._saved.append(booking)
-            self.session.pending += statements.of_changed_booking(booking)
+            self.transaction.pending += changed_booking(booking)
 
     def expire_overdue(self, limit: int) -> ExpiryResult:
-        # Not in a caller's transaction, whose later plans are the caller's.
-        ways = [BY_KEYS] if self.session.bounds is not None else []
-        [*_, [[now]]] = self.session.run([*ways, Statement(_NOW, {})])
-        [[counts]] = self.session.run([sweep_statement(now, limit, rfc3339(now))])
+        # Not in the caller's transaction: the settings would change the plans of later statements.
+        settings = [BY_KEYS] if self.transaction.reservation_timeouts is not None else []
+        [*_, [[now]]] = self.transaction.run([*settings, Statement(_NOW, {})])
+        [[counts]] = self.transaction.run([expiry_statement(now, limit, rfc3339(now))])
         return ExpiryResult(expired=counts[0], seats_released=counts[1])
 
     def _count_affected(self) -> None:
-        self.session.pending += statements.of_affected_events(self._saved)
+        self.transaction.pending += affected_counts(self._saved)
         self._saved = []
 
     def _translate(self, failure: StatementFailed) -> None:
-        translate_key_wait(failure)
+        self.responses.translate(failure)
         if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
-            rows = self.session.after_undoing(reservation.live_claims(self._added.event_id, self._added.seat_ids))
+            rows = self.transaction.run_after_rollback(
+                reservation.live_claims(self._added.event_id, self._added.seat_ids)
+            )
             if rows:
                 raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
 
     def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
         if not booking_ids:
             return []
-        [loaded] = self.session.run([_loading(slot, booking_ids)])
+        [loaded] = self.transaction.run([_loading(slot, booking_ids)])
         return loaded
 
     def _locked_of(self, row: Row) -> LockedBooking:
@@ -124,6 +134,24 @@ class PostgresBookings:
         self._locked[booking.booking_id] = booking.revision
         now: datetime = row[-3]
         return LockedBooking(booking=booking, now=now, event_starts_at=row[-2], event_is_closed=row[-1])
+
+
+@frozen(eq=False)
+class PostgresInbox:
+    """See `booking_core.ports.Inbox`."""
+
+    transaction: Transaction
+
+    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        statements = [
+            Statement(
+                _MARK_PROCESSED,
+                {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id},
+                "inbox",
+            )
+            for booking_id, message_id in messages
+        ]
+        return [bool(rows) for rows in self.transaction.run(statements)]
 
 
 def _locking(booking_id: UUID) -> Statement:

@@ -1,6 +1,6 @@
 """Events, their seats and their closure in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,12 +10,12 @@ from psycopg.errors import ForeignKeyViolation
 from booking_core.domain.errors import EventNotFound
 from booking_core.domain.events import EventCancelled
 from booking_core.domain.identity import slot_of_event
-from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
+from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports import Closure
+from booking_postgres.booking_rows import outbox_rows
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
-from booking_postgres.rows import CLOSURE_COLUMNS, closure_of
-from booking_postgres.writes import statements
-from booking_postgres.writes.session import Session
+from booking_postgres.driver.transaction import Transaction
+from booking_postgres.event_rows import CLOSURE_COLUMNS, EVENT_COLUMNS, closure_of, event_of
 
 _INSERT: Final = """
     INSERT INTO booking.events (slot, event_id, name, starts_at, sale_status, currency, ages, complete, refreshed_at)
@@ -28,17 +28,16 @@ _PUT: Final = f"""{_INSERT}
         complete = events.complete OR EXCLUDED.complete, refreshed_at = EXCLUDED.refreshed_at
 """
 _PUT_NEW: Final = f"{_INSERT} ON CONFLICT (slot, event_id) DO NOTHING RETURNING true"
-# After a wait for the row its condition is looked at again.
+# After a wait for the row, PostgreSQL evaluates the condition again.
 _PUT_OVER: Final = """
     UPDATE booking.events SET name = %(name)s, starts_at = %(starts_at)s, sale_status = %(status)s,
         currency = %(currency)s, ages = %(ages)s, complete = complete OR %(complete)s, refreshed_at = %(now)s
     WHERE slot = %(slot)s AND event_id = %(event_id)s
       AND currency = %(before_currency)s AND sale_status = %(before_status)s RETURNING true
 """
-_LOCK: Final = """
-    SELECT event_id, name, starts_at, sale_status, currency FROM booking.events
-    WHERE slot = %(slot)s AND event_id = %(event_id)s FOR NO KEY UPDATE
-"""
+_LOCK: Final = f"""
+    SELECT {EVENT_COLUMNS} FROM booking.events e WHERE slot = %(slot)s AND event_id = %(event_id)s FOR NO KEY UPDATE
+"""  # noqa: S608
 _PUT_SEAT_NAME: Final = "put seat"
 # The rows that differ are locked in order, so that two refreshes and a reservation cannot wait in a circle.
 _DIFFERENT_SEATS: Final = """
@@ -78,6 +77,12 @@ _FINISH: Final = """
     WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL AND finished_at IS NULL
     RETURNING affected_bookings
 """
+_SEATS_PER_TRANSACTION: Final = 500
+_LOCK_SEATS: Final = """
+    SELECT seat_id FROM booking.seats
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND (%(after)s::uuid IS NULL OR seat_id > %(after)s)
+    ORDER BY seat_id LIMIT %(limit)s FOR UPDATE
+"""
 _NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
 
 
@@ -85,28 +90,28 @@ _NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
 class PostgresEvents:
     """See `booking_core.ports.EventRepository`."""
 
-    session: Session
+    transaction: Transaction
 
     def __attrs_post_init__(self) -> None:
-        self.session.translators.append(_translate_unknown_event)
+        self.transaction.translators.append(_translate_unknown_event)
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
-        self.session.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
+        self.transaction.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
 
     def put_if_unchanged(
         self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
     ) -> bool:
         values = self._values(event, ages=ages, complete=complete)
         if before is None:
-            [put] = self.session.run([Statement(_PUT_NEW, values, "new event")])
+            [put] = self.transaction.run([Statement(_PUT_NEW, values, "new event")])
         else:
             values |= {"before_currency": before.currency, "before_status": before.status.value}
-            [put] = self.session.run([Statement(_PUT_OVER, values, "event")])
+            [put] = self.transaction.run([Statement(_PUT_OVER, values, "event")])
         return bool(put)
 
     def lock(self, event_id: UUID) -> TicketedEvent | None:
-        [found] = self.session.run([Statement(_LOCK, _key(event_id), "lock event")])
-        return _event_of(found[0]) if found else None
+        [found] = self.transaction.run([Statement(_LOCK, _key(event_id), "lock event")])
+        return event_of(found[0]) if found else None
 
     def _values(self, event: TicketedEvent, *, ages: bool, complete: bool) -> dict[str, Any]:
         return {
@@ -130,12 +135,12 @@ class PostgresEvents:
             "numbers": [seat.number for seat in seats],
             "prices": [seat.price for seat in seats],
         }
-        [different] = self.session.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
-        self.session.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
+        [different] = self.transaction.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
+        self.transaction.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
         return len(different)
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
-        [gone] = self.session.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
+        [gone] = self.transaction.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
         return len(gone)
 
     def close(self, closure: Closure) -> Closure | None:
@@ -146,29 +151,43 @@ class PostgresEvents:
             "administrator": closure.administrator,
             "correlation_id": closure.correlation_id,
         }
-        _, found = self.session.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
+        _, found = self.transaction.run([Statement(_CLOSE, values, "close"), Statement(_CLOSURE, values, "closure")])
         return closure_of(found[0]) if found else None
 
     def finish(self, event: EventCancelled) -> bool:
-        self.session.flush()
-        [marked] = self.session.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
+        self.transaction.flush()
+        [marked] = self.transaction.run([Statement(_FINISH, {**_key(event.event_id), "now": self._now()}, "finish")])
         for (affected,) in marked:
-            self.session.pending += statements.of_events([evolve(event, affected_bookings=affected)])
+            self.transaction.pending += outbox_rows([evolve(event, affected_bookings=affected)])
         return bool(marked)
 
     def _now(self) -> Any:
-        [[[now]]] = self.session.run([_NOW])
+        [[[now]]] = self.transaction.run([_NOW])
         return now
 
 
+def await_reservations_in_flight(event_id: UUID, new_transaction: Callable[[], Transaction]) -> None:
+    """See `booking_core.ports.Store`: a seat lock that is granted proves that every earlier holder has ended.
+
+    The seats are locked in chunks, each in a transaction of its own that ends at once.
+    """
+    values = {**_key(event_id), "after": None, "limit": _SEATS_PER_TRANSACTION}
+    while True:
+        transaction = new_transaction()
+        try:
+            transaction.begin()
+            [rows] = transaction.run([Statement(_LOCK_SEATS, values, "await seats")])
+        finally:
+            transaction.end()
+        if len(rows) < _SEATS_PER_TRANSACTION:
+            return
+        values = {**values, "after": rows[-1][0]}
+
+
 def _translate_unknown_event(failure: StatementFailed) -> None:
-    """Raise EventNotFound if seats were put for an event that is not there."""
+    """Raise EventNotFound if seats were put for an unknown event."""
     if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
         raise EventNotFound() from failure.error
-
-
-def _event_of(row: Row) -> TicketedEvent:
-    return TicketedEvent(event_id=row[0], name=row[1], starts_at=row[2], status=SaleStatus(row[3]), currency=row[4])
 
 
 def _key(event_id: UUID) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The statements of a reservation, in one small room so that their form can change here alone (ADR 0002).
+"""The SQL of a reservation, in a module of its own, so that its form can change in one place (ADR 0002).
 
-Two round trips. The first locks and loads, in the function of migration 0002: idempotency key, user, overdue holders
-of the wanted seats, seats, in this order, and then the facts, each in a statement that began after the last wait was
-over. The domain decides. The second writes everything and commits.
+Two round trips. The first one locks and loads, in the function of migration 0002: idempotency key, user, overdue
+holders of the wanted seats, seats, in this order; then the facts, each in a statement that begins after the last wait.
+The domain decides. The second one writes everything and commits.
 
-If a wanted seat has a live claim that is committed, nothing is locked and nobody waits: the answer is known. Locks
-that were skipped for a claim that was gone a moment later show up as such, and the whole is run again.
+If a wanted seat has a live committed claim, nothing is locked and nothing waits, because the result is known. Locks
+that were skipped for a claim that ended a moment later are detected, and the whole is run again.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from attrs import frozen
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.reservation import SeatRequest
+from booking_core.domain.reservation import IdempotencyKey, SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.messages.envelopes import encode
 from booking_core.ports import LockedSeats
@@ -47,7 +47,7 @@ _LOCK_AND_LOAD: Final = """
 
 @frozen(kw_only=True)
 class LockAndLoad:
-    """What the first round trip brought back: the facts under the locks, and the state of the idempotency key."""
+    """The result of the first round trip: the facts under the locks, and the state of the idempotency key."""
 
     key_is_ours: bool
     earlier: Row | None
@@ -70,11 +70,11 @@ class LockAndLoad:
 
     @property
     def is_settled(self) -> bool:
-        """The locks fit the facts: all that a granted reservation rests on was locked before it was read."""
+        """Whether the locks fit the facts: all that a granted reservation depends on was locked before it was read."""
         return bool(self.row[15])
 
     def reservation_facts(self, request: SeatRequest, overdue: tuple[Booking, ...]) -> LockedSeats:
-        """The facts in the domain's words."""
+        """Build the domain's facts."""
         now, name, starts_at, status, currency, ages, refreshed_at, closed, pending = self.row[:9]
         event = None
         if name is not None:
@@ -107,43 +107,46 @@ class LockAndLoad:
         }
 
 
-def lock_and_load(request: SeatRequest, bounds: Sequence[str] | None) -> list[Statement]:
-    """The statements of the first round trip."""
+def lock_and_load(request: SeatRequest, timeouts: Sequence[str] | None) -> list[Statement]:
+    """Return the statements of the first round trip.
+
+    `timeouts`: of lock, statement and idling, in this order; None leaves the caller's as they are.
+    """
     values: dict[str, Any] = {
         "slot": slot_of_event(request.event_id),
         "event_id": request.event_id,
         "seat_ids": list(request.seat_ids),
         "user_id": request.user_id,
-        "bounds": bounds,
+        "bounds": timeouts,
     }
-    load = Statement(_LOCK_AND_LOAD, values, "lock and load", sets_bounds=True)
+    load = Statement(_LOCK_AND_LOAD, values, "lock and load", sets_timeouts=True)
     return [load] if request.idempotency is None else [*claim_key(request.idempotency), load]
 
 
 def loaded(results: Sequence[Rows]) -> LockAndLoad:
-    """What `lock_and_load` brought back."""
+    """Interpret the results of `lock_and_load`."""
     claimed, found = results[:2] if len(results) > 1 else ([], [])
     return LockAndLoad(
         key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, row=results[-1][0]
     )
 
 
-def claim_key(key: Any) -> list[Statement]:
-    """Two statements: take the key, and read what stands under it."""
+def claim_key(key: IdempotencyKey) -> list[Statement]:
+    """Return two statements: claim the key, and read its row."""
     values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
     return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
 
 
 def live_claims(event_id: UUID, seat_ids: Sequence[UUID]) -> Statement:
-    """Which of the seats have a live claim."""
+    """Return the query for the seats that have a live claim."""
     values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
     return Statement(_LIVE_CLAIMS, values, "live claims")
 
 
 def insert_booking(booking: Booking) -> Statement:
-    """One statement that writes a new booking with its hold, history, events and claims.
+    """Return one statement that writes a new booking with its hold, history, event and claims.
 
-    The claims are the outermost part and are given as VALUES, so that a claim that exists shows as 23505 everywhere.
+    The claims are its outermost part, as VALUES, so that an existing claim raises error 23505 on every server.
     """
     entry, event = booking.new_history[0], booking.new_events[0]
     values: dict[str, Any] = {

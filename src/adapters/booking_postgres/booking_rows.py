@@ -1,18 +1,38 @@
-"""What a changed booking writes, as statements for one batch."""
+"""Bookings as rows: loading one from a row, and the statements that write a changed one.
+
+Rows are translated by hand, so that the domain's classes know nothing of tables.
+"""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from booking_core.domain.booking import Booking
 from booking_core.domain.events import DomainEvent
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.lifecycle import Status, Trigger
-from booking_core.domain.values import CancellationReason
+from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
+from booking_core.domain.values import ActorKind, CancellationReason, Money, RefundReason, Seat
 from booking_core.messages.envelopes import encode, event_type_of, key_of, slot_of
-from booking_postgres.driver.pipeline import Statement
-from booking_postgres.rows import payment_values
+from booking_postgres.driver.pipeline import Row, Statement
 
+# All of a booking in one row. Amounts inside JSON are text, because JSON numbers would pass through floats.
+BOOKING_COLUMNS: Final = """
+    b.booking_id, b.event_id, b.user_id, b.status, b.total, b.currency, b.created_at, b.expires_at, b.deadline,
+    b.correlation_id, b.processing_started_at, b.confirmed_at, b.ticket_reference, b.confirmed_by, b.cancelled_at,
+    b.cancellation_reason, b.revision, b.sequence,
+    (SELECT json_agg(json_build_array(c.seat_id, c.row_name, c.number, c.price::text) ORDER BY c.seat_id)
+       FROM booking.claims c WHERE c.slot = b.slot AND c.booking_id = b.booking_id) AS seats,
+    (SELECT json_agg(json_build_array(p.payment_id, p.status, p.recorded_at, p.amount::text, p.currency, p.taken_at,
+                                      p.refund_reason, p.refund_status, p.refund_requested_at, p.refund_answered_at)
+                     ORDER BY p.recorded_at, p.payment_id)
+       FROM booking.payments p WHERE p.slot = b.slot AND p.booking_id = b.booking_id) AS payments
+"""
+
+_STATUS: Final = {status.value: status for status in Status}
 _UPDATE: Final = """
     UPDATE booking.bookings SET status = %(status)s, deadline = %(deadline)s,
         processing_started_at = %(processing_started_at)s, confirmed_at = %(confirmed_at)s,
@@ -56,8 +76,72 @@ _COUNT_AFFECTED: Final = """
 """
 
 
-def of_changed_booking(booking: Booking) -> list[Statement]:
-    """All that saving this booking writes; its claims and its hold follow its status."""
+def booking_of(row: Row) -> Booking:
+    """Build the booking of a row that starts with BOOKING_COLUMNS."""
+    return Booking(
+        booking_id=row[0],
+        event_id=row[1],
+        user_id=row[2],
+        status=_STATUS[row[3]],
+        total=Money(amount=row[4], currency=row[5]),
+        created_at=row[6],
+        expires_at=row[7],
+        deadline=row[8],
+        correlation_id=row[9],
+        processing_started_at=row[10],
+        confirmed_at=row[11],
+        ticket_reference=row[12],
+        confirmed_by=row[13],
+        cancelled_at=row[14],
+        cancellation_reason=CancellationReason(row[15]) if row[15] else None,
+        revision=row[16],
+        sequence=row[17],
+        seats=tuple(_seat_of(each) for each in row[18] or ()),
+        payments={each[0]: _payment_of(each) for each in row[19] or ()},
+    )
+
+
+def history_of(row: Row) -> HistoryEntry:
+    """Build the entry of a row of `history` without slot and booking id."""
+    return HistoryEntry(
+        number=row[0],
+        at=row[1],
+        trigger=Trigger(row[2]),
+        from_status=Status(row[3]) if row[3] else None,
+        to_status=Status(row[4]),
+        actor=ActorKind(row[5]),
+        actor_id=row[6],
+        correlation_id=row[7],
+        payment_id=row[8],
+        note=row[9],
+    )
+
+
+def _seat_of(part: Sequence[Any]) -> Seat:
+    return Seat(seat_id=UUID(part[0]), row=part[1], number=part[2], price=Decimal(part[3]))
+
+
+def _payment_of(part: Sequence[Any]) -> Payment:
+    return Payment(
+        payment_id=part[0],
+        status=PaymentStatus(part[1]),
+        recorded_at=datetime.fromisoformat(part[2]),
+        amount=None if part[3] is None else Decimal(part[3]),
+        currency=part[4],
+        taken_at=_time_of(part[5]),
+        refund_reason=RefundReason(part[6]) if part[6] else None,
+        refund_status=RefundStatus(part[7]) if part[7] else None,
+        refund_requested_at=_time_of(part[8]),
+        refund_answered_at=_time_of(part[9]),
+    )
+
+
+def _time_of(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def changed_booking(booking: Booking) -> list[Statement]:
+    """The statements that save this booking; its claims and its hold follow its status."""
     if not booking.new_history:
         return []
     key = {"slot": slot_of_booking(booking.booking_id), "booking_id": booking.booking_id}
@@ -82,14 +166,14 @@ def of_changed_booking(booking: Booking) -> list[Statement]:
         if booking.status is not Status.PENDING:
             statements.append(Statement(_END_HOLD, values, "end hold"))
     statements += [
-        Statement(_PUT_PAYMENT, {**key, **payment_values(payment)}, "payment") for payment in booking.payments.values()
+        Statement(_PUT_PAYMENT, {**key, **_payment_values(payment)}, "payment") for payment in booking.payments.values()
     ]
-    statements += [_of_entry(entry, key) for entry in booking.new_history]
-    return statements + of_events(booking.new_events)
+    statements += [_history_row(entry, key) for entry in booking.new_history]
+    return statements + outbox_rows(booking.new_events)
 
 
-def of_events(events: Iterable[DomainEvent]) -> list[Statement]:
-    """The outbox rows of these events."""
+def outbox_rows(events: Iterable[DomainEvent]) -> list[Statement]:
+    """The statements that store these events in the outbox."""
     return [
         Statement(
             _PUT_EVENT,
@@ -109,8 +193,8 @@ def of_events(events: Iterable[DomainEvent]) -> list[Statement]:
     ]
 
 
-def of_affected_events(bookings: Sequence[Booking]) -> list[Statement]:
-    """Counts, on the closed event, the bookings that this unit of work ended for it."""
+def affected_counts(bookings: Sequence[Booking]) -> list[Statement]:
+    """The statements that count, on each closed event, the bookings that ended because of it."""
     ended = [
         booking
         for booking in bookings
@@ -127,7 +211,7 @@ def of_affected_events(bookings: Sequence[Booking]) -> list[Statement]:
     ]
 
 
-def _of_entry(entry: HistoryEntry, key: dict[str, Any]) -> Statement:
+def _history_row(entry: HistoryEntry, key: dict[str, Any]) -> Statement:
     return Statement(
         _PUT_HISTORY,
         {
@@ -145,3 +229,19 @@ def _of_entry(entry: HistoryEntry, key: dict[str, Any]) -> Statement:
         },
         "history",
     )
+
+
+def _payment_values(payment: Payment) -> dict[str, Any]:
+    """The columns of a payment, without its booking."""
+    return {
+        "payment_id": payment.payment_id,
+        "status": payment.status.value,
+        "recorded_at": payment.recorded_at,
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "taken_at": payment.taken_at,
+        "refund_reason": payment.refund_reason.value if payment.refund_reason else None,
+        "refund_status": payment.refund_status.value if payment.refund_status else None,
+        "refund_requested_at": payment.refund_requested_at,
+        "refund_answered_at": payment.refund_answered_at,
+    }

@@ -3,7 +3,7 @@
 from booking_core.domain.booking import Booking
 from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.values import ActorKind, Cause
-from booking_postgres.writes import statements
+from booking_postgres.booking_rows import changed_booking
 from booking_postgres.writes.reservation import insert_booking
 from tests.support import builders
 
@@ -11,7 +11,7 @@ CAUSE = Cause(actor=ActorKind.CUSTOMER, actor_id=builders.USER, correlation_id="
 
 
 def names(booking: Booking) -> list[str]:
-    return [statement.name for statement in statements.of_changed_booking(booking)]
+    return [statement.name for statement in changed_booking(booking)]
 
 
 def test_an_unchanged_booking_writes_nothing() -> None:
@@ -43,7 +43,7 @@ def test_every_statement_carries_the_slot_or_the_user() -> None:
     booking = builders.pending()
     booking.confirm("pay-1", booking.total, builders.at(1), CAUSE)
 
-    for statement in statements.of_changed_booking(booking):
+    for statement in changed_booking(booking):
         assert statement.values["slot"] == slot_of_booking(booking.booking_id)
 
 

@@ -1,0 +1,88 @@
+"""Connections for reading: no transaction and no locks, on the pool or on the caller's connection."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import psycopg
+from attrs import field, frozen
+from sqlalchemy import Connection, Engine
+
+from booking_postgres.driver.connection import Timeouts, answers_within
+from booking_postgres.driver.errors import (
+    ConnectionLost,
+    NoAnswerInTime,
+    PreparedStatementGone,
+    translate,
+    translated,
+)
+from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, in_utc, run
+from booking_postgres.driver.transaction import driver_of, forbid_preparing
+
+
+@frozen(eq=False)
+class Reader:
+    """Opens connections for reads: of the pool, or the caller's own."""
+
+    engine: Engine | None = None
+    connection: Connection | None = None
+    timeouts: Timeouts = field(factory=Timeouts)
+    set_timeouts: Statement = field(init=False)
+    """Sent with each read, in the same transaction on the server: behind a proxy the session may change after it."""
+
+    @set_timeouts.default
+    def _set_timeouts(self) -> Statement:
+        lock, statement = self.timeouts.read_lock, self.timeouts.read_statement
+        sql = f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true)"
+        return Statement(sql, {}, "timeouts")
+
+    @contextmanager
+    def open(self, *, answer_seconds: float | None = None) -> Iterator[Connection]:
+        """Open a connection for a few statements that commit by themselves; translates driver errors.
+
+        `answer_seconds` replaces the pool's deadline of each answer.
+        """
+        with translated():
+            if self.connection is not None:
+                yield self.connection
+            elif self.engine is not None:
+                with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                    if answer_seconds is None:
+                        yield connection
+                        return
+                    with answers_within(driver_of(connection), answer_seconds):
+                        yield connection
+
+    def rows(self, statement: Statement) -> Rows:
+        """Run one frequent read: prepared, and in one round trip.
+
+        Raises ServiceBusy after the timeouts of reads; on the caller's connection, the caller sets them.
+        """
+        if self.engine is None:
+            with self.open() as connection:
+                cursor = driver_of(connection).execute(statement.sql, statement.values)
+                return in_utc(cursor.fetchall())
+        try:
+            return self._rows_of_pool(self.engine, statement)
+        except NoAnswerInTime:
+            raise
+        except (ConnectionLost, PreparedStatementGone):
+            # A read may be repeated, and the next connection may be sound.
+            return self._rows_of_pool(self.engine, statement)
+
+    def _rows_of_pool(self, engine: Engine, statement: Statement) -> Rows:
+        with translated():
+            connection = engine.raw_connection()
+            driver = cast("psycopg.Connection[Row]", connection.driver_connection)
+            try:
+                _, rows = run(driver, [self.set_timeouts, statement], begin=False)
+                return rows
+            except StatementFailed as failure:
+                error = translate(failure.error)
+                if isinstance(error, ConnectionLost):
+                    connection.invalidate()
+                elif isinstance(error, PreparedStatementGone):
+                    forbid_preparing(driver)
+                raise
+            finally:
+                connection.close()
