@@ -14,7 +14,7 @@ from booking_core.domain.commands import CancelBooking, CancelEvent
 from booking_core.domain.values import RefundReason, Terms
 from booking_core.messages.envelopes import PUBLISHED
 from booking_core.messages.payment_messages import CONSUMED, Skipped, parse
-from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
+from booking_dev.payments import PaymentSimulator, RefundSimulator, SimulatedOutcome, SimulatedPayment
 from booking_workers.relay import Relay
 from tests.support.workers import EVENT_ID, World, payment
 
@@ -117,7 +117,7 @@ def test_a_schema_notices_what_is_missing_or_of_another_type(
 def test_what_the_simulated_payment_service_says_keeps_the_schemas() -> None:
     world = World()
     simulator = PaymentSimulator(world.store, world.bus, "payment.events")
-    for outcome in Outcome:
+    for outcome in SimulatedOutcome:
         simulator.pay(SimulatedPayment(booking_id=world.reserve(1 + len(outcome.value)).booking_id, outcome=outcome))
     booking = world.reserve(1, user="bob")
     story_payment = parse(payment(booking.booking_id, amount=75.0))

@@ -1,4 +1,4 @@
-"""Everything of `booking dev`: simulated payments, tokens, sample events, the seat map.
+"""Everything of `booking dev`: supervisor, simulated payments, tokens, sample events, seat map.
 
 May import every package but the command line.
 """

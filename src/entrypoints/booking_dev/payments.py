@@ -1,6 +1,6 @@
-"""A Payment Service that is not one, for `booking dev`: it says what it is told to, and pays refunds back.
+"""Simulated Payment Service for `booking dev`: publishes the payment events it is asked for, and answers refunds.
 
-It talks to us as the real one does (design, section 6): messages on the payments topic, keyed by booking id.
+Its messages are those of the real one (design, section 6): on the payments topic, keyed by booking id.
 """
 
 import time
@@ -24,11 +24,10 @@ from booking_workers.jobs import ShouldContinue, always
 
 _GROUP: Final = "dev-payment-service"
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-_POLL_SECONDS: Final = 0.2
 
 
-class Outcome(Enum):
-    """What a simulated payment comes to: the end of its event's name."""
+class SimulatedOutcome(Enum):
+    """Outcome of a simulated payment; the value is the last word of its event type."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -37,13 +36,13 @@ class Outcome(Enum):
 
 @frozen(kw_only=True)
 class SimulatedPayment:
-    """What is to be said of a payment. Of the booking's price unless amount or currency is given.
+    """Payment to simulate. Amount and currency default to those of the booking.
 
-    Without `payment_id` it is the booking's own: told twice it is one payment, as with a callback that is repeated.
+    `payment_id` defaults to one per booking: a second call repeats the same payment, as a repeated callback does.
     """
 
     booking_id: UUID
-    outcome: Outcome
+    outcome: SimulatedOutcome
     amount: Decimal | None = None
     currency: str | None = None
     payment_id: str | None = None
@@ -52,14 +51,14 @@ class SimulatedPayment:
 
 @frozen
 class PaymentSimulator:
-    """Publishes `payment.*` events on `topic`."""
+    """Publisher of `payment.*` events on `topic`."""
 
     store: Store
     bus: EventBus
     topic: str
 
     def pay(self, payment: SimulatedPayment) -> str:
-        """Publish what is said of the payment; its id. Raises BookingNotFound; whether it fits is the consumer's."""
+        """Publish the payment's event; return the payment's id. The consumer validates it. Raises BookingNotFound."""
         snapshot = self.store.reads.booking(payment.booking_id)
         if snapshot is None:
             raise BookingNotFound()
@@ -72,48 +71,57 @@ class PaymentSimulator:
 
 
 class RefundSimulator:
-    """A job: answers each `booking.refund_requested` with `refund.completed`, some time later."""
+    """Job that answers each `booking.refund_requested` with `refund.completed` after a delay."""
 
     name = "dev-refunds"
     idle_seconds = 0.0
 
-    def __init__(self, bus: EventBus, *, events_topic: str, payments_topic: str, after_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        *,
+        events_topic: str,
+        payments_topic: str,
+        after_seconds: float = 1.0,
+        poll_seconds: float = 0.2,
+    ) -> None:
         self._bus, self._events_topic, self._payments_topic = bus, events_topic, payments_topic
-        self._after_seconds = after_seconds  # long enough to be seen as REQUESTED
+        self._after_seconds = after_seconds  # long enough to show the refund as REQUESTED
+        self._poll_seconds = poll_seconds
         self._subscription: Subscription | None = None
-        self._owed: deque[tuple[float, Message]] = deque()
+        self._answers: deque[tuple[float, Message]] = deque()
 
     def run_once(self, should_continue: ShouldContinue = always) -> bool:
-        """Answer what is due, then look for more for a moment; always True."""
+        """Poll for refund requests, and publish the answers that are due. Returns True: there is no idle pause."""
         if self._subscription is None:
             self._subscription = self._bus.subscribe(self._events_topic, _GROUP)
-        for delivery in self._subscription.poll(_POLL_SECONDS):
+        for delivery in self._subscription.poll(self._poll_seconds):
             envelope = msgspec.json.decode(delivery.value or b"")
             if envelope["eventType"] == "booking.refund_requested":
-                self._owed.append((time.monotonic() + self._after_seconds, _refunded(envelope)))
+                self._answers.append((time.monotonic() + self._after_seconds, _refund_completed(envelope)))
         self._subscription.commit()
-        while self._owed and self._owed[0][0] <= time.monotonic():
-            self._bus.publish(self._payments_topic, [self._owed[0][1]])
-            self._owed.popleft()
+        while self._answers and self._answers[0][0] <= time.monotonic():
+            self._bus.publish(self._payments_topic, [self._answers[0][1]])
+            self._answers.popleft()
         return True
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the subscription."""
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
 
 
 def _facts(payment: SimulatedPayment, booking: Booking) -> Mapping[str, Any]:
-    if payment.outcome is Outcome.PROCESSING:
+    if payment.outcome is SimulatedOutcome.PROCESSING:
         return {}
-    if payment.outcome is Outcome.FAILED:
+    if payment.outcome is SimulatedOutcome.FAILED:
         return {"reason": "the simulated card was declined"}
     amount = booking.total.written if payment.amount is None else payment.amount
     return {"amount": amount, "currency": payment.currency or booking.total.currency}
 
 
-def _refunded(request: Mapping[str, Any]) -> Message:
+def _refund_completed(request: Mapping[str, Any]) -> Message:
     asked = request["payload"]
     payload = {"bookingId": asked["bookingId"], "paymentId": asked["paymentId"]}
     return _message("refund.completed", payload, request["correlationId"])

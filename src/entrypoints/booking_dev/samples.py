@@ -1,4 +1,4 @@
-"""Sample events for `booking dev`: the same ids and seats at every start, and start times that never go stale."""
+"""Sample events for `booking dev`: the same ids and seats at every start, with start times in the future."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @frozen(kw_only=True)
 class _Sample:
-    """What an event looks like, but for its ids. `prices` from the front to the back, for blocks of as many rows."""
+    """Description of a sample event without ids. `prices` go from front to back, each for the same number of rows."""
 
     key: str
     name: str
@@ -58,13 +58,13 @@ _LATER: Final = _Sample(
 )
 
 HALL_ID: Final = _HALL.event_id
-"""The large hall: 2,000 seats."""
+"""Id of the event in the large hall, with 2,000 seats."""
 
 
 def sample_events(now: datetime) -> Sequence[LoadedEvent]:
-    """The hall (in 10 days), an event in 20 hours (a cancelled ticket is not refunded) and one in 40 days.
+    """Make the events: in 10 days, in 20 hours (cancelling gives no refund) and in 40 days.
 
-    It is the content of a file for `booking catalog load`, read as that command reads it.
+    They are parsed like a file of `booking catalog load`.
     """
     document = {"events": [_written(sample, now) for sample in (_HALL, _SOON, _LATER)]}
     return parse_catalog(msgspec.json.Encoder(decimal_format="number").encode(document))
@@ -90,5 +90,5 @@ def _written(sample: _Sample, now: datetime) -> dict[str, Any]:
 
 
 def _row_name(row: int, rows: int) -> str:
-    """Letters where there are enough, else numbers; either way the names sort like the rows."""
+    """Name a row by a letter, or by a number if there are more than 26 rows; names sort like the rows."""
     return _LETTERS[row] if rows <= len(_LETTERS) else f"{row + 1:02}"

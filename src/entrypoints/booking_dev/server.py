@@ -1,7 +1,7 @@
-"""The API in a thread of this process, for `booking dev`: the bus is in memory, so all its users share one process.
+"""The HTTP server of `booking dev`: granian in a thread, because the memory bus requires a single process.
 
-It is granian as in `serve`. Of granian's own servers, one forks its workers and the other wants a Python without the
-GIL; the worker itself needs neither, so the second one is used without that demand.
+Of granian's two servers one forks worker processes and the other requires a Python without the GIL. The worker thread
+itself does not require it, so that the second server is used without its check.
 """
 
 import socket
@@ -17,22 +17,22 @@ from granian.server.mt import MTServer
 
 _BACKLOG: Final = 2048
 _CONNECTIONS: Final = 4096
-_STOPS_WITHIN_SECONDS: Final = 1.0
+_STOP_TIMEOUT_SECONDS: Final = 1.0
 
 
 class PortTaken(Exception):
-    """Nobody can listen there. The text is one line for a person."""
+    """The address is not available. The text is one line for operators."""
 
 
 @frozen
 class Listener:
-    """An address that is ours: connections wait from now on, and are answered as soon as somebody serves them."""
+    """A listening socket: connections wait in its backlog until a server accepts them."""
 
     socket: socket.socket
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds it."""
+        """URL for a browser on this machine."""
         host, port = self.socket.getsockname()[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -40,29 +40,29 @@ class Listener:
 
 @contextmanager
 def listening(host: str, port: int) -> Iterator[Listener]:
-    """Take the address, let it go at the end. Raises PortTaken at once if it can't be had.
+    """Listen on the address until the end of the block. Raises PortTaken.
 
-    Without SO_REUSEPORT, which granian's own sockets have: two programs would share the port, each half the customers.
+    Without SO_REUSEPORT, which granian's own sockets have: a second program could take half of the connections.
     """
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         taken = socket.create_server(where[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        # create_server puts the address behind the reason, once more.
+        # create_server appends the address to the reason.
         reason = (error.strerror or str(error)).partition(" (while ")[0]
         raise PortTaken(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from error
     with taken:
-        # The connections inherit it: else the body of an answer, which granian sends after its headers, waits 40 ms for
-        # the caller to acknowledge them.
+        # Accepted connections inherit it. Without it the body of a response, which granian sends after the headers,
+        # waits 40 ms until the client acknowledges them.
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield Listener(taken)
 
 
 @contextmanager
 def serving(app: Any, listener: Listener, *, threads: int) -> Iterator[None]:
-    """Answer with the WSGI application, from so many threads, until the end of the block.
+    """Serve the WSGI application with this many threads until the end of the block.
 
-    Then requests in flight are finished for at most a second; the end of the process waits for none of them longer.
+    Requests in flight then have one second to finish; the process does not wait longer for them.
     """
     server = _ThreadServer(listener, threads)
     server.start(app)
@@ -73,7 +73,7 @@ def serving(app: Any, listener: Listener, *, threads: int) -> Iterator[None]:
 
 
 class _ThreadServer(MTServer):
-    """One worker, on a socket that is there already. Signals are somebody else's business."""
+    """Server with one worker thread on an existing socket. It handles no signals; the supervisor does."""
 
     def __init__(self, listener: Listener, threads: int) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class _ThreadServer(MTServer):
             log_enabled=False,
             log_level=LogLevels.error,
         )
-        # A descriptor of its own: granian closes what it is given.
+        # A duplicate of the descriptor, because granian closes it.
         self._shd = SocketHolder(listener.socket.dup().detach(), False, _BACKLOG)  # type: ignore[call-arg, assignment]
 
     def start(self, app: Any) -> None:
@@ -96,4 +96,4 @@ class _ThreadServer(MTServer):
 
     def stop(self) -> None:
         self._worker.terminate()  # type: ignore[no-untyped-call]
-        self._worker.join(_STOPS_WITHIN_SECONDS)  # type: ignore[no-untyped-call]
+        self._worker.join(_STOP_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]

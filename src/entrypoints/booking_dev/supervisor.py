@@ -1,4 +1,4 @@
-"""`booking dev`: everything on one machine, in one process and its PostgreSQL, with nothing else installed."""
+"""`booking dev`: the API, the workers and simulated payments in one process, beside an embedded PostgreSQL."""
 
 import threading
 import time
@@ -15,13 +15,12 @@ from booking_api.app import create_app
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_core.domain.errors import BusUnavailable
-from booking_dev.environment import environment_file
+from booking_dev.instructions import Ready, environment_file, instructions
 from booking_dev.payments import PaymentSimulator, RefundSimulator
 from booking_dev.routes import add_dev_routes
 from booking_dev.samples import HALL_ID, sample_events
 from booking_dev.server import PortTaken, listening, serving
 from booking_dev.tokens import AUDIENCE, ISSUER, DevKeyUnusable, DevTokens
-from booking_dev.walk import Ready, walk
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from booking_service import worker_jobs
 from booking_service.catalog_file import load_event
@@ -35,23 +34,23 @@ from booking_workers.stop_signals import StopSignals
 _log = structlog.get_logger(__name__)
 
 _NEEDS: Final = tuple(need for need in Need if need is not Need.HEALTH)
-# More than a `serve` has, for the workers are here as well; within the 20 of the spec.
+# More than the 12 of `serve`, because the workers use them too, and fewer than the 20 that the spec allows.
 _CONNECTIONS: Final = "16"
 _THREADS: Final = 48
-# Nobody wants to watch an expired hold for a minute.
-_SWEEP_EVERY_SECONDS: Final = 5.0
-_STOPS_WITHIN_SECONDS: Final = 1.5
-_LOOKS_EVERY_SECONDS: Final = 0.1
-_NOT_STARTED: Final = "postgresql://127.0.0.1/booking"
+# `booking worker` expires holds every 60 s; at a screen that is too long to wait for.
+_EXPIRY_EVERY_SECONDS: Final = 5.0
+_STOP_TIMEOUT_SECONDS: Final = 1.5
+_SIGNAL_CHECK_SECONDS: Final = 0.1
+_PLACEHOLDER_URL: Final = "postgresql://127.0.0.1/booking"
 
 
 class CannotStart(Exception):
-    """`booking dev` can't start. The text is one line for a person; nothing of ours runs."""
+    """`booking dev` cannot start, and nothing of it runs. The text is one line for operators."""
 
 
 @frozen(kw_only=True)
 class DevOptions:
-    """Where to listen, where everything is kept, and brokers to use; None: the bus is in this process."""
+    """Address to listen on, directory for all data, and Kafka brokers; None: the memory bus."""
 
     host: str
     port: int
@@ -65,12 +64,12 @@ def run_dev(
     announce: Callable[[str], None],
     compose: Callable[[Settings], Composition] = Composition,
 ) -> None:
-    """Run until SIGTERM or SIGINT; `announce` is told what to print, once everything answers.
+    """Run until SIGTERM or SIGINT; `announce` receives the instructions to print once everything is ready.
 
-    Raises SettingsError, CannotStart. Settings of `environ` are honoured but for what is this command's own: database,
-    bus, and issuer of tokens.
+    Database, bus and issuer of tokens are the command's own; other settings come from `environ`. Raises SettingsError
+    and CannotStart.
     """
-    _settings(options, environ, _NOT_STARTED)  # what is malformed is said before anything is started
+    _settings(options, environ, _PLACEHOLDER_URL)  # report a malformed setting before anything starts
     try:
         _run(options, environ, announce, compose)
     except (PortTaken, EmbeddedPostgresError, DevKeyUnusable) as error:
@@ -91,16 +90,16 @@ def _run(
         listener = stack.enter_context(listening(options.host, options.port))
         tokens = DevTokens(data_dir, ISSUER, AUDIENCE)
         postgres = stack.enter_context(EmbeddedPostgres(data_dir))
-        parts = stack.enter_context(compose(_settings(options, environ, postgres.url)))
-        _find_topics(parts)
-        _prepare(parts)
-        payments = PaymentSimulator(parts.store, parts.event_bus, parts.settings.payments_topic)
+        composition = stack.enter_context(compose(_settings(options, environ, postgres.url)))
+        _check_topics(composition)
+        _prepare(composition)
+        payments = PaymentSimulator(composition.store, composition.event_bus, composition.settings.payments_topic)
         verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
-        app = create_app(parts.service(), verifier)
+        app = create_app(composition.service(), verifier)
         add_dev_routes(app, payments=payments, tokens=tokens)
-        # What ends first is the API: nobody is promised anything that the workers then would not do.
-        stack.enter_context(_working(_jobs(parts)))
-        for_others = stack.enter_context(environment_file(data_dir, _found_by_others(options, postgres.url)))
+        # The API ends before the workers, so that they still process what it has answered.
+        stack.enter_context(_running(_jobs(composition)))
+        environment = stack.enter_context(environment_file(data_dir, _settings_of_others(options, postgres.url)))
         stack.enter_context(serving(app, listener, threads=_THREADS))
         if signals.should_continue():
             ready = Ready(
@@ -109,37 +108,37 @@ def _run(
                 alice=tokens.sign("alice"),
                 data_dir=data_dir,
                 database=postgres.location,
-                environment=for_others,
+                environment=environment,
             )
-            announce(walk(ready))
-        # Not one long wait: a signal that arrives just before it begins is seen by Python only when it ends.
+            announce(instructions(ready))
+        # Short sleeps: Python handles a signal that arrives just before a sleep only after it.
         while signals.should_continue():
-            time.sleep(_LOOKS_EVERY_SECONDS)
+            time.sleep(_SIGNAL_CHECK_SECONDS)
 
 
-def _find_topics(parts: Composition) -> None:
-    """Raises CannotStart if the bus cannot be used: better said at once than by every worker again and again."""
-    settings = parts.settings
+def _check_topics(composition: Composition) -> None:
+    """Raise CannotStart if a topic cannot be read, so that the error appears once and not in the log of each worker."""
+    settings = composition.settings
     for topic in (settings.events_topic, settings.payments_topic, settings.dead_letter_topic):
         try:
-            parts.event_bus.backlog(topic, settings.consumer_group)
+            composition.event_bus.backlog(topic, settings.consumer_group)
         except BusUnavailable as error:
             raise CannotStart(str(error)) from error
 
 
-def _prepare(parts: Composition) -> None:
-    """The schema, and sample events that start as far from now as they always do. Their bookings stay."""
-    for step in parts.store.upkeep.migrate():
+def _prepare(composition: Composition) -> None:
+    """Migrate the schema, and load the sample events with new start times. Their bookings stay."""
+    for step in composition.store.upkeep.migrate():
         _log.info("dev.migrated", step=step)
     for sample in sample_events(datetime.now(UTC)):
-        load_event(sample, store=parts.store)
+        load_event(sample, store=composition.store)
 
 
 @contextmanager
-def _working(jobs: Sequence[Job]) -> Iterator[None]:
-    """The jobs run until the end of the block, each in a thread of its own."""
+def _running(jobs: Sequence[Job]) -> Iterator[None]:
+    """Run the jobs in threads until the end of the block."""
     stop = threading.Event()
-    timeout = {"stop_timeout": _STOPS_WITHIN_SECONDS}
+    timeout = {"stop_timeout": _STOP_TIMEOUT_SECONDS}
     thread = threading.Thread(target=run_together, args=(jobs, stop), kwargs=timeout, name="workers", daemon=True)
     thread.start()
     try:
@@ -149,39 +148,41 @@ def _working(jobs: Sequence[Job]) -> Iterator[None]:
         thread.join()
 
 
-def _jobs(parts: Composition) -> Sequence[Job]:
-    settings = parts.settings
+def _jobs(composition: Composition) -> Sequence[Job]:
+    settings = composition.settings
     return [
-        worker_jobs.relay(parts),
-        worker_jobs.consumer(parts),
-        ExpiryJob(parts.store, every_seconds=_SWEEP_EVERY_SECONDS),
-        CancellationJob(parts.store),
-        worker_jobs.retention(parts),
-        RefundSimulator(parts.event_bus, events_topic=settings.events_topic, payments_topic=settings.payments_topic),
+        worker_jobs.relay(composition),
+        worker_jobs.consumer(composition),
+        ExpiryJob(composition.store, every_seconds=_EXPIRY_EVERY_SECONDS),
+        CancellationJob(composition.store),
+        worker_jobs.retention(composition),
+        RefundSimulator(
+            composition.event_bus, events_topic=settings.events_topic, payments_topic=settings.payments_topic
+        ),
     ]
 
 
 def _settings(options: DevOptions, environ: Mapping[str, str], database_url: str) -> Settings:
-    """From the environment, with what is different in `dev`; logs follow them from now on."""
+    """Read the environment with the defaults and fixed values of `dev`, and configure the logs by it."""
     given = {name: value for name, value in environ.items() if value}
     defaults = {
         "BOOKING_DB_CONNECTIONS": _CONNECTIONS,
         "BOOKING_LOG_LEVEL": "WARNING",
         "BOOKING_LOG_FORMAT": "console",
     }
-    ours = {
+    fixed = {
         "BOOKING_DATABASE_URL": database_url,
         **_bus(options.kafka),
         "BOOKING_JWT_ISSUER": ISSUER,
         "BOOKING_JWT_AUDIENCE": AUDIENCE,
     }
-    settings = Settings.from_environ({**defaults, **given, **ours}, needs=_NEEDS, command="dev")
+    settings = Settings.from_environ({**defaults, **given, **fixed}, needs=_NEEDS, command="dev")
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings
 
 
-def _found_by_others(options: DevOptions, database_url: str) -> Mapping[str, str]:
-    """What the other commands need to know. Not of the in-process bus: theirs would be another one."""
+def _settings_of_others(options: DevOptions, database_url: str) -> Mapping[str, str]:
+    """Settings with which other commands use this database, and the brokers; they cannot reach the memory bus."""
     return {"BOOKING_DATABASE_URL": database_url, **(_bus(options.kafka) if options.kafka else {})}
 
 

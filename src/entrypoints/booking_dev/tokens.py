@@ -1,4 +1,4 @@
-"""Tokens for one machine: an issuer of our own, for `booking dev` and `booking token`. Never for production."""
+"""Tokens for one machine: a local issuer for `booking dev` and `booking token`. Never for production."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from jwt.algorithms import RSAAlgorithm
 
 from booking_api.auth.tokens import is_user_id
 
-# `.invalid` can't be anybody's (RFC 2606): no real issuer is ever taken for ours, and nobody's keys are asked for.
+# No real issuer can have a name under `.invalid` (RFC 2606), and no request for keys can reach one.
 ISSUER: Final = "https://dev.booking.invalid/"
 AUDIENCE: Final = "booking-dev"
-# What an issuer of one's own would grant to somebody who may cancel events, and to somebody who stands at the door.
+# Permissions that an issuer grants to administrators (cancel events) and to ticket inspectors (verify tickets).
 ADMIN_PERMISSIONS: Final = ("booking:admin", "booking:verify")
-
 
 KEY_FILE: Final = "dev-signing-key.pem"
 KEY_BITS: Final = 2048
@@ -34,7 +33,7 @@ DAY_SECONDS: Final = 86_400
 
 
 class DevKeyUnusable(Exception):
-    """The key file is there but holds no RSA key of at least 2048 bits. The text names the file and the way out."""
+    """The key file holds no RSA key of at least 2048 bits. The text is one line with the file and the remedy."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} holds no usable RSA key: delete it, and a new one is made at the next start")
@@ -42,12 +41,12 @@ class DevKeyUnusable(Exception):
 
 
 class DevTokens:
-    """Signs RS256 tokens for `issuer` and `audience` with a key of its own, kept in `directory`.
+    """Signer of RS256 tokens for `issuer` and `audience`, with a key that is kept in `directory`.
 
-    The key is made when there is none yet (file mode 0600, written whole or not at all) and used ever after; two
-    processes that start at once end up with the same one. Tokens therefore outlive a restart.
+    The first start makes the key (file mode 0600, written atomically); later ones use it, so that tokens survive a
+    restart. Two processes that start at the same time use the same key.
 
-    Raises DevKeyUnusable, or OSError when the directory cannot be made or written.
+    Raises DevKeyUnusable, and OSError if the directory cannot be made or written.
     """
 
     def __init__(self, directory: Path, issuer: str, audience: str, *, clock: Callable[[], float] = time.time) -> None:
@@ -58,7 +57,7 @@ class DevTokens:
         self._public = _public_jwk(self._key)
 
     def sign(self, user_id: str, permissions: Iterable[str] = (), lifetime_seconds: int = DAY_SECONDS) -> str:
-        """A token that lets `user_id` in from now on, for `lifetime_seconds`. ValueError for an unusable id."""
+        """Sign a token for the user, valid for `lifetime_seconds`. Raises ValueError for an invalid id."""
         if not is_user_id(user_id):
             raise ValueError("a user's id has 1 to 255 characters, none of them a control character")
         now = int(self._clock())
@@ -73,22 +72,24 @@ class DevTokens:
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._public["kid"]})
 
     def jwks(self) -> dict[str, Any]:
-        """The JWKS that verifies these tokens: the public key alone, its `kid` the thumbprint of RFC 7638."""
+        """Return the JWKS that verifies these tokens: the public key, whose `kid` is its RFC 7638 thumbprint."""
         return {"keys": [dict(self._public)]}
 
 
 def _kept_key(directory: Path) -> rsa.RSAPrivateKey:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / KEY_FILE
-    with _alone_in(directory):
+    with _locked(directory):
         if not path.exists():
-            _write(path, rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS))
+            key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+            encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+            write_private_file(path, key.private_bytes(encoding, form, serialization.NoEncryption()))
         return _read(path)
 
 
 @contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock; the system lets it go with the process, however that ends."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of the directory; the system releases it when the process ends, also after a crash."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -97,12 +98,12 @@ def _alone_in(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(path: Path, key: rsa.RSAPrivateKey) -> None:
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+def write_private_file(path: Path, content: bytes) -> None:
+    """Write a file atomically with mode 0600, replacing an older one. Raises OSError."""
     draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)  # of a start that was killed; also lets O_EXCL set the mode
+    draft.unlink(missing_ok=True)  # left by a killed run; without it O_EXCL succeeds and sets the mode
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

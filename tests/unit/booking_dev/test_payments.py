@@ -11,7 +11,7 @@ from booking_core.domain.errors import BookingNotFound
 from booking_core.domain.payments import RefundStatus
 from booking_core.messages.payment_messages import parse
 from booking_core.ports.event_bus import Message
-from booking_dev.payments import Outcome, PaymentSimulator, RefundSimulator, SimulatedPayment
+from booking_dev.payments import PaymentSimulator, RefundSimulator, SimulatedOutcome, SimulatedPayment
 from booking_workers.relay import message_of
 from tests.support.workers import World
 
@@ -40,7 +40,9 @@ def said(world: World) -> list[PaymentCommand]:
 
 def test_a_success_is_of_exactly_the_bookings_price(world: World) -> None:
     booking = world.reserve(1, 2)
-    payment = SimulatedPayment(booking_id=booking.booking_id, outcome=Outcome.SUCCESS, correlation_id="corr-walk")
+    payment = SimulatedPayment(
+        booking_id=booking.booking_id, outcome=SimulatedOutcome.SUCCESS, correlation_id="corr-walk"
+    )
     payment_id = simulator(world).pay(payment)
     [command] = said(world)
     assert isinstance(command, ConfirmPayment)
@@ -53,7 +55,7 @@ def test_amount_currency_and_payment_can_be_chosen(world: World) -> None:
     booking = world.reserve(1)
     payment = SimulatedPayment(
         booking_id=booking.booking_id,
-        outcome=Outcome.SUCCESS,
+        outcome=SimulatedOutcome.SUCCESS,
         amount=Decimal("0.10"),
         currency="EUR",
         payment_id="pay-7",
@@ -66,16 +68,20 @@ def test_amount_currency_and_payment_can_be_chosen(world: World) -> None:
 
 def test_an_amount_of_nothing_is_not_the_price(world: World) -> None:
     booking = world.reserve(1)
-    simulator(world).pay(SimulatedPayment(booking_id=booking.booking_id, outcome=Outcome.SUCCESS, amount=Decimal(0)))
+    simulator(world).pay(
+        SimulatedPayment(booking_id=booking.booking_id, outcome=SimulatedOutcome.SUCCESS, amount=Decimal(0))
+    )
     [command] = said(world)
     assert isinstance(command, ConfirmPayment)
     assert command.amount == 0
 
 
 @pytest.mark.parametrize(
-    ("outcome", "kind"), [(Outcome.PROCESSING, StartPayment), (Outcome.FAILED, FailPayment)], ids=lambda each: str(each)
+    ("outcome", "kind"),
+    [(SimulatedOutcome.PROCESSING, StartPayment), (SimulatedOutcome.FAILED, FailPayment)],
+    ids=lambda each: str(each),
 )
-def test_the_other_outcomes_are_said_too(world: World, outcome: Outcome, kind: type[PaymentCommand]) -> None:
+def test_the_other_outcomes_are_said_too(world: World, outcome: SimulatedOutcome, kind: type[PaymentCommand]) -> None:
     booking = world.reserve(1)
     simulator(world).pay(SimulatedPayment(booking_id=booking.booking_id, outcome=outcome))
     [command] = said(world)
@@ -83,7 +89,7 @@ def test_the_other_outcomes_are_said_too(world: World, outcome: Outcome, kind: t
 
 
 def test_told_twice_it_is_one_payment_in_two_messages(world: World) -> None:
-    payment = SimulatedPayment(booking_id=world.reserve(1).booking_id, outcome=Outcome.SUCCESS)
+    payment = SimulatedPayment(booking_id=world.reserve(1).booking_id, outcome=SimulatedOutcome.SUCCESS)
     simulator(world).pay(payment)
     simulator(world).pay(payment)
     first, second = said(world)
@@ -93,7 +99,7 @@ def test_told_twice_it_is_one_payment_in_two_messages(world: World) -> None:
 
 def test_nobody_pays_for_an_unknown_booking(world: World) -> None:
     with pytest.raises(BookingNotFound):
-        simulator(world).pay(SimulatedPayment(booking_id=UUID(int=1), outcome=Outcome.SUCCESS))
+        simulator(world).pay(SimulatedPayment(booking_id=UUID(int=1), outcome=SimulatedOutcome.SUCCESS))
     assert said(world) == []
 
 
@@ -115,9 +121,10 @@ def ask_for_refund(world: World) -> UUID:
     return booking.booking_id
 
 
-def test_a_refund_that_is_asked_for_is_completed_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_dev.payments._POLL_SECONDS", 0.0)
-    refunds = RefundSimulator(world.bus, events_topic=EVENTS, payments_topic=PAYMENTS, after_seconds=0.0)
+def test_a_refund_that_is_asked_for_is_completed_once(world: World) -> None:
+    refunds = RefundSimulator(
+        world.bus, events_topic=EVENTS, payments_topic=PAYMENTS, after_seconds=0.0, poll_seconds=0.0
+    )
     booking_id = ask_for_refund(world)
     refunds.run_once()
     refunds.run_once()
@@ -129,9 +136,10 @@ def test_a_refund_that_is_asked_for_is_completed_once(world: World, monkeypatch:
     refunds.close()
 
 
-def test_a_refund_takes_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_dev.payments._POLL_SECONDS", 0.0)
-    refunds = RefundSimulator(world.bus, events_topic=EVENTS, payments_topic=PAYMENTS, after_seconds=3600.0)
+def test_a_refund_takes_its_time(world: World) -> None:
+    refunds = RefundSimulator(
+        world.bus, events_topic=EVENTS, payments_topic=PAYMENTS, after_seconds=3600.0, poll_seconds=0.0
+    )
     ask_for_refund(world)
     refunds.run_once()
     assert said(world) == []

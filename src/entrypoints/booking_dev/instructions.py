@@ -1,18 +1,42 @@
-"""What `booking dev` prints when it is ready: prose in comments, and lines for bash that need curl and python3."""
+"""Instructions of `booking dev`: the lines that it prints when it is ready, and a file of settings for other commands.
+
+The lines are for bash with curl and python3.
+"""
 
 import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from attrs import frozen
 
+from booking_dev.tokens import write_private_file
+
+ENVIRONMENT_FILE: Final = "environment.sh"
+
+
+@contextmanager
+def environment_file(directory: Path, settings: Mapping[str, str]) -> Iterator[Path]:
+    """Write a file that sets the settings when a shell sources it; remove it at the end of the block.
+
+    The file holds the database's password, so its mode is 0600. A file of a killed run is replaced. Raises OSError.
+    """
+    path = directory / ENVIRONMENT_FILE
+    lines = (f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
+    write_private_file(path, "".join(lines).encode())
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
 
 @frozen(kw_only=True)
 class Ready:
-    """What there is to tell. `alice` is a token; `database` is where PostgreSQL keeps its files.
+    """Facts for the instructions. `alice` is a token; `database` is the directory of PostgreSQL's files.
 
-    `environment` is the file that other commands find this database with.
+    `environment` is the file with the settings for other commands.
     """
 
     url: str
@@ -23,8 +47,8 @@ class Ready:
     environment: Path
 
 
-def walk(ready: Ready) -> str:
-    """A screenful, all of which may be pasted. Nothing in it is used up: it works again and again."""
+def instructions(ready: Ready) -> str:
+    """Format the instructions: one screen of bash, with prose in comments. It can be pasted again and again."""
     kept = str(ready.data_dir)
     if not ready.database.is_relative_to(ready.data_dir):
         kept += f", and the database in {ready.database}"
@@ -36,18 +60,18 @@ def walk(ready: Ready) -> str:
         f"API={ready.url} EVENT={ready.event_id}\n"
         f"{_TOOLS}"
         f"ALICE={ready.alice}\n"
-        f"{_WALK}"
+        f"{_STEPS}"
     )
 
 
-# One command to a line. Statuses go to standard error, so that what is piped on is JSON. The seats are looked for,
-# for somebody may hold the first ones. A backslash at the end of a line is Python's, not bash's.
+# One command to a line. Statuses go to standard error, so that pipes contain JSON only. The seats are the first
+# available ones, because others may be held. A backslash at the end of a line is Python's, not bash's.
 _TOOLS: Final = """\
 call() { curl -sS -w '%{stderr}\\nHTTP %{http_code}\\n' -H "Authorization: Bearer $1" \
 -H 'Content-Type: application/json' "${@:2}"; }
 data() { python3 -c "import json, sys; data = json.load(sys.stdin)['data']; print($1)"; }
 """
-_WALK: Final = """\
+_STEPS: Final = """\
 BOB=$(curl -sS $API/dev/token -d '{"user": "bob"}' | data "data['token']")
 
 call $ALICE $API/api/v1/events
