@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from booking_api.app import create_app
-from booking_api.auth.keys import FixedKeys, KeySource
-from booking_api.auth.verifier import TokenVerifier
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.verifier import KeySource, TokenVerifier
 from booking_api.service import Service
 from booking_core import (
     Booking,

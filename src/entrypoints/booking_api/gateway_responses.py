@@ -7,8 +7,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from booking_api.auth.keys import KeysUnavailable
-from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.tokens import Identity, KeysUnavailable, TokenRefused
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.access_log import AccessLog, ResponseRecord
 from booking_api.http.bodies import Body, CreateBooking, check_content_type, idempotency_key

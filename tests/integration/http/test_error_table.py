@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from booking_api.auth.keys import KeysUnavailable
+from booking_api.auth.tokens import KeysUnavailable
 from booking_api.http.errors import STATUS
 from booking_core import CatalogUnavailable, IdempotencyKey, SaleStatus, Seat, TicketedEvent
 from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, details_of, error_of

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from booking_api.auth.keys import RemoteKeys, UnknownKey
-from booking_api.auth.tokens import TokenRefused
+from booking_api.auth.keys import RemoteKeys
+from booking_api.auth.tokens import TokenRefused, UnknownKey
 from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Clock, Jwks, kid, settle

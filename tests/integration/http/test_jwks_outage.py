@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from booking_api.auth.keys import KeysUnavailable, RemoteKeys, UnknownKey
+from booking_api.auth.keys import RemoteKeys
+from booking_api.auth.tokens import KeysUnavailable, UnknownKey
 from booking_api.auth.verifier import TokenVerifier
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Clock, Jwks, kid, settle

@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 
-from booking_api.auth.keys import BRIEF_WAIT_SECONDS, SHORT_WAIT_SECONDS, KeysUnavailable, RemoteKeys, UnknownKey
+from booking_api.auth.keys import BRIEF_WAIT_SECONDS, SHORT_WAIT_SECONDS, RemoteKeys
+from booking_api.auth.tokens import KeysUnavailable, UnknownKey
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Clock, Jwks, kid, settle
 

@@ -1,16 +1,19 @@
-"""The issuer's public keys: the port that the verifier needs, a fixed set of them, and those of a JWKS address."""
+"""The issuer's public keys: a fixed set of them, and those of a JWKS address, fetched and kept fresh."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWTError
+
+from booking_api.auth.tokens import KeysUnavailable, UnknownKey
+from booking_api.auth.verifier import CachedKeys
 
 SMALLEST_KEY_BITS: Final = 2048
 # Seconds that a request waits at most with an unknown `kid`, and with no keys at all after a first failure: a caller
@@ -25,59 +28,19 @@ FIRST_RETRY_SECONDS: Final = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class UnknownKey(Exception):
-    """The issuer has no key with this `kid`: a token that names it is invalid."""
-
-    def __init__(self, kid: str) -> None:
-        # The text is the caller's: cut, and escaped by repr, before it can reach a log.
-        super().__init__(f"no signing key {kid[:64]!r}")
-
-
-class KeysUnavailable(Exception):
-    """The issuer's keys cannot be fetched now, or not in time, so no token can be verified (503, not 401)."""
-
-    def __init__(self, reason: str, *, retry_after_seconds: int = 1) -> None:
-        super().__init__(reason)
-        self.retry_after_seconds = retry_after_seconds
-
-
-class KeySource(Protocol):
-    """A source of the issuer's keys. Safe to share between threads."""
-
-    def key(self, kid: str) -> RSAPublicKey:
-        """The key that signs under `kid` now.
-
-        Returns the same object for as long as that key is in use, and another one afterwards: a cache of verified
-        tokens asks again and compares with `is`. Raises UnknownKey if the issuer has no such key, and KeysUnavailable
-        if that is not known because the keys could not be fetched or are being fetched.
-        """
-        ...
-
-    def current(self, kid: str) -> RSAPublicKey | None:
-        """As `key`, but never waits: None if a fetch is needed."""
-        ...
-
-
 class MalformedKeySet(ValueError):
     """A document that is not a JWKS: not an object, or without a list of keys."""
 
 
-class FixedKeys:
+class FixedKeys(CachedKeys):
     """A KeySource over one JWKS document, which never changes. Raises MalformedKeySet."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        self._keys = signing_keys(document)
+        super().__init__(time.monotonic)
+        self._cache(signing_keys(document), until=float("inf"))
 
-    def key(self, kid: str) -> RSAPublicKey:
-        """See KeySource.key. Never raises KeysUnavailable."""
-        found = self._keys.get(kid)
-        if found is None:
-            raise UnknownKey(kid)
-        return found
-
-    def current(self, kid: str) -> RSAPublicKey | None:
-        """See KeySource.current."""
-        return self._keys.get(kid)
+    def _fetched(self, kid: str) -> RSAPublicKey:
+        raise UnknownKey(kid)
 
 
 def signing_keys(document: object, known: Mapping[str, RSAPublicKey] | None = None) -> dict[str, RSAPublicKey]:
@@ -131,7 +94,7 @@ class _Fetch:
         self.done.wait(max(0.0, self.started_at + longest - now))
 
 
-class RemoteKeys:
+class RemoteKeys(CachedKeys):
     """A KeySource over HTTP. Fetches nothing before the first key is requested, and then once at a time.
 
     - Keys older than `max_age_seconds` (10 min) are used while a fetch replaces them in the background; keys older than
@@ -157,6 +120,7 @@ class RemoteKeys:
         brief_wait_seconds: float = BRIEF_WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(clock)
         try:
             self._client = PyJWKClient(url, cache_jwk_set=False, timeout=timeout_seconds)
         except PyJWTError as error:
@@ -166,27 +130,20 @@ class RemoteKeys:
         self._brief_wait = min(brief_wait_seconds, self._short_wait)
         self._max_age = max_age_seconds
         self._cooldown = cooldown_seconds
-        self._clock = clock
         self._lock = threading.Lock()
         self._known: Mapping[str, RSAPublicKey] | None = None
         self._read_at = self._next_try = self._next_search = float("-inf")
         self._failing = False
         self._fetch: _Fetch | None = None
 
-    def key(self, kid: str) -> RSAPublicKey:
-        """See KeySource.key. Waits for a fetch as the class says."""
+    def _fetched(self, kid: str) -> RSAPublicKey:
         known = self._known
         if known is None or self._is_old(self._clock()):
             known = self._renewed()
-        found = known.get(kid) or self._fetched(kid)
+        found = known.get(kid) or self._searched(kid)
         if found is None:
             raise UnknownKey(kid)
         return found
-
-    def current(self, kid: str) -> RSAPublicKey | None:
-        """See KeySource.current. Keys that are due for a fetch are not current."""
-        known = self._known
-        return None if known is None or self._is_old(self._clock()) else known.get(kid)
 
     def _is_old(self, now: float) -> bool:
         return now - self._read_at > self._max_age
@@ -209,7 +166,8 @@ class RemoteKeys:
             raise KeysUnavailable("the JWKS of the issuer could not be read")
         return self._known
 
-    def _fetched(self, kid: str) -> RSAPublicKey | None:
+    def _searched(self, kid: str) -> RSAPublicKey | None:
+        """Look for an unknown `kid` among the keys of a fetch."""
         with self._lock:
             now = self._clock()
             fetch = self._fetch_under_way(now)
@@ -254,6 +212,7 @@ class RemoteKeys:
                 self._failing = keys is None
                 if keys is not None:
                     self._known, self._read_at = keys, fetch.started_at
+                    self._cache(keys, until=fetch.started_at + self._max_age)
                 else:
                     pause = FIRST_RETRY_SECONDS if self._known is None else self._cooldown
                     self._next_try = self._clock() + pause

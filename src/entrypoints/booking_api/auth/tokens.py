@@ -42,6 +42,22 @@ class TokenRefused(Exception):
         self.reason = reason
 
 
+class UnknownKey(Exception):
+    """The issuer has no key with this `kid`: a token that names it is invalid."""
+
+    def __init__(self, kid: str) -> None:
+        # The text is the caller's: cut, and escaped by repr, before it can reach a log.
+        super().__init__(f"no signing key {kid[:64]!r}")
+
+
+class KeysUnavailable(Exception):
+    """The issuer's keys cannot be fetched now, or not in time, so no token can be verified (503, not 401)."""
+
+    def __init__(self, reason: str, *, retry_after_seconds: int = 1) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
 @frozen(kw_only=True)
 class Identity:
     """The caller: `user_id` is the token's `sub` (see is_user_id), `permissions` what the issuer grants."""

@@ -1,22 +1,26 @@
-"""Verification of bearer tokens: RS256 by a key of one issuer, for one audience; each token is verified once."""
+"""Verification of bearer tokens: RS256 by a key of one issuer, for one audience; each token is verified once.
+
+The port for the issuer's keys, and its part that every request runs, are here as well; `keys` fetches them.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 from cachetools import FIFOCache
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from booking_api.auth.keys import KeySource, UnknownKey
 from booking_api.auth.tokens import (
     Identity,
     TokenRefused,
+    UnknownKey,
     check_addressed,
     compact_token,
     identity_of,
@@ -26,6 +30,47 @@ from booking_api.auth.tokens import (
 LONGEST_TOKEN: Final = 8192
 
 _SCHEME: Final = "bearer "
+
+
+class KeySource(Protocol):
+    """A source of the issuer's keys. Safe to share between threads."""
+
+    def key(self, kid: str) -> RSAPublicKey:
+        """The key that signs under `kid` now.
+
+        Returns the same object for as long as that key is in use, and another one afterwards: a cache of verified
+        tokens asks again and compares with `is`. Raises UnknownKey if the issuer has no such key, and KeysUnavailable
+        if that is not known because the keys could not be fetched or are being fetched.
+        """
+        ...
+
+    def current(self, kid: str) -> RSAPublicKey | None:
+        """As `key`, but never waits: None if a fetch is needed."""
+        ...
+
+
+class CachedKeys(ABC):
+    """A KeySource over keys in memory, until they are due for a fetch. `clock` is monotonic, in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._keys: Mapping[str, RSAPublicKey] = MappingProxyType({})
+        self._fresh_until = float("-inf")
+
+    def key(self, kid: str) -> RSAPublicKey:
+        """See KeySource.key. Waits only if the key is not in memory, or the keys are due for a fetch."""
+        return self.current(kid) or self._fetched(kid)
+
+    def current(self, kid: str) -> RSAPublicKey | None:
+        """See KeySource.current."""
+        return self._keys.get(kid) if self._clock() <= self._fresh_until else None
+
+    def _cache(self, keys: Mapping[str, RSAPublicKey], until: float) -> None:
+        self._keys, self._fresh_until = keys, until
+
+    @abstractmethod
+    def _fetched(self, kid: str) -> RSAPublicKey:
+        """The key after a fetch, if one is needed. Raises as KeySource.key."""
 
 
 @frozen(kw_only=True)

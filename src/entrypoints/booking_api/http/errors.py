@@ -8,8 +8,7 @@ import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from booking_api.auth.keys import KeysUnavailable
-from booking_api.auth.tokens import TokenRefused
+from booking_api.auth.tokens import KeysUnavailable, TokenRefused
 from booking_api.http.query import InvalidRequest
 from booking_api.http.rendering import failure_body
 from booking_api.http.request import current_api_request

@@ -20,8 +20,8 @@ from flask_jwt_extended import (
 from werkzeug.test import TestResponse
 
 from booking_api.auth.flask_jwt import install_jwt_manager
-from booking_api.auth.keys import FixedKeys, KeysUnavailable
-from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.tokens import Identity, KeysUnavailable, TokenRefused
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.request import ApiFlask, ApiRequest
 from booking_dev.tokens import DevTokens

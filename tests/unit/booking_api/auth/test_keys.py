@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from booking_api.auth.keys import FixedKeys, MalformedKeySet, RemoteKeys, UnknownKey, signing_keys
+from booking_api.auth.keys import FixedKeys, MalformedKeySet, RemoteKeys, signing_keys
+from booking_api.auth.tokens import UnknownKey
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

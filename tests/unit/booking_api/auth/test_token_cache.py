@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 
-from booking_api.auth.keys import FixedKeys, UnknownKey
-from booking_api.auth.tokens import Identity, TokenRefused
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.tokens import Identity, TokenRefused, UnknownKey
 from booking_api.auth.verifier import TokenCache, TokenVerifier, VerifiedToken
 from booking_dev.tokens import DevTokens
 
