@@ -9,8 +9,9 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from benchmarks.errors import BenchmarkFailed
 from booking_core.ports import Message
-from booking_kafka.connection import COMMIT_MS, CONSUMER, POLL_MS, PRODUCER, WINDOW
+from booking_kafka.connection import CONSUMER, PRODUCER, Limits
 
+_LIMITS: Final = Limits()
 _ACKNOWLEDGED_SECONDS: Final = 30.0
 _PATIENCE_SECONDS: Final = 60.0
 
@@ -37,11 +38,11 @@ def producer(servers: str) -> Iterator[KafkaProducer]:
 def produced_per_second(servers: str, topic: str, records: Sequence[Record]) -> float:
     """Send all of them, a window acknowledged before the next begins; the first window only warms up."""
     with producer(servers) as made:
-        _send(made, topic, records[:WINDOW])
+        _send(made, topic, records[: _LIMITS.window])
         begin = time.perf_counter()
-        for first in range(WINDOW, len(records), WINDOW):
-            _send(made, topic, records[first : first + WINDOW])
-        return (len(records) - WINDOW) / (time.perf_counter() - begin)
+        for first in range(_LIMITS.window, len(records), _LIMITS.window):
+            _send(made, topic, records[first : first + _LIMITS.window])
+        return (len(records) - _LIMITS.window) / (time.perf_counter() - begin)
 
 
 def _send(made: KafkaProducer, topic: str, records: Sequence[Record]) -> None:
@@ -57,10 +58,10 @@ def consumed_per_second(servers: str, topic: str, group: str, number: int) -> fl
     try:
         seen, before, begin = 0, 0, 0.0
         while seen < number:
-            polled: dict[Any, list[Any]] = consumer.poll(timeout_ms=POLL_MS)
+            polled: dict[Any, list[Any]] = consumer.poll(timeout_ms=_LIMITS.poll_ms)
             if polled:
                 seen += sum(map(len, polled.values()))
-                consumer.commit(timeout_ms=COMMIT_MS)
+                consumer.commit(timeout_ms=_LIMITS.commit_ms)
             if polled and not begin:
                 before, begin = seen, time.perf_counter()
             if time.monotonic() > give_up_at:

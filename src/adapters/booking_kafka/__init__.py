@@ -1,1 +1,1 @@
-"""The event bus over Apache Kafka, or whatever speaks its protocol."""
+"""The event bus over Apache Kafka, or another broker with its protocol. May import booking_core and kafka-python."""

@@ -1,211 +1,215 @@
-"""Publishing to one topic: in order, all acknowledged, and never more than a window under way."""
+"""Publishing to one topic: in order, acknowledged, and with a bounded number of messages in flight."""
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from kafka.errors import KafkaError
-
-from booking_core.ports import Message
-
-if TYPE_CHECKING:
-    from kafka.producer.future import FutureRecordMetadata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import structlog
 from kafka import KafkaProducer
-from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from booking_core.domain.errors import BusUnavailable, InvalidValue
-from booking_kafka.broker_check import look
-from booking_kafka.connection import CLOSE_SECONDS, PATIENCE_SECONDS, PRODUCER, TURN_SECONDS, WINDOW, Connection
-from booking_kafka.errors import described, translated
+from booking_core.ports import Message
+from booking_kafka.connection import PRODUCER, Connection, described, translated_errors
+from booking_kafka.topics import check_topic
+
+if TYPE_CHECKING:
+    from kafka.producer.future import FutureRecordMetadata
+
+_log = structlog.get_logger("booking_kafka")
+
+
+class Producer(KafkaProducer):
+    """The client's producer, whose end is bounded in time."""
+
+    def end_when_delivered(self) -> None:
+        """End the thread when every message in flight has been acknowledged or has expired.
+
+        After a timeout `close` leaves the thread running; cutting it off is broken in kafka-python 2.3.3.
+        """
+        self._sender.initiate_close()  # type: ignore[attr-defined]
+
+    def __del__(self) -> None:
+        """Do nothing: `close` has a timeout of its own, and a garbage collection must not wait for brokers."""
 
 
 class Attempt:
-    """The messages in order: the first `taken` of them are in the topic, those after them may be under way.
+    """One call's messages in order: the topic has stored the first `stored` of them; later ones may be in flight.
 
-    What is under way can't be called back, and while brokers are away neither its success nor its failure is known.
+    A message in flight cannot be recalled, and during an outage it is unknown whether it will be stored.
     """
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = tuple(messages)
-        self._under_way: list[FutureRecordMetadata] = []
-        self.taken = 0
-        self.refusal: BaseException | None = None
+        self._in_flight: list[FutureRecordMetadata] = []
+        self.stored = 0
+        self.rejection: BaseException | None = None
 
     @property
     def is_complete(self) -> bool:
-        """Whether the topic has all of it."""
-        return self.taken == len(self._messages)
+        """Whether the topic has stored all messages."""
+        return self.stored == len(self._messages)
 
     @property
-    def under_way(self) -> int:
-        """How many messages the client holds whose fate is not known."""
-        return sum(not future.is_done for future in self._under_way)
+    def in_flight(self) -> int:
+        """The number of messages that the client has and whose outcome is unknown."""
+        return sum(not future.is_done for future in self._in_flight)
 
     def next_messages(self, number: int) -> Sequence[Message]:
-        """The first messages after those taken; nothing is under way then."""
-        return self._messages[self.taken : self.taken + number]
+        """Return the messages after the stored ones; called while none is in flight."""
+        return self._messages[self.stored : self.stored + number]
 
     def sent(self, future: "FutureRecordMetadata") -> None:
-        """The client has taken the next message."""
-        self._under_way.append(future)
+        """Record that the client has accepted the next message."""
+        self._in_flight.append(future)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until the fate of all that is under way is known; False if it is not within so long.
+        """Wait for the outcome of all messages in flight; False if one is still unknown after so long.
 
-        Afterwards `refusal` is why the first message after those taken was refused, if one was.
+        Afterwards `rejection` is the error of the first message that was not stored, if there is one.
         """
         deadline = time.monotonic() + seconds
-        for future in self._under_way:
+        for future in self._in_flight:
             if not future.is_done and not _done(future, deadline):
                 return False
-        for future in self._under_way:
+        for future in self._in_flight:
             if future.failed():
-                self.refusal = future.exception
+                self.rejection = future.exception
                 break
-            self.taken += 1
-        self._under_way = []
+            self.stored += 1
+        self._in_flight = []
         return True
 
-    def taken_of(self, messages: Sequence[Message]) -> int:
-        """How many of the first messages are the same as those taken here."""
+    def stored_of(self, messages: Sequence[Message]) -> int:
+        """Return how many of the first messages equal those that this attempt has stored."""
         number = 0
-        for mine, theirs in zip(self._messages[: self.taken], messages, strict=False):
+        for mine, theirs in zip(self._messages[: self.stored], messages, strict=False):
             if mine != theirs:
                 break
             number += 1
         return number
 
 
-def _done(future: "FutureRecordMetadata", deadline: float) -> bool:
-    try:
-        future.get(timeout=max(0.0, deadline - time.monotonic()))  # type: ignore[no-untyped-call]
-    except KafkaError:
-        # The same error says "not yet" and "refused".
-        return future.is_done
-    return True
-
-
-_log = structlog.get_logger("booking_kafka")
-
-
 class TopicPublisher:
-    """Publishes to one topic. Safe to use from many threads, which take turns.
+    """Publishes to one topic, for one thread at a time. Safe to use from many threads.
 
-    A call that raises BusUnavailable may leave messages under way, which nothing can call back: the client delivers
-    them when the brokers are there again. So the next call first waits for their fate, and sends nothing meanwhile.
-    Once it is known, the messages that the new call begins with and that were taken are not sent again: a relay that
-    tries the same rows again doubles none of them, and order per key holds, because whatever is sent is sent after
-    them. A message that the brokers refuse for good lets the others of its window, of its key too, go first.
+    A call that raises BusUnavailable may leave messages in flight, which the client delivers when the brokers are back.
+    So the next call first waits for their outcome, and sends nothing meanwhile. Then it skips its first messages as far
+    as they equal those that were stored: a relay that retries the same rows doubles none of them. Order per key holds,
+    because every message is sent after the earlier ones. If the brokers reject a message for good, later messages of
+    its window are stored before it, those of its key, too.
     """
 
-    def __init__(self, topic: str, connection: Connection) -> None:
-        self._topic, self._connection = topic, connection
-        self._turn = Lock()
+    def __init__(
+        self,
+        topic: str,
+        connection: Connection,
+        *,
+        new_producer: Callable[..., Producer] = Producer,
+        check: Callable[[Connection, str], None] = check_topic,
+    ) -> None:
+        self._topic, self._connection, self._limits = topic, connection, connection.limits
+        self._new_producer, self._check = new_producer, check
+        self._lock = Lock()
         self._is_open = True
-        self._producer: _Producer | None = None
-        self._interrupted: Attempt | None = None
+        self._producer: Producer | None = None
+        self._unfinished: Attempt | None = None
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Returns when the topic has all of them. Raises BusUnavailable, InvalidValue for one that is too large."""
-        with self._my_turn(TURN_SECONDS):
+        """Return when the topic has stored all messages. Raises BusUnavailable; InvalidValue if one is too large."""
+        with self._locked(self._limits.lock_seconds):
             if not self._is_open:
                 raise BusUnavailable("The bus is closed")
             attempt = Attempt(messages)
-            if self._interrupted is not None:
-                self._settle(self._interrupted)
-                attempt.taken = self._interrupted.taken_of(messages)
-            self._interrupted = attempt
+            if self._unfinished is not None:
+                self._settle(self._unfinished)
+                attempt.stored = self._unfinished.stored_of(messages)
+            self._unfinished = attempt
             while not attempt.is_complete:
-                self._send(attempt)
+                self._send_window(attempt)
                 self._settle(attempt)
-                self._refuse_if_refused(attempt)
-            self._interrupted = None
+                self._check_rejection(attempt)
+            self._unfinished = None
 
     def close(self) -> None:
-        """Wait some seconds for what is under way, and let go of the client. May be called twice; raises nothing."""
+        """Wait some seconds for messages in flight, and close the client. May be called twice; raises nothing."""
         self._is_open = False
         try:
-            with self._my_turn(PATIENCE_SECONDS):
-                self._end_producer()
+            with self._locked(self._limits.acknowledge_seconds):
+                self._close_producer()
         except BusUnavailable as error:
             _log.warning("kafka.close_timed_out", topic=self._topic, error=str(error))
 
     @contextmanager
-    def _my_turn(self, seconds: float) -> Iterator[None]:
-        if not self._turn.acquire(timeout=seconds):
+    def _locked(self, seconds: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=seconds):
             raise BusUnavailable(f"Others are publishing to topic {self._topic!r} since {seconds:.0f} s")
         try:
             yield
         finally:
-            self._turn.release()
+            self._lock.release()
 
-    def _send(self, attempt: Attempt) -> None:
-        """Give the client the next window; it stops at a message that the client does not take."""
-        producer = self._living_producer()
-        for message in attempt.next_messages(WINDOW):
+    def _send_window(self, attempt: Attempt) -> None:
+        """Pass the next window to the client, up to the first message that the client does not accept."""
+        producer = self._open_producer()
+        for message in attempt.next_messages(self._limits.window):
             headers = [(name, text.encode()) for name, text in message.headers.items()]
             try:
                 future = producer.send(self._topic, key=message.key, value=message.value, headers=headers)
             except KafkaTimeoutError as error:
-                look(self._connection, self._topic)
+                self._check(self._connection, self._topic)
                 raise BusUnavailable(f"No broker said in time where topic {self._topic!r} is") from error
             except KafkaError as error:
                 raise BusUnavailable(f"Publishing to topic {self._topic!r}: {described(error)}") from error
-            if _never_left(future):
+            if _is_rejected_by_client(future):
                 if isinstance(future.exception, MessageSizeTooLargeError):
                     raise InvalidValue("message", f"is too large for topic {self._topic!r}: {future.exception}")
                 raise BusUnavailable(f"Publishing to topic {self._topic!r}: {described(future.exception)}")
             attempt.sent(future)
 
     def _settle(self, attempt: Attempt) -> None:
-        if not attempt.settle(PATIENCE_SECONDS):
-            number, seconds = attempt.under_way, f"{PATIENCE_SECONDS:.0f} s"
-            raise BusUnavailable(f"{number} messages to topic {self._topic!r} were not acknowledged in {seconds}")
+        seconds = self._limits.acknowledge_seconds
+        if not attempt.settle(seconds):
+            number = attempt.in_flight
+            raise BusUnavailable(f"{number} messages to topic {self._topic!r} were not acknowledged in {seconds:.0f} s")
 
-    def _refuse_if_refused(self, attempt: Attempt) -> None:
-        if attempt.refusal is not None:
-            # Some refusals leave the client unable to send ever again. Nothing is under way: another is safe.
-            self._end_producer()
-            raise BusUnavailable(f"Topic {self._topic!r} refused messages: {described(attempt.refusal)}")
+    def _check_rejection(self, attempt: Attempt) -> None:
+        if attempt.rejection is not None:
+            # After some rejections a client never sends again. No message is in flight, so a new client is safe.
+            self._close_producer()
+            raise BusUnavailable(f"Topic {self._topic!r} refused messages: {described(attempt.rejection)}")
 
-    def _living_producer(self) -> "_Producer":
+    def _open_producer(self) -> Producer:
         if self._producer is None:
-            # Before its thread is there: one that was never let in can't be ended.
-            look(self._connection, self._topic)
-            with translated("Starting the producer"):
-                self._producer = _Producer(**self._connection.client_config(), **PRODUCER)
+            # First: a producer that has never connected cannot be closed.
+            self._check(self._connection, self._topic)
+            with translated_errors("Starting the producer"):
+                self._producer = self._new_producer(**self._connection.client_config(), **PRODUCER)
         return self._producer
 
-    def _end_producer(self) -> None:
+    def _close_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is None:
             return
         try:
-            producer.close(timeout=CLOSE_SECONDS)
+            producer.close(timeout=self._limits.close_seconds)
         except KafkaError as error:
             producer.end_when_delivered()
-            under_way = self._interrupted.under_way if self._interrupted is not None else 0
-            _log.warning("kafka.close_timed_out", topic=self._topic, under_way=under_way, error=described(error))
+            in_flight = self._unfinished.in_flight if self._unfinished is not None else 0
+            _log.warning("kafka.close_timed_out", topic=self._topic, under_way=in_flight, error=described(error))
 
 
-def _never_left(future: "FutureRecordMetadata") -> bool:
-    """Whether the client refused the message itself: then it has no place in a batch."""
+def _done(future: "FutureRecordMetadata", deadline: float) -> bool:
+    try:
+        future.get(timeout=max(0.0, deadline - time.monotonic()))  # type: ignore[no-untyped-call]
+    except KafkaError:
+        # The client raises the same error for "not yet" and for "failed".
+        return future.is_done
+    return True
+
+
+def _is_rejected_by_client(future: "FutureRecordMetadata") -> bool:
+    """Whether the client itself rejected the message: then it has no place in a batch."""
     return future.failed() and future.args[0] == -1
-
-
-class _Producer(KafkaProducer):
-    def end_when_delivered(self) -> None:
-        """End the thread once each message under way is acknowledged or has expired.
-
-        `close` leaves the thread running for ever after a wait in vain; cutting it off is broken in kafka-python 2.3.3.
-        """
-        self._sender.initiate_close()  # type: ignore[attr-defined]
-
-    def __del__(self) -> None:
-        """Nothing: `close` has a time limit of its own, and collecting garbage must not wait for brokers."""

@@ -9,6 +9,7 @@ import pytest
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Message, Subscription
+from booking_kafka.connection import Limits
 from tests.support.kafka.broker import KafkaBroker
 from tests.support.kafka.fixtures import make_topic
 from tests.support.kafka.readers import assert_all_in_order, bus_at, everything_in, numbered, numbers_by_key
@@ -87,10 +88,10 @@ def test_a_broker_killed_many_times_loses_nothing(mortal_broker: KafkaBroker) ->
     kills(mortal_broker, rounds=12, seed=seed)
 
 
-def freeze(mortal_broker: KafkaBroker, *, bound: float, seconds: float) -> None:
+def freeze(mortal_broker: KafkaBroker, *, bound: float, seconds: float, limits: Limits | None = None) -> None:
     """Everything that is asked of a frozen broker fails within `bound`; afterwards all goes on where it was."""
     topic = make_topic(mortal_broker.bootstrap_servers)
-    bus = bus_at(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers, limits)
     messages = numbered(range(900))
     bus.publish(topic, messages[:100])
     subscription = bus.subscribe(topic, topic)
@@ -133,27 +134,22 @@ def _poll_until_it_fails(subscription: Subscription) -> None:
 
 
 @pytest.mark.slow("a broker that does not answer")
-def test_a_frozen_broker_makes_nobody_wait_for_ever(
-    mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 1.0)
-    monkeypatch.setattr("booking_kafka.subscription.SILENCE_SECONDS", 1.0)
-    monkeypatch.setattr("booking_kafka.subscription.COMMIT_MS", 1000)
-    freeze(mortal_broker, bound=6.0, seconds=0.0)
+def test_calls_to_a_frozen_broker_are_bounded(mortal_broker: KafkaBroker) -> None:
+    limits = Limits(acknowledge_seconds=1.0, silence_seconds=1.0, commit_ms=1000)
+    freeze(mortal_broker, bound=6.0, seconds=0.0, limits=limits)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seconds", [15.0, 40.0])
-def test_as_patient_as_in_production(mortal_broker: KafkaBroker, seconds: float) -> None:
+def test_calls_to_a_frozen_broker_with_the_limits_of_production(mortal_broker: KafkaBroker, seconds: float) -> None:
     freeze(mortal_broker, bound=16.0, seconds=seconds)
 
 
 @pytest.mark.slow("a broker that does not answer")
-def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 1.0)
+def test_messages_in_flight_are_not_doubled_by_a_retry(mortal_broker: KafkaBroker) -> None:
     topic = make_topic(mortal_broker.bootstrap_servers)
-    bus = bus_at(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers, Limits(acknowledge_seconds=1.0))
     messages = numbered(range(300))
     bus.publish(topic, messages[:1])
     mortal_broker.freeze()
@@ -162,9 +158,14 @@ def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypat
             bus.publish(topic, messages[1:201])
     finally:
         mortal_broker.thaw()
-    monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 30.0)
 
-    bus.publish(topic, messages[1:])
+    give_up_at = time.monotonic() + 30
+    while True:
+        try:
+            bus.publish(topic, messages[1:])
+            break
+        except BusUnavailable:
+            assert time.monotonic() < give_up_at
     bus.close()
 
     numbers = numbers_by_key(everything_in(mortal_broker.bootstrap_servers, topic))
@@ -172,13 +173,9 @@ def test_what_was_under_way_is_not_doubled(mortal_broker: KafkaBroker, monkeypat
 
 
 @pytest.mark.slow("a broker that does not answer")
-def test_closing_while_the_broker_is_frozen_is_bounded(
-    mortal_broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("booking_kafka.publishing.PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr("booking_kafka.publishing.CLOSE_SECONDS", 1.0)
+def test_closing_while_the_broker_is_frozen_is_bounded(mortal_broker: KafkaBroker) -> None:
     topic = make_topic(mortal_broker.bootstrap_servers)
-    bus = bus_at(mortal_broker.bootstrap_servers)
+    bus = bus_at(mortal_broker.bootstrap_servers, Limits(acknowledge_seconds=0.5, close_seconds=1.0))
     bus.publish(topic, numbered(range(10)))
     subscription = bus.subscribe(topic, topic)
     while not subscription.poll(0.5):

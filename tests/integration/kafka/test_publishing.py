@@ -94,7 +94,7 @@ def test_a_program_whose_brokers_are_away_ends_in_bounded_time() -> None:
     program = (
         "from booking_core.domain.errors import BusUnavailable\n"
         "from booking_core.ports import Message\n"
-        "from booking_kafka.adapter import create\n"
+        "from booking_kafka.bus import create\n"
         f"bus = create({{'BOOKING_KAFKA_BOOTSTRAP_SERVERS': '127.0.0.1:{port}'}})\n"
         "try:\n"
         "    bus.publish('topic', [Message(key=b'', value=b'')])\n"

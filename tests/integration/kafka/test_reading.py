@@ -13,6 +13,7 @@ from kafka import KafkaProducer
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Subscription
+from booking_kafka.connection import Limits
 from tests.support.kafka.readers import bus_at, numbered
 
 NewTopic = Callable[[], str]
@@ -86,22 +87,16 @@ def test_what_a_transaction_took_back_was_never_said(kafka_bootstrap: str, fresh
     assert values(arrived) == [1, 3]
 
 
-def test_a_topic_that_is_missing_is_said_after_some_silence(
-    kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("booking_kafka.subscription.SILENCE_SECONDS", 0.5)
-    bus = bus_at(kafka_bootstrap)
+def test_a_missing_topic_is_reported_after_some_silence(kafka_bootstrap: str) -> None:
+    bus = bus_at(kafka_bootstrap, Limits(silence_seconds=0.5))
     subscription = bus.subscribe("never.made", "group.of.never.made")
     with pytest.raises(BusUnavailable, match=r"Topic 'never\.made' does not exist"):
         receive(subscription, 1)
     bus.close()
 
 
-def test_an_empty_topic_is_no_outage(
-    kafka_bootstrap: str, fresh_topic: NewTopic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("booking_kafka.subscription.SILENCE_SECONDS", 0.1)
-    bus, topic = bus_at(kafka_bootstrap), fresh_topic()
+def test_an_empty_topic_is_no_outage(kafka_bootstrap: str, fresh_topic: NewTopic) -> None:
+    bus, topic = bus_at(kafka_bootstrap, Limits(silence_seconds=0.1)), fresh_topic()
     subscription = bus.subscribe(topic, topic)
 
     assert [list(subscription.poll(0.3)) for _ in range(5)] == [[]] * 5
@@ -187,7 +182,7 @@ def test_a_member_that_was_killed_leaves_its_messages_to_the_next(kafka_bootstra
     bus.publish(topic, numbered(range(30)))
     program = (
         "import time\n"
-        "from booking_kafka.adapter import create\n"
+        "from booking_kafka.bus import create\n"
         f"bus = create({{'BOOKING_KAFKA_BOOTSTRAP_SERVERS': {kafka_bootstrap!r}}})\n"
         f"subscription, polled = bus.subscribe({topic!r}, {topic!r}), 0\n"
         "while polled < 30: polled += len(subscription.poll(0.5))\n"

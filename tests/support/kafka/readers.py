@@ -6,14 +6,15 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from booking_core.ports import EventBus, Message
-from booking_kafka.adapter import create
+from booking_kafka.bus import create
+from booking_kafka.connection import Limits
 from tests.support.kafka.fixtures import PARTITIONS
 
 
-def bus_at(bootstrap_servers: str, **settings: str) -> EventBus:
+def bus_at(bootstrap_servers: str, limits: Limits | None = None, /, **settings: str) -> EventBus:
     """The adapter as the composition makes it; keywords are settings without their prefix."""
     prefixed = {f"BOOKING_KAFKA_{name}": text for name, text in settings.items()}
-    return create({"BOOKING_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers, **prefixed})
+    return create({"BOOKING_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers, **prefixed}, limits)
 
 
 def numbered(numbers: Iterable[int], *, keys: int = 7) -> list[Message]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from booking_core.domain.errors import InvalidValue
-from booking_kafka.adapter import create
+from booking_kafka.bus import create
 from booking_kafka.connection import Connection
 
 SERVERS = {"BOOKING_KAFKA_BOOTSTRAP_SERVERS": "one:9092, two:9093"}
@@ -103,7 +103,7 @@ def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
 def test_creating_and_closing_a_bus_needs_no_client_and_no_broker() -> None:
     program = (
         "import sys\n"
-        "from booking_kafka.adapter import create\n"
+        "from booking_kafka.bus import create\n"
         "bus = create({'BOOKING_KAFKA_BOOTSTRAP_SERVERS': 'nowhere.invalid:9092'})\n"
         "bus.publish('topic', [])\n"
         "bus.close(); bus.close()\n"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from booking_kafka.subscription import delivery_of, moment
+from booking_kafka.subscription import delivery_of, utc_of
 
 
 def record(**changed: Any) -> ConsumerRecord:
@@ -48,9 +48,9 @@ def test_without_key_and_value() -> None:
 
 @pytest.mark.parametrize("milliseconds", [None, -1, -(2**63), 2**63 - 1, 253_402_300_800_000])
 def test_a_time_that_is_none(milliseconds: int | None) -> None:
-    assert moment(milliseconds) is None
+    assert utc_of(milliseconds) is None
 
 
-def test_the_first_and_the_last_moment() -> None:
-    assert moment(0) == datetime(1970, 1, 1, tzinfo=UTC)
-    assert moment(253_402_300_799_999) == datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+def test_the_first_and_the_last_utc_of() -> None:
+    assert utc_of(0) == datetime(1970, 1, 1, tzinfo=UTC)
+    assert utc_of(253_402_300_799_999) == datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)

@@ -20,7 +20,7 @@ def test_the_next_offset_is_committed_and_the_first_remembered() -> None:
 def test_what_is_done_is_forgotten() -> None:
     progress = Progress()
     progress.polled(ZERO, first=7, last=7)
-    progress.forget()
+    progress.clear()
     progress.polled(ZERO, first=8, last=8)
 
     assert progress.spans[ZERO].first == 8
@@ -33,14 +33,14 @@ def test_a_rebalance_takes_what_was_polled() -> None:
     progress.on_partitions_revoked(set())
     progress.on_partitions_assigned({ONE})
 
-    assert progress.lost
+    assert progress.is_lost
     assert progress.offsets() == {}
 
 
 def test_a_rebalance_between_commit_and_poll_takes_nothing() -> None:
     progress = Progress()
     progress.polled(ZERO, first=7, last=7)
-    progress.forget()
+    progress.clear()
     progress.on_partitions_revoked({ZERO})
 
-    assert not progress.lost
+    assert not progress.is_lost

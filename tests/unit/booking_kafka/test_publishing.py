@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 
 from booking_core.domain.errors import BusUnavailable, InvalidValue
 from booking_core.ports import Message
-from booking_kafka import publishing
-from booking_kafka.connection import Connection
+from booking_kafka.connection import Connection, Limits
 from booking_kafka.publishing import TopicPublisher
 
 
@@ -71,13 +70,12 @@ def sent() -> str:
 
 
 @pytest.fixture
-def publisher(monkeypatch: pytest.MonkeyPatch) -> TopicPublisher:
+def publisher() -> TopicPublisher:
     PlayedProducer.made, PlayedProducer.answer = [], staticmethod(lambda value: True)
-    monkeypatch.setattr(publishing, "_Producer", PlayedProducer)
-    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(publishing, "WINDOW", 3)
-    monkeypatch.setattr(publishing, "look", lambda connection, topic: None)
-    return TopicPublisher("topic", Connection(bootstrap_servers=("nowhere:1",)))
+    limits = Limits(window=3, acknowledge_seconds=0.01)
+    connection = Connection(bootstrap_servers=("nowhere:1",), limits=limits)
+    new_producer: Any = PlayedProducer
+    return TopicPublisher("topic", connection, new_producer=new_producer, check=lambda connection, topic: None)
 
 
 def silence(after: str = "") -> None:
