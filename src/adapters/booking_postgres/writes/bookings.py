@@ -111,8 +111,9 @@ class PostgresBookings:
         return ExpiryResult(expired=counts[0], seats_released=counts[1])
 
     def _count_affected(self) -> None:
-        self.transaction.pending += affected_counts(self._saved)
-        self._saved = []
+        if self._saved:
+            self.transaction.pending += affected_counts(self._saved)
+            self._saved = []
 
     def _translate(self, failure: StatementFailed) -> None:
         self.responses.translate(failure)
