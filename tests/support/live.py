@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 import pytest
 from attrs import define, field, frozen
 
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_dev.tokens import DevTokens
 from tests.support.jwks import Jwks
 from tests.support.postgres.fixtures import databases
@@ -157,7 +157,7 @@ def at_work(job: Callable[[], None], over: threading.Event, threads: int) -> Ite
 
 def together(requests: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """All of them at the same moment; the answers in the order of the requests."""
-    answers = [outcome for outcome in at_once(requests) if isinstance(outcome, Answer)]
+    answers = [outcome for outcome in in_parallel(requests) if isinstance(outcome, Answer)]
     assert len(answers) == len(requests)
     return answers
 

@@ -1,7 +1,7 @@
-"""The contract suites: what an adapter of our ports must keep, as tests that its author runs.
+"""The contract suites: tests that the author of an adapter runs. May import domain, ports, messages and application.
 
-They are plain classes with asserts and import no test framework. Each test method takes one argument, a harness made
-for that test alone (`harness.py` says what it must do). Under pytest, a third store needs these lines, and no more:
+The suites are plain classes with asserts and import no test framework. Each test method takes one argument, a harness
+created for that test alone (`harness.py` defines it). Under pytest, a third store needs these lines and no more:
 
     import pytest
 
@@ -16,9 +16,9 @@ for that test alone (`harness.py` says what it must do). Under pytest, a third s
 
     globals().update({f"Test{suite.__name__}": suite for suite in STORE_CONTRACTS})
 
-An event bus is tried the same way: EVENT_BUS_CONTRACTS, and a fixture called `event_bus_harness`. Any other runner may
-make an instance of each class, and call each method whose name starts with `test_` with a fresh harness. Asserts must
-be on (no `python -O`). The suites use several threads, wait out bounded lock waits, and leave no thread behind.
+An event bus is tested the same way: EVENT_BUS_CONTRACTS, and a fixture called `event_bus_harness`. Another runner may
+create an instance of each class and call each method whose name starts with `test_` with a new harness. Asserts must be
+enabled (no `python -O`). The suites use several threads, wait out bounded lock waits, and leave no thread behind.
 """
 
 from typing import Final
@@ -26,22 +26,19 @@ from typing import Final
 from booking_core.contracts.event_bus.backlog import BacklogContract
 from booking_core.contracts.event_bus.delivery import EventBusContract
 from booking_core.contracts.harness import EventBusHarness, StoreHarness
-from booking_core.contracts.store.aliasing import AliasingContract
 from booking_core.contracts.store.claims import ClaimsContract
 from booking_core.contracts.store.closures import ClosuresContract
-from booking_core.contracts.store.concurrency import ConcurrencyContract
+from booking_core.contracts.store.concurrency import AliasingContract, ConcurrencyContract
 from booking_core.contracts.store.duplicates import IdempotencyContract, InboxContract
 from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
 from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
 from booking_core.contracts.store.outbox import OutboxContract
 from booking_core.contracts.store.payments import PaymentsContract
-from booking_core.contracts.store.pruning import PruningContract
-from booking_core.contracts.store.reads import ReadsContract
+from booking_core.contracts.store.reads import ReadsContract, TicketsContract
 from booking_core.contracts.store.reservations import ReservationsContract
-from booking_core.contracts.store.statistics import StatisticsContract
 from booking_core.contracts.store.stored_events import StoredEventsContract
-from booking_core.contracts.store.tickets import TicketsContract
+from booking_core.contracts.store.upkeep import HealthContract, PruningContract, StatisticsContract
 
 STORE_CONTRACTS: Final[tuple[type, ...]] = (
     AliasingContract,
@@ -50,6 +47,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     ConcurrencyContract,
     EventsContract,
     ExpiryContract,
+    HealthContract,
     IdempotencyContract,
     InboxContract,
     IsolationContract,

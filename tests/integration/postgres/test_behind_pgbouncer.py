@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from booking_core.application import expire, get_booking, list_bookings, list_seats
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
@@ -50,7 +50,7 @@ def a_customers_visit(stage: Stage, number: int) -> None:
 
 
 def test_every_use_case_works_for_many_at_once(behind: Stage) -> None:
-    outcomes = at_once([partial(a_customers_visit, behind, number) for number in range(12)])
+    outcomes = in_parallel([partial(a_customers_visit, behind, number) for number in range(12)])
 
     assert outcomes == [None] * 12
     assert behind.sessions() <= SERVER_CONNECTIONS
@@ -73,12 +73,12 @@ def test_those_who_only_read_get_what_they_asked_for(behind: Stage) -> None:
             for place in range(len(reads)):
                 assert reads[(place + number + turn) % len(reads)]()
 
-    assert at_once([partial(reader, number) for number in range(12)]) == [None] * 12
+    assert in_parallel([partial(reader, number) for number in range(12)]) == [None] * 12
 
 
 def test_one_seat_has_one_winner_and_nobody_else_gets_more_than_a_refusal(behind: Stage) -> None:
     for place in range(6):
-        outcomes = at_once([partial(behind.fixture.reserve, place, user=f"user-{place}-{n}") for n in range(30)])
+        outcomes = in_parallel([partial(behind.fixture.reserve, place, user=f"user-{place}-{n}") for n in range(30)])
 
         kinds = [type(outcome) for outcome in outcomes]
         assert (kinds.count(Booking), kinds.count(SeatAlreadyReserved)) == (1, 29)
@@ -86,7 +86,7 @@ def test_one_seat_has_one_winner_and_nobody_else_gets_more_than_a_refusal(behind
 
 
 def test_the_limit_of_a_customer_holds(behind: Stage) -> None:
-    kinds = [type(each) for each in at_once([partial(behind.fixture.reserve, place) for place in range(12)])]
+    kinds = [type(each) for each in in_parallel([partial(behind.fixture.reserve, place) for place in range(12)])]
 
     assert (kinds.count(Booking), kinds.count(PendingLimitReached)) == (3, 9)
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from booking_core.application import IdempotentCall, ReplayedResponse, reserve_once
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import (
     IdempotencyInProgress,
@@ -129,7 +129,7 @@ class TestIdempotencyKeys:
             once = key(stage, name=str(uuid4()))
             jobs: list[Callable[[], Booking | ReplayedResponse]] = [partial(reserve_with_key, stage, place, once)] * 50
 
-            outcomes = at_once(jobs)
+            outcomes = in_parallel(jobs)
 
             (made,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
             for other in (outcome for outcome in outcomes if outcome is not made):
@@ -145,7 +145,7 @@ class TestIdempotencyKeys:
             partial(reserve_with_key, stage, place, key(stage)) for place in range(1, 9)
         ]
 
-        outcomes = at_once(jobs)
+        outcomes = in_parallel(jobs)
 
         (made,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         allowed = (IdempotencyInProgress, PendingLimitReached, TransactionConflict)

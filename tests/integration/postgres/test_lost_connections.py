@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from booking_core.application import get_booking
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
@@ -111,7 +111,7 @@ class TestTheReplyToCommitIsLost:
 class TestTheSessionIsKilled:
     def test_between_two_requests_nobody_notices(self, stage: Stage) -> None:
         for place in range(3):
-            at_once([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
+            in_parallel([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
             assert kill_all(stage) > 1
             assert stage.fixture.reserve(place, user=f"user-{place}").status is Status.PENDING
             assert kill_all(stage) > 0
@@ -182,7 +182,7 @@ class TestTheSessionIsKilled:
             return kills
 
         jobs: list[Callable[[], int]] = [*(partial(customer, number) for number in range(8)), killer]
-        *done, kills = [int(outcome) for outcome in at_once(jobs) if isinstance(outcome, int)]
+        *done, kills = [int(outcome) for outcome in in_parallel(jobs) if isinstance(outcome, int)]
 
         assert kills
         assert sum(done)
@@ -192,7 +192,7 @@ class TestTheSessionIsKilled:
 def test_a_restart_of_the_database_needs_none_of_ours(stage: Stage, postgres_url: str) -> None:
     """As a restart does it: every session ends, and for a while nobody is let in."""
     name = stage.door.info.dbname
-    at_once([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
+    in_parallel([partial(stage.store.reads.seats, stage.fixture.event.event_id)] * 6)
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         server.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])

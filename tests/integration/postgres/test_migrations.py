@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.ports import HealthKind
 from booking_postgres import schema
 from booking_postgres.store import PostgresStore
@@ -60,7 +60,7 @@ def test_the_second_time_there_is_nothing_to_do(store: PostgresStore) -> None:
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_many_at_once_in_one_process(store: PostgresStore, attempt: int) -> None:
-    outcomes = at_once([store.upkeep.migrate] * 8)
+    outcomes = in_parallel([store.upkeep.migrate] * 8)
 
     assert sorted(map(list, outcomes)) == [[]] * 7 + [EVERY_REVISION]  # type: ignore[arg-type]
     assert store.upkeep.health().is_ready

@@ -15,8 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from booking_core.application import confirm_payment, expire, start_payment
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import content_of
+from booking_core.contracts.store.fixture import content_of, in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import ConfirmPayment, StartPayment
 from booking_core.domain.lifecycle import Status
@@ -113,7 +112,7 @@ def test_sweep_and_payment_race_for_the_deadline(stage: Stage, rounds: int) -> N
         jobs: list[Callable[[], object]] = [partial(at, booking, pay_at, partial(stage.fixture.pay, booking))]
         jobs += [partial(at, booking, moment, partial(expire, store=stage.store)) for moment in sweep_at]
 
-        paid, *swept = at_once(jobs)
+        paid, *swept = in_parallel(jobs)
 
         assert paid is True, "the payment was taken, in time or late"
         after = stage.fixture.stored(booking)

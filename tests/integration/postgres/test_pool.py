@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from booking_core.application import cancel_event, expire, get_booking, list_bookings, list_seats
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import ServiceBusy
 from booking_core.ports import Page
@@ -38,7 +38,7 @@ def test_40_threads_share_the_connections(stage: Stage) -> None:
 
     with ThreadPoolExecutor(1) as watcher:
         watching = watcher.submit(watch)
-        outcomes = at_once([partial(customer, number) for number in range(40)])
+        outcomes = in_parallel([partial(customer, number) for number in range(40)])
         over.set()
         watching.result()
 
@@ -89,7 +89,7 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
             uow.bookings.lock_seats(stage.fixture.request(number, user=f"user-{number}"))
             together.wait(60)
 
-    assert at_once([partial(use_one, number) for number in range(CONNECTIONS)]) == [None] * CONNECTIONS
+    assert in_parallel([partial(use_one, number) for number in range(CONNECTIONS)]) == [None] * CONNECTIONS
     assert stage.sessions() <= CONNECTIONS
     assert stage.ask("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'", []) == 0
 

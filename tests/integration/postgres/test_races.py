@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from booking_core.application import expire
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
@@ -26,7 +26,7 @@ def rounds(few: int, many: int) -> pytest.MarkDecorator:
 def test_of_200_customers_one_gets_the_seat(stage: Stage, rounds: int) -> None:
     stage.set_up(seats=rounds)
     for place in range(rounds):
-        outcomes = at_once([partial(stage.fixture.reserve, place, user=f"user-{n}") for n in range(200)])
+        outcomes = in_parallel([partial(stage.fixture.reserve, place, user=f"user-{n}") for n in range(200)])
 
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         losers = [outcome for outcome in outcomes if outcome is not winner]
@@ -41,7 +41,7 @@ def test_of_12_free_seats_one_customer_gets_three(stage: Stage, rounds: int) -> 
     for number in range(rounds):
         stage.set_up(seats=12)
 
-        outcomes = at_once([partial(stage.fixture.reserve, place, user=f"user-{number}") for place in range(12)])
+        outcomes = in_parallel([partial(stage.fixture.reserve, place, user=f"user-{number}") for place in range(12)])
 
         kinds = [type(outcome) for outcome in outcomes]
         assert (kinds.count(Booking), kinds.count(PendingLimitReached)) == (3, 9)
@@ -53,7 +53,7 @@ def test_of_12_free_seats_one_customer_gets_three(stage: Stage, rounds: int) -> 
 def test_the_same_two_seats_in_both_orders_never_deadlock(stage: Stage, rounds: int) -> None:
     stage.set_up(seats=2)
     for number in range(rounds):
-        outcomes = at_once(
+        outcomes = in_parallel(
             [
                 partial(stage.fixture.reserve, 0, 1, user=f"ada-{number}"),
                 partial(stage.fixture.reserve, 1, 0, user=f"grace-{number}"),
@@ -76,7 +76,7 @@ def test_two_customers_take_each_others_overdue_seats(stage: Stage, rounds: int)
         late = [stage.fixture.reserve(0, user=ada), stage.fixture.reserve(1, user=grace)]
         stage.age(601)
 
-        made = at_once([partial(stage.fixture.reserve, 1, user=ada), partial(stage.fixture.reserve, 0, user=grace)])
+        made = in_parallel([partial(stage.fixture.reserve, 1, user=ada), partial(stage.fixture.reserve, 0, user=grace)])
 
         for booking in late:
             assert stage.triggers(booking.booking_id) == ["RESERVE", "TIME"]
@@ -100,7 +100,7 @@ def test_both_overdue_seats_wanted_by_many_and_the_sweep_at_once(stage: Stage, r
             partial(expire, store=stage.store),
         ]
 
-        outcomes = at_once(jobs)
+        outcomes = in_parallel(jobs)
 
         (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         for booking in late:
@@ -124,7 +124,7 @@ def test_payment_sweep_and_the_next_customer_agree_on_one_outcome(stage: Stage, 
             *[partial(expire, store=stage.store) for _ in range(3)],
             *[partial(stage.fixture.reserve, 0, user=f"grace-{number}-{n}") for n in range(3)],
         ]
-        outcomes = at_once(jobs)
+        outcomes = in_parallel(jobs)
 
         after = stage.fixture.stored(booking)
         taken = [payment for payment in after.payments.values() if payment.is_taken]

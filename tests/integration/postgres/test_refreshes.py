@@ -11,7 +11,7 @@ import pytest
 from attrs import define, evolve
 
 from booking_core import CatalogCache
-from booking_core.contracts.store.crowd import at_once
+from booking_core.contracts.store.fixture import in_parallel
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.values import Seat, TicketedEvent
 from tests.support.postgres.stage import Stage, open_store
@@ -79,7 +79,7 @@ def test_refreshes_of_several_processes(stage: Stage, rounds: int) -> None:
     with ThreadPoolExecutor(1) as watcher:
         watching = watcher.submit(watch)
         try:
-            done = at_once([partial(refresh_again_and_again, catalog_cache) for catalog_cache in mirrors])
+            done = in_parallel([partial(refresh_again_and_again, catalog_cache) for catalog_cache in mirrors])
         finally:
             over.set()
         assert watching.result() == []

@@ -8,8 +8,7 @@ from functools import partial
 
 import pytest
 
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import StoreFixture
+from booking_core.contracts.store.fixture import StoreFixture, in_parallel
 from booking_core.ports import Delivery, Message
 from booking_memory.bus import MemoryEventBus
 from booking_workers.jobs import keep_running
@@ -92,7 +91,7 @@ def test_a_crowd_of_relays_and_writers(stage: Stage, limit: int) -> None:
     for thread in threads:
         thread.start()
     try:
-        assert at_once([partial(live, stage.fixture, place) for place in range(8)]) == [None] * 8
+        assert in_parallel([partial(live, stage.fixture, place) for place in range(8)]) == [None] * 8
         until(lambda: not stage.store.outbox.unpublished(1), "everything is published")
     finally:
         stop.set()

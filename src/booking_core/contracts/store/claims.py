@@ -17,7 +17,7 @@ from booking_core.ports import UnitOfWork
 class ClaimsContract:
     """Claims: who is told that a seat is taken, and when it is free again."""
 
-    def test_the_scene_names_the_taken_seats_of_this_request(self, store_harness: StoreHarness) -> None:
+    def test_the_facts_name_the_taken_seats_of_this_request(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0, 1, user="grace")
         fixture.pay(fixture.reserve(2, user="alan"))
@@ -27,7 +27,7 @@ class ClaimsContract:
         assert facts.taken == frozenset(fixture.ids(1, 2))
         assert facts.overdue == ()
 
-    def test_what_does_not_exist_is_told_even_if_another_seat_is_taken(self, store_harness: StoreHarness) -> None:
+    def test_unknown_seats_are_reported_even_if_another_seat_is_taken(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0, user="grace")
         stranger = uuid4()

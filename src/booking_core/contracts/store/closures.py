@@ -215,14 +215,14 @@ class ClosuresContract:
         assert close(fixture.store, closing(fixture, "storm")) == evolve(closure, finished=True)
 
     def test_open_closures_come_oldest_first(self, store_harness: StoreHarness) -> None:
-        sceneries = [StoreFixture.of(store_harness, seats=1) for _ in range(3)]
-        for fixture in sceneries:
+        fixtures = [StoreFixture.of(store_harness, seats=1) for _ in range(3)]
+        for fixture in fixtures:
             close(fixture.store, closing(fixture))
             store_harness.advance(1)
 
         found = [closure.event_id for closure in store_harness.store.reads.open_closures()]
 
-        assert found == [fixture.event.event_id for fixture in sceneries]
+        assert found == [fixture.event.event_id for fixture in fixtures]
 
     def test_affected_bookings_are_counted_with_those_of_this_unit_of_work(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)

@@ -1,18 +1,19 @@
-"""Many at once: one winner per seat, three holds per customer, no deadlock, nothing applied twice."""
+"""Concurrent callers, and objects that callers share with nothing stored."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 
 from booking_core.application import cancel_event
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
+from booking_core.contracts.store.fixture import CORRELATION, StoreFixture, content_of, in_parallel
 from booking_core.contracts.store.payments import failing, paying
+from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import BookingError, EventNotOnSale, PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.values import CancellationReason
+from booking_core.domain.values import CancellationReason, RefundReason
 from booking_core.ports import Page
 
 ROUNDS = 10
@@ -26,7 +27,7 @@ class ConcurrencyContract:
         for place in range(3):
             jobs = [partial(fixture.reserve, place, user=f"user-{place}-{n}") for n in range(12)]
 
-            outcomes = at_once(jobs)
+            outcomes = in_parallel(jobs)
 
             (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
             losers = [outcome for outcome in outcomes if outcome is not winner]
@@ -35,7 +36,7 @@ class ConcurrencyContract:
     def test_a_customer_gets_three_holds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=12)
 
-        outcomes = at_once([partial(fixture.reserve, place) for place in range(12)])
+        outcomes = in_parallel([partial(fixture.reserve, place) for place in range(12)])
 
         made = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         errors = [outcome for outcome in outcomes if not isinstance(outcome, Booking)]
@@ -46,7 +47,7 @@ class ConcurrencyContract:
     def test_two_customers_want_the_same_two_seats(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=2 * ROUNDS)
         for first in range(0, 2 * ROUNDS, 2):
-            outcomes = at_once(
+            outcomes = in_parallel(
                 [
                     partial(fixture.reserve, first, first + 1, user=f"ada-{first}"),
                     partial(fixture.reserve, first + 1, first, user=f"grace-{first}"),
@@ -62,7 +63,7 @@ class ConcurrencyContract:
             late = [fixture.reserve(0, user="ada", window=1), fixture.reserve(1, user="grace", window=1)]
             store_harness.advance(2)
 
-            made = at_once([partial(fixture.reserve, 1, user="ada"), partial(fixture.reserve, 0, user="grace")])
+            made = in_parallel([partial(fixture.reserve, 1, user="ada"), partial(fixture.reserve, 0, user="grace")])
 
             assert all(isinstance(outcome, Booking) for outcome in made), made
             for before in late:
@@ -72,11 +73,11 @@ class ConcurrencyContract:
                 assert isinstance(booking, Booking)
                 fixture.cancel(booking)
 
-    def test_a_payment_told_many_times_is_taken_once(self, store_harness: StoreHarness) -> None:
+    def test_a_payment_delivered_many_times_is_taken_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
 
-        changed = at_once([partial(fixture.pay, made)] * 8)
+        changed = in_parallel([partial(fixture.pay, made)] * 8)
 
         assert sorted(changed, key=bool) == [False] * 7 + [True]
         types = [record.event_type for record in store_harness.events()]
@@ -87,7 +88,7 @@ class ConcurrencyContract:
         made = fixture.reserve(0)
         verbs = [paying(f"pay-{n}") for n in range(6)] + [failing("pay-6"), failing("pay-7")]
 
-        at_once([partial(fixture.change, made.booking_id, verb) for verb in verbs])
+        in_parallel([partial(fixture.change, made.booking_id, verb) for verb in verbs])
 
         after = fixture.stored(made)
         history = fixture.store.reads.history(made.booking_id)
@@ -111,7 +112,7 @@ class ConcurrencyContract:
         reserving = [partial(fixture.reserve, place, user=f"user-{place}") for place in range(2, 12)]
         jobs: list[Callable[[], Booking | None]] = [*reserving, cancelling]
 
-        *outcomes, _ = at_once(jobs)
+        *outcomes, _ = in_parallel(jobs)
 
         made = [*early, *(outcome for outcome in outcomes if isinstance(outcome, Booking))]
         errors = [outcome for outcome in outcomes if isinstance(outcome, BookingError)]
@@ -125,3 +126,92 @@ class ConcurrencyContract:
     def _names(self, error: Booking | BookingError, fixture: StoreFixture, place: int) -> bool:
         wanted = {"unavailableSeatIds": [str(fixture.seats[place].seat_id)]}
         return isinstance(error, SeatAlreadyReserved) and error.details == wanted
+
+
+def vandalise(booking: Booking) -> None:
+    """Change whatever can be changed."""
+    booking.status = Status.CANCELLED
+    booking.user_id = "mallory"
+    booking.revision += 7
+    booking.seats = ()
+    for payment in booking.payments.values():
+        payment.amount, payment.refund_reason = Decimal("0.01"), RefundReason.LATE_PAYMENT
+    booking.payments["pay-9"] = next(iter(booking.payments.values()))
+    booking.new_events.clear()
+    booking.new_history.clear()
+
+
+class AliasingContract:
+    """No live objects, neither in nor out."""
+
+    def test_from_a_lock(self, store_harness: StoreHarness) -> None:
+        fixture, before = self._paid(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            locked = uow.bookings.lock(before.booking_id)[before.booking_id]
+            vandalise(locked.booking)
+            uow.commit()
+
+        self._is_untouched(fixture, before)
+
+    def test_from_the_queries(self, store_harness: StoreHarness) -> None:
+        fixture, before = self._paid(store_harness)
+        snapshot = fixture.store.reads.booking(before.booking_id)
+        assert snapshot is not None
+        vandalise(snapshot.booking)
+        vandalise(fixture.store.reads.bookings_of("ada", None, Page()).items[0])
+
+        self._is_untouched(fixture, before)
+
+    def test_from_locking_the_bookings_of_an_event(self, store_harness: StoreHarness) -> None:
+        fixture, before = self._paid(store_harness)
+        with fixture.store.unit_of_work() as uow:
+            vandalise(uow.bookings.lock_live(fixture.event.event_id, 1)[0].booking)
+            uow.commit()
+
+        self._is_untouched(fixture, before)
+
+    def test_from_reservation_facts(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        late = fixture.reserve(0, window=1)
+        fixture.change(late.booking_id, paying("pay-1", "1.00"))
+        store_harness.advance(2)
+        before = fixture.stored(late)
+        vandalise(facts_of(fixture.store, fixture.request(0, user="grace")).overdue[0])
+
+        self._is_untouched(fixture, before)
+
+    def test_what_was_saved_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        saved = fixture.change(fixture.reserve(0).booking_id, paying("pay-1"))
+        before = fixture.stored(saved)
+        assert content_of(before) == content_of(saved)
+        vandalise(saved)
+
+        self._is_untouched(fixture, before)
+
+    def test_what_was_added_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        added = fixture.reserve(0)
+        before = fixture.stored(added)
+        added.status, added.seats, added.user_id = Status.CONFIRMED, (), "mallory"
+        added.new_history.clear()
+
+        self._is_untouched(fixture, before)
+
+    def test_two_readers_share_nothing(self, store_harness: StoreHarness) -> None:
+        fixture, before = self._paid(store_harness)
+        first, second = fixture.stored(before), fixture.stored(before)
+        vandalise(first)
+
+        assert content_of(second) == content_of(before)
+
+    def _paid(self, harness: StoreHarness) -> tuple[StoreFixture, Booking]:
+        fixture = StoreFixture.of(harness)
+        made = fixture.reserve(0, 1)
+        fixture.pay(made)
+        return fixture, fixture.stored(made)
+
+    def _is_untouched(self, fixture: StoreFixture, before: Booking) -> None:
+        after = fixture.stored(before)
+        assert content_of(after) == content_of(before)
+        assert len(fixture.store.reads.history(before.booking_id)) == after.revision

@@ -6,8 +6,7 @@ from attrs import evolve
 
 from booking_core.application import IdempotentCall, ReplayedResponse, reserve_once
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import StoreFixture, content_of, refused
+from booking_core.contracts.store.fixture import StoreFixture, content_of, in_parallel, refused
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused
 from booking_core.domain.reservation import IdempotencyKey
@@ -183,7 +182,7 @@ class IdempotencyContract:
         def post() -> Booking | ReplayedResponse:
             return reserve_once(fixture.command(0), once=once, store=fixture.store)
 
-        outcomes = at_once([post] * 8)
+        outcomes = in_parallel([post] * 8)
 
         (made,) = [outcome for outcome in outcomes if isinstance(outcome, Booking)]
         others = [outcome for outcome in outcomes if outcome is not made]

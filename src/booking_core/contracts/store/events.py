@@ -9,8 +9,7 @@ from uuid import UUID, uuid4
 from attrs import evolve
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import StoreFixture, content_of, refused
+from booking_core.contracts.store.fixture import StoreFixture, content_of, in_parallel, refused
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.lifecycle import Status
@@ -33,7 +32,7 @@ def put_seats(store: Store, event_id: UUID, seats: Sequence[Seat]) -> int:
         return changed
 
 
-def mirror_of(store: Store, event_id: UUID) -> KnownEvent:
+def known_event(store: Store, event_id: UUID) -> KnownEvent:
     """The event, which must be known."""
     catalog_cache = store.reads.event(event_id)
     assert catalog_cache is not None
@@ -62,7 +61,7 @@ class EventsContract:
         )
         put(store, changed)
 
-        catalog_cache = mirror_of(store, fixture.event.event_id)
+        catalog_cache = known_event(store, fixture.event.event_id)
 
         assert catalog_cache.event == changed
         assert (catalog_cache.closed, catalog_cache.age_seconds) == (False, None)
@@ -72,11 +71,11 @@ class EventsContract:
         fixture = StoreFixture.of(store_harness)
         fresh = evolve(fixture.event, event_id=uuid4())
         put(fixture.store, fresh, complete=False)
-        assert not mirror_of(fixture.store, fresh.event_id).complete
+        assert not known_event(fixture.store, fresh.event_id).complete
         put(fixture.store, fresh, complete=True)
         put(fixture.store, fresh, complete=False)
 
-        assert mirror_of(fixture.store, fresh.event_id).complete
+        assert known_event(fixture.store, fresh.event_id).complete
 
     def test_put_over_writes_what_still_stands_as_before(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -86,10 +85,10 @@ class EventsContract:
         assert not _put_over(store, changed, evolve(before, currency="EUR"))
         assert not _put_over(store, changed, evolve(before, status=SaleStatus.DRAFT))
         assert not _put_over(store, changed, None)
-        assert mirror_of(store, before.event_id).event == before
+        assert known_event(store, before.event_id).event == before
 
         assert _put_over(store, changed, evolve(before, name="another name decides nothing"))
-        catalog_cache = mirror_of(store, before.event_id)
+        catalog_cache = known_event(store, before.event_id)
         assert (catalog_cache.event, catalog_cache.complete) == (changed, True)
         assert catalog_cache.age_seconds is not None
 
@@ -101,18 +100,18 @@ class EventsContract:
         assert fixture.store.reads.event(fresh.event_id) is None
         assert _put_over(fixture.store, fresh, None)
         assert not _put_over(fixture.store, evolve(fresh, currency="EUR"), None)
-        assert mirror_of(fixture.store, fresh.event_id).event == fresh
+        assert known_event(fixture.store, fresh.event_id).event == fresh
 
     def test_of_many_that_see_an_event_first_one_puts_it(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         for _ in range(5):
             fresh = evolve(fixture.event, event_id=uuid4())
-            named = [evolve(fresh, name=f"told {n}") for n in range(8)]
+            named = [evolve(fresh, name=f"name {n}") for n in range(8)]
 
-            outcomes = at_once([partial(_put_over, fixture.store, event, None) for event in named])
+            outcomes = in_parallel([partial(_put_over, fixture.store, event, None) for event in named])
 
             assert sorted(outcomes, key=bool) == [False] * 7 + [True]
-            assert mirror_of(fixture.store, fresh.event_id).event == named[outcomes.index(True)]
+            assert known_event(fixture.store, fresh.event_id).event == named[outcomes.index(True)]
 
     def test_a_locked_event_stands_still_and_can_be_booked(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -123,7 +122,7 @@ class EventsContract:
             refused(ServiceBusy, lambda: put(store, changed))
             refused(ServiceBusy, lambda: _put_over(store, changed, fixture.event))
             assert fixture.reserve(0).status is Status.PENDING
-            assert mirror_of(store, fixture.event.event_id).event == fixture.event
+            assert known_event(store, fixture.event.event_id).event == fixture.event
 
         assert _put_over(store, changed, fixture.event)
         with store.unit_of_work() as uow:
@@ -133,9 +132,9 @@ class EventsContract:
         fixture = StoreFixture.of(store_harness)
         put(fixture.store, fixture.event, ages=True)
         store_harness.advance(100)
-        age = mirror_of(fixture.store, fixture.event.event_id).age_seconds
+        age = known_event(fixture.store, fixture.event.event_id).age_seconds
         put(fixture.store, fixture.event, ages=True)
-        refreshed = mirror_of(fixture.store, fixture.event.event_id).age_seconds
+        refreshed = known_event(fixture.store, fixture.event.event_id).age_seconds
 
         assert age is not None
         assert refreshed is not None

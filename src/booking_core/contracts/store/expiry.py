@@ -6,8 +6,7 @@ from attrs import evolve
 
 from booking_core.application import expire
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import StoreFixture, content_of
+from booking_core.contracts.store.fixture import StoreFixture, content_of, in_parallel
 from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import envelope_of
 from booking_core.domain.booking import Booking
@@ -19,7 +18,7 @@ from booking_core.ports import ExpiryResult, Store
 EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="anybody", correlation_id="replaced by the booking's own")
 
 
-def sweep(store: Store, limit: int = 100) -> ExpiryResult:
+def expire_once(store: Store, limit: int = 100) -> ExpiryResult:
     """One transaction of expiry."""
     with store.unit_of_work() as uow:
         swept = uow.bookings.expire_overdue(limit)
@@ -40,7 +39,7 @@ class ExpiryContract:
         store_harness.advance(400)
         expected = [self._expired_by_hand(fixture, each) for each in (pending, processing, mismatched)]
 
-        assert sweep(fixture.store) == ExpiryResult(expired=3, seats_released=4)
+        assert expire_once(fixture.store) == ExpiryResult(expired=3, seats_released=4)
 
         for each in expected:
             assert content_of(fixture.stored(each)) == content_of(each)
@@ -56,11 +55,11 @@ class ExpiryContract:
         store_harness.advance(61)
         before = len(store_harness.events())
 
-        assert sweep(fixture.store) == ExpiryResult(expired=0, seats_released=0)
+        assert expire_once(fixture.store) == ExpiryResult(expired=0, seats_released=0)
         assert len(store_harness.events()) == before
 
     def test_an_empty_store(self, store_harness: StoreHarness) -> None:
-        assert sweep(store_harness.store) == ExpiryResult(expired=0, seats_released=0)
+        assert expire_once(store_harness.store) == ExpiryResult(expired=0, seats_released=0)
 
     def test_it_keeps_to_its_limit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -68,31 +67,31 @@ class ExpiryContract:
             fixture.reserve(place, user=f"user-{place}", window=1)
         store_harness.advance(2)
 
-        assert [sweep(fixture.store, limit=2).expired for _ in range(4)] == [2, 2, 1, 0]
+        assert [expire_once(fixture.store, limit=2).expired for _ in range(4)] == [2, 2, 1, 0]
 
     def test_seats_are_free_and_the_user_may_hold_again(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         for place in range(3):
             fixture.reserve(place, window=1)
         store_harness.advance(2)
-        sweep(fixture.store)
+        expire_once(fixture.store)
 
         assert {fixture.seat_status(place) for place in range(3)} == {SeatStatus.AVAILABLE}
         for place in range(3):
             fixture.reserve(place)
 
-    def test_a_booking_that_somebody_works_on_is_left_for_the_next_pass(self, store_harness: StoreHarness) -> None:
+    def test_a_locked_booking_is_left_for_the_next_pass(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         busy, free = fixture.reserve(0, user="grace", window=1), fixture.reserve(1, user="alan", window=1)
         store_harness.advance(2)
         with fixture.store.unit_of_work() as uow:
             uow.bookings.lock(busy.booking_id)
 
-            assert sweep(fixture.store).expired == 1
-            assert sweep(fixture.store).expired == 0
+            assert expire_once(fixture.store).expired == 1
+            assert expire_once(fixture.store).expired == 0
 
         assert fixture.stored(free).status is Status.CANCELLED
-        assert sweep(fixture.store).expired == 1
+        assert expire_once(fixture.store).expired == 1
 
     def test_a_rolled_back_pass_has_ended_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -109,7 +108,7 @@ class ExpiryContract:
         made = [fixture.reserve(place, user=f"user-{place}", window=1) for place in range(30)]
         store_harness.advance(2)
 
-        passes = at_once([lambda: expire(store=fixture.store, chunk=4)] * 4)
+        passes = in_parallel([lambda: expire(store=fixture.store, chunk=4)] * 4)
         left = expire(store=fixture.store)
 
         assert sum(each.expired for each in passes if isinstance(each, ExpiryResult)) + left.expired == 30

@@ -1,8 +1,10 @@
-"""One event with seats in a store, and short words for what the suites do with it again and again."""
+"""A fixture for the suites: one event with seats in a store, and short names for frequent steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from threading import Barrier
 from typing import Any, Final, TypeVar
 from uuid import UUID, uuid4
 
@@ -12,16 +14,19 @@ from booking_core.application import cancel, confirm_payment, reserve, start_pay
 from booking_core.contracts.harness import StoreHarness
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking, ConfirmPayment, Reserve, StartPayment
+from booking_core.domain.errors import BookingError
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, SeatStatus, Terms, TicketedEvent
 from booking_core.ports import LockedBooking, LockedSeats, Store, UnitOfWork
 
 E = TypeVar("E", bound=BaseException)
+T = TypeVar("T")
 
 CORRELATION: Final = "correlation-of-the-suite"
 CAUSE: Final = Cause(actor=ActorKind.CUSTOMER, actor_id="ada", correlation_id=CORRELATION)
 WINDOW_SECONDS: Final = 600.0
-"""How long a hold of the suites lasts."""
+"""The payment window of holds in the suites."""
+_JOB_SECONDS: Final = 60.0
 
 
 @frozen
@@ -149,3 +154,25 @@ def _message(booking: Booking, payment_id: str) -> dict[str, Any]:
         "payment_id": payment_id,
         "correlation_id": CORRELATION,
     }
+
+
+def in_parallel(jobs: Sequence[Callable[[], T]]) -> list[T | BookingError]:
+    """Run every job in a thread of its own, all starting together; return the result or the typed error of each.
+
+    Any other error is raised here.
+    """
+    start = Barrier(len(jobs), timeout=_JOB_SECONDS)
+
+    def run(job: Callable[[], T]) -> T:
+        start.wait()
+        return job()
+
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        futures = [pool.submit(run, job) for job in jobs]
+        outcomes: list[T | BookingError] = []
+        for future in futures:
+            try:
+                outcomes.append(future.result(timeout=_JOB_SECONDS))
+            except BookingError as error:
+                outcomes.append(error)
+        return outcomes

@@ -6,8 +6,7 @@ from functools import partial
 from uuid import UUID
 
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.crowd import at_once
-from booking_core.contracts.store.fixture import CORRELATION, StoreFixture
+from booking_core.contracts.store.fixture import CORRELATION, StoreFixture, in_parallel
 from booking_core.contracts.store.payments import failing, paying, starting
 from booking_core.contracts.wire import envelope_of
 from booking_core.messages import envelopes
@@ -140,7 +139,7 @@ class OutboxContract:
             return [record for _ in range(50) for record in self._publish_some(fixture.store, 3)]
 
         jobs: list[Callable[[], list[OutboxRecord]]] = [*(partial(live, place) for place in range(8)), relay]
-        outcomes = at_once(jobs)
+        outcomes = in_parallel(jobs)
         taken = [record for outcome in outcomes if isinstance(outcome, list) for record in outcome]
         taken += self._publish_all(fixture.store, 3)
 

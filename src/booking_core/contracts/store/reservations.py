@@ -28,7 +28,7 @@ def facts_of(store: Store, request: SeatRequest) -> LockedSeats:
 class ReservationsContract:
     """`BookingRepository.lock_seats` and `add`."""
 
-    def test_the_scene_knows_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
+    def test_the_facts_have_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         before = fixture.store.reads.now()
 
@@ -157,7 +157,7 @@ class ReservationsContract:
 
         assert fixture.stored(made).seats == fixture.seats
 
-    def test_a_caller_may_add_without_asking_for_the_scene(self, store_harness: StoreHarness) -> None:
+    def test_a_caller_may_add_without_locking_the_seats_first(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking = Booking.reserve(
             user_id="ada",

@@ -29,7 +29,7 @@ def pages(store: Store, selection: EventSelection, limit: int) -> list[OutboxRec
     return found
 
 
-def told(records: list[OutboxRecord]) -> dict[UUID, list[str]]:
+def by_key(records: list[OutboxRecord]) -> dict[UUID, list[str]]:
     """The types of the events by key, in the order given; AssertionError where a key's events are torn apart."""
     found: dict[UUID, list[str]] = {}
     for before, record in zip([None, *records], records, strict=False):
@@ -48,7 +48,7 @@ class StoredEventsContract:
         fixture.cancel(first)
         fixture.reserve(1)
 
-        assert told(pages(fixture.store, EVERYTHING, 10)) == {first.booking_id: ["booking.created"]}
+        assert by_key(pages(fixture.store, EVERYTHING, 10)) == {first.booking_id: ["booking.created"]}
 
     def test_a_record_is_as_it_was_when_it_waited(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
@@ -70,7 +70,7 @@ class StoredEventsContract:
         whole = pages(fixture.store, EVERYTHING, 100)
 
         types = ["booking.created", "booking.confirmed", "booking.cancelled", "booking.refund_requested"]
-        assert told(whole) == {booking.booking_id: types for booking in made}
+        assert by_key(whole) == {booking.booking_id: types for booking in made}
         for record, following in pairwise(whole):
             assert record.key != following.key or following.sequence == record.sequence + 1
         for limit in (1, 3, 16):
@@ -84,7 +84,7 @@ class StoredEventsContract:
 
         selected = EventSelection(booking_id=mine.booking_id)
 
-        assert told(pages(fixture.store, selected, 1)) == {mine.booking_id: ["booking.created", "booking.cancelled"]}
+        assert by_key(pages(fixture.store, selected, 1)) == {mine.booking_id: ["booking.created", "booking.cancelled"]}
         assert pages(fixture.store, EventSelection(booking_id=uuid4()), 10) == []
 
     def test_of_one_event_with_its_own_end(self, store_harness: StoreHarness) -> None:
@@ -96,7 +96,7 @@ class StoredEventsContract:
         cancel_event(command, store=fixture.store)
         publish_all(fixture.store)
 
-        found = told(pages(fixture.store, EventSelection(event_id=event_id), 1))
+        found = by_key(pages(fixture.store, EventSelection(event_id=event_id), 1))
 
         assert found == {booking.booking_id: ["booking.created"] for booking in mine} | {event_id: ["event.cancelled"]}
 
@@ -148,4 +148,4 @@ class StoredEventsContract:
         publish_all(fixture.store)
         fixture.store.upkeep.prune(idempotency_hours=24, retention_days=7, limit=10)
 
-        assert set(told(pages(fixture.store, EVERYTHING, 10))) == {young.booking_id}
+        assert set(by_key(pages(fixture.store, EVERYTHING, 10))) == {young.booking_id}
