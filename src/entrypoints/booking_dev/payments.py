@@ -1,4 +1,4 @@
-"""Simulated Payment Service for `booking dev`: publishes the payment events it is asked for, and answers refunds.
+"""Simulated Payment Service for `booking dev`: publishes payment events on request, and answers refunds.
 
 Its messages are those of the real one (design, section 6): on the payments topic, keyed by booking id.
 """
@@ -122,8 +122,7 @@ def _facts(payment: SimulatedPayment, booking: Booking) -> Mapping[str, Any]:
 
 
 def _refund_completed(request: Mapping[str, Any]) -> Message:
-    asked = request["payload"]
-    payload = {"bookingId": asked["bookingId"], "paymentId": asked["paymentId"]}
+    payload = {name: request["payload"][name] for name in ("bookingId", "paymentId")}
     return _message("refund.completed", payload, request["correlationId"])
 
 

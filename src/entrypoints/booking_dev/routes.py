@@ -36,7 +36,7 @@ _CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# The page loads its parts from here only, and calls this server only. `blob:` is for tickets, which it fetches with
+# The page loads its files from here only, and calls this server only. `blob:` is for tickets, which it fetches with
 # the customer's token.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; "

@@ -1,6 +1,6 @@
 """Catalog files: parsing them, and loading their events into the store in small transactions.
 
-An event is never on sale while a part of its seats is not yet stored.
+An event is never on sale before all its seats are stored.
 """
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE

@@ -81,11 +81,11 @@ def _administrator() -> str:
 
 def _print(event_id: UUID, bookings: int, seats: int, refunds: Refunds, as_json: bool, what: str) -> None:
     if as_json:
-        asked = [
+        refund_objects = [
             {"currency": currency, "amount": written_in(amount, currency), "count": count}
             for currency, (amount, count) in sorted(refunds.items())
         ]
-        print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": asked})
+        print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": refund_objects})
         return
     print_line(f"{counted(bookings, 'booking')} with {counted(seats, 'seat')} {what}")
     for currency, (amount, count) in sorted(refunds.items()):
