@@ -115,6 +115,6 @@ class Upkeep:
         metrics = metrics_renderer(jobs, self.store)
         with (
             StopSignals() as signals,
-            serve_health(port, self.store, signals.should_continue, metrics=metrics) as health,
+            serve_health(port, self.store, signals.should_continue, metrics=metrics) as on_start,
         ):
-            return run_together(jobs, signals.flag(), on_start=health.observe)
+            return run_together(jobs, signals.flag(), on_start=on_start)

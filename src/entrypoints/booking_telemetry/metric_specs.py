@@ -84,12 +84,12 @@ REQUEST_SECONDS: Final = MetricSpec(
     {"method": _METHOD, "route": _ROUTE}, buckets=_SECONDS,
 )  # fmt: skip
 RESERVATIONS: Final = MetricSpec(
-    "booking_reservations_total", _C, "Reservations asked for, except those turned away for want of time",
+    "booking_reservations_total", _C, "Reservations requested, except those rejected for too long a wait",
     {"outcome": "CREATED, REPLAYED (by idempotency key), or the code of the refusal"},
 )  # fmt: skip
 GATEWAY_RESPONSES: Final = MetricSpec(
     "booking_front_answers_total", _C, "Requests answered before they reached the application",
-    {"answer": "busy (turned away), taken (its seats were just found taken), late_body, broken"},
+    {"answer": "busy (would have waited too long), taken (its seats are known to be taken), late_body, broken"},
 )  # fmt: skip
 QUEUE_WAITS: Final = MetricSpec(
     "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",
@@ -99,7 +99,7 @@ CONNECTIONS: Final = MetricSpec(
     "booking_db_connections", _G, "Database connections that may be open at most, over all processes", of=_BOTH
 )
 CONNECTION_SECONDS: Final = MetricSpec(
-    "booking_db_connection_use_seconds_total", _C, "Time in which connections were in use, all added up", of=_BOTH
+    "booking_db_connection_use_seconds_total", _C, "Total time in which connections were in use", of=_BOTH
 )
 CONNECTION_WAITS: Final = MetricSpec(
     "booking_db_connection_waits_total", _C, "Waits of more than 1 ms for a connection to be free or opened", of=_BOTH
@@ -126,18 +126,21 @@ LAST_DONE: Final = MetricSpec(
     of=_WORKER,
 )  # fmt: skip
 PUBLISHED: Final = MetricSpec(
-    "booking_events_published_total", _C, "Events published; what two workers sent both is counted twice", of=_WORKER
+    "booking_events_published_total",
+    _C,
+    "Events published; an event that two workers published is counted twice",
+    of=_WORKER,
 )
 CONSUMED: Final = MetricSpec(
-    "booking_messages_consumed_total", _C, "Messages of the Payment Service, by what became of them",
-    {"outcome": "applied, unchanged, skipped (none of our business), dead"}, of=_WORKER,
+    "booking_messages_consumed_total", _C, "Messages of the Payment Service, by outcome",
+    {"outcome": "applied, unchanged, skipped (of another type), dead"}, of=_WORKER,
 )  # fmt: skip
-EXPIRED: Final = MetricSpec("booking_bookings_expired_total", _C, "Overdue holds ended by the sweep", of=_WORKER)
+EXPIRED: Final = MetricSpec("booking_bookings_expired_total", _C, "Overdue holds ended by the expiry job", of=_WORKER)
 RELEASED: Final = MetricSpec("booking_seats_released_total", _C, "Seats of these holds", of=_WORKER)
 
 HOLDS: Final = MetricSpec("booking_holds", _G, "Bookings on hold, whose deadline is ahead", of=_WORKER)
 OVERDUE: Final = MetricSpec(
-    "booking_holds_overdue", _G, "Holds past their deadline that no sweep has ended", of=_WORKER
+    "booking_holds_overdue", _G, "Holds past their deadline that the expiry job has not ended yet", of=_WORKER
 )
 OVERDUE_AGE: Final = MetricSpec(
     "booking_holds_overdue_oldest_seconds", _G, "How long the first of them is overdue", of=_WORKER
@@ -145,7 +148,7 @@ OVERDUE_AGE: Final = MetricSpec(
 OUTBOX: Final = MetricSpec("booking_outbox_events", _G, "Stored events that wait to be published", of=_WORKER)
 OUTBOX_AGE: Final = MetricSpec("booking_outbox_oldest_seconds", _G, "Age of the oldest of them", of=_WORKER)
 REFUNDS: Final = MetricSpec(
-    "booking_refunds_unanswered", _G, "Refunds asked for more than an hour ago, and not answered", of=_WORKER
+    "booking_refunds_unanswered", _G, "Refunds requested more than an hour ago and not answered", of=_WORKER
 )
 REFUNDS_AGE: Final = MetricSpec(
     "booking_refunds_unanswered_oldest_seconds", _G, "Age of the oldest without an answer, however young", of=_WORKER

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from booking_workers.backlogs import BusSampler, RefundSampler, StoreSampler
-    from booking_workers.consumer import Consumer, MessageHandler
+    from booking_workers.consumer import Consumer, MessageHandler, MessageOutcome
     from booking_workers.dead_letters import DeadLetters
     from booking_workers.health import serve_health
     from booking_workers.jobs import InstrumentedJob, Job, ShouldContinue, keep_running, run_together
@@ -33,6 +33,7 @@ __all__ = [
     "InstrumentedJob",
     "Job",
     "MessageHandler",
+    "MessageOutcome",
     "MessageSpans",
     "Publisher",
     "RefundSampler",
@@ -53,7 +54,7 @@ __all__ = [
 if not TYPE_CHECKING:  # else a type checker would accept any name
     _MODULES = {
         "backlogs": ("BusSampler", "RefundSampler", "StoreSampler"),
-        "consumer": ("Consumer", "MessageHandler"),
+        "consumer": ("Consumer", "MessageHandler", "MessageOutcome"),
         "dead_letters": ("DeadLetters",),
         "health": ("serve_health",),
         "jobs": ("InstrumentedJob", "Job", "ShouldContinue", "keep_running", "run_together"),

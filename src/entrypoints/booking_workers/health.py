@@ -21,6 +21,7 @@ from booking_core.ports.runtime import Runtime, Thread
 from booking_core.ports.store import Store
 from booking_telemetry.logs import get_logger
 from booking_telemetry.readiness import Readiness
+from booking_workers.jobs import OnStart
 
 _log = get_logger(__name__)
 
@@ -50,7 +51,7 @@ class WorkerHealth:
     _threads: Sequence[Thread] = field(factory=tuple, init=False)
 
     def observe(self, threads: Sequence[Thread]) -> None:
-        """Report on these threads of jobs from now on: the `on_start` of `run_together`."""
+        """Report on these threads of jobs from now on."""
         self._threads = threads
 
     def reply(self, path: str) -> Reply:
@@ -98,8 +99,11 @@ def serve_health(
     metrics: Callable[[], bytes] | None = None,
     host: str = _ALL_ADDRESSES,
     runtime: Runtime = SYSTEM_RUNTIME,
-) -> Iterator[WorkerHealth]:
-    """Serve the endpoint in a thread until the end of the block. Raises PortTaken."""
+) -> Iterator[OnStart]:
+    """Serve the endpoint in a thread until the end of the block. Raises PortTaken.
+
+    The block receives the `on_start` for `run_together`: from then on `/healthz` reports on the jobs' threads.
+    """
     health = WorkerHealth(should_continue, Readiness(store), metrics)
     try:
         server = _Server((host, port), _request_handler(health))
@@ -108,7 +112,7 @@ def serve_health(
     thread = runtime.start_thread(partial(server.serve_forever, _SHUTDOWN_CHECK_SECONDS), "health")
     _log.info("worker.answers", host=host, port=port)
     try:
-        yield health
+        yield health.observe
     finally:
         server.shutdown()
         server.server_close()

@@ -139,11 +139,11 @@ class Mortal(ExpiryJob):
 def health_while_running(jobs: list[Job], store: Store, *, goes_on: bool) -> tuple[int, str]:
     """What /healthz says once the thread of the first job has ended."""
     port, stop, ended = free_port(), threading.Event(), threading.Event()
-    with serve_health(port, store, lambda: goes_on) as health:
+    with serve_health(port, store, lambda: goes_on) as on_start:
 
         def watch(threads: object) -> None:
             assert isinstance(threads, list)
-            health.observe(threads)
+            on_start(threads)
             threads[0].join(10)
             ended.set()
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-MODULES: Final = ("booking_core", "booking_core.ports", "booking_core.contracts")
+MODULES: Final = ("booking_core", "booking_core.ports", "booking_core.contracts", "booking_workers")
 # Adapters have no `__all__`: what users of the library name is a class or two of each.
 ADAPTERS: Final = {
     "booking_postgres.driver.pool": ("create_pool",),
@@ -54,7 +54,7 @@ def _told(module: str, name: str, written: set[str]) -> Iterator[str]:
 
 def _definition(module: str, name: str) -> tuple[str, ast.stmt]:
     """The statement that defines the name, and the module that it stands in, through all re-exports."""
-    for node in _tree(module).body:
+    for node in _statements(module):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return module, node
         if isinstance(node, ast.Assign | ast.AnnAssign) and name in _targets(node):
@@ -123,6 +123,12 @@ def _signature(node: ast.FunctionDef) -> str:
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     return [ast.unparse(target) for target in targets]
+
+
+def _statements(module: str) -> Iterator[ast.stmt]:
+    """At the top of the module, and in its `if TYPE_CHECKING`: what is imported when it is first used."""
+    for node in _tree(module).body:
+        yield from node.body if isinstance(node, ast.If) else [node]
 
 
 @cache

@@ -52,9 +52,9 @@ expiry.run_once()
 
 with StopSignals() as signals:
     port = free_port()
-    with serve_health(port, store, signals.should_continue) as health:
+    with serve_health(port, store, signals.should_continue) as on_start:
         def check(threads):
-            health.observe(threads)
+            on_start(threads)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
                 assert answer.status == 200
             while relay.published < 5:

@@ -99,8 +99,8 @@ def _health(composition: Composition, jobs: "Sequence[Job]", signals: StopSignal
 
     metrics = metrics_renderer(jobs, composition.store)
     try:
-        with health.serve_health(port, composition.store, signals.should_continue, metrics=metrics) as endpoint:
-            yield endpoint.observe
+        with health.serve_health(port, composition.store, signals.should_continue, metrics=metrics) as on_start:
+            yield on_start
     except health.PortTaken as error:
         raise CommandFailed(f"BOOKING_WORKER_PORT: {error}") from error
 
