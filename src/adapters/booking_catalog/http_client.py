@@ -20,7 +20,7 @@ _CONNECTIONS: Final = 10
 _LONGEST_WAIT_SECONDS: Final = 0.2  # between two attempts
 
 
-def open_client(base_url: httpx2.URL, *, connections: int) -> httpx2.Client:
+def open_client(base_url: httpx2.URL) -> httpx2.Client:
     """A client that follows no redirect, keeps no cookie, requests no compression and reads no environment.
 
     The user and password of `base_url`, if any, are sent as basic authentication. Compression is off, because a small
@@ -28,7 +28,7 @@ def open_client(base_url: httpx2.URL, *, connections: int) -> httpx2.Client:
     """
     ssl_context = httpx2.create_ssl_context(trust_env=False) if base_url.scheme == "https" else None
     return httpx2.Client(
-        transport=DeadlineTransport(ssl_context, connections=connections),
+        transport=DeadlineTransport(ssl_context, connections=_CONNECTIONS),
         trust_env=False,
         follow_redirects=False,
         auth=(base_url.username, base_url.password) if base_url.userinfo else None,
@@ -102,7 +102,7 @@ class CatalogHttpClient:
             if self._closed:
                 raise AttemptFailed("this client is closed")
             if self._client is None:
-                self._client = open_client(self._base_url, connections=_CONNECTIONS)
+                self._client = open_client(self._base_url)
             return self._client
 
 

@@ -4,7 +4,7 @@ import atexit
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 import psycopg
@@ -31,7 +31,6 @@ from booking_postgres_embedded.processes import (
 )
 
 DATABASE = "booking"
-_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 def connection_url(password: str, port: int, database: str = DATABASE) -> str:
@@ -58,13 +57,13 @@ class EmbeddedPostgres:
         data_dir: Path,
         *,
         port: int | None = None,
-        settings: Mapping[str, str] = _NO_SETTINGS,
+        settings: Mapping[str, str] | None = None,
         durable: bool = True,
         binaries: Path | None = None,
     ) -> None:
         self._data_dir = data_dir
         self._port = port
-        self._settings = dict(settings)
+        self._settings = dict(settings or {})
         self._durable = durable
         self._wanted_binaries = binaries
         self._binaries: Path | None = None
