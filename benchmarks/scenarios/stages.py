@@ -22,8 +22,7 @@ from benchmarks.scenario import Figures, Measure, Run, Scale, Scenario
 from benchmarks.seeding import SeededEvent
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.http.bodies import decode_create_booking
-from booking_api.http.rendering import booking_json, success_body
+from booking_api.http.bodies import booking_json, decode_create_booking, success_body
 from booking_core import Booking, Cause, Terms
 from booking_core.domain.policies import refusal_of
 from booking_core.domain.reservation import SeatRequest

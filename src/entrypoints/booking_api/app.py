@@ -7,11 +7,11 @@ from booking_api.auth.flask_jwt import install_jwt_manager
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
+from booking_api.http.cors import Cors
 from booking_api.http.errors import add_error_handlers, http_error_response
+from booking_api.http.flask_app import ApiFlask, current_api_request, limit_bodies
 from booking_api.http.metrics import HttpMetrics
-from booking_api.http.request import ApiFlask, current_api_request, limit_bodies
 from booking_api.http.request_spans import trace_requests
-from booking_api.http.responses import Cors
 from booking_api.openapi.serving import add_description_routes
 from booking_api.routes.bookings import add_booking_routes
 from booking_api.routes.events import add_event_routes
@@ -35,7 +35,8 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     Each call creates another application; it registers its metrics in `service.registry`, which therefore serves one
     application.
     """
-    app = BookingApi("booking_api", verifier)
+    cors = Cors(service.cors_origins)
+    app = BookingApi("booking_api", verifier, cors)
     limit_bodies(app, service.bodies_at_once)
     install_jwt_manager(app, verifier)
     add_error_handlers(app)
@@ -44,13 +45,12 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_ticket_routes(app, service)
     add_health_routes(app, service)
     add_description_routes(app)
-    cors = Cors(service.cors_origins)
     _add_preflights(app, cors)
     access_log = AccessLog(_metrics(service, app), service.pseudonym_key)
     app.gateway_responses = GatewayResponses(cors, access_log, verifier, service.store)
     # Flask calls the function that was added last first.
     app.after_request(access_log.record_response)
-    app.after_request(cors.add_common_headers)
+    app.after_request(app.add_common_headers)
     trace_requests(app, tracer_provider())
     return app
 

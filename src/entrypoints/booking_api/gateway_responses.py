@@ -10,12 +10,11 @@ from attrs import frozen
 from booking_api.auth.tokens import Identity, KeysUnavailable, TokenRefused
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.access_log import AccessLog, ResponseRecord
-from booking_api.http.bodies import Body, CreateBooking, check_content_type, idempotency_key
+from booking_api.http.bodies import Body, CreateBooking, check_content_type, failure_body, idempotency_key
+from booking_api.http.cors import Cors
 from booking_api.http.errors import STATUS
+from booking_api.http.flask_app import COMMON_HEADERS, CORRELATION_HEADER, correlation_id
 from booking_api.http.query import InvalidRequest
-from booking_api.http.rendering import failure_body
-from booking_api.http.request import CORRELATION_HEADER, correlation_id
-from booking_api.http.responses import COMMON_HEADERS, Cors
 from booking_api.routes.bookings import BOOKINGS, RESERVING
 from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store

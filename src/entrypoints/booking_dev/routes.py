@@ -13,10 +13,9 @@ import msgspec
 from attrs import frozen
 from flask import Flask, Response, abort
 
-from booking_api.http.bodies import all_faults
+from booking_api.http.body_faults import all_faults
+from booking_api.http.flask_app import ApiRequest, body_of, current_api_request, success
 from booking_api.http.query import InvalidRequest
-from booking_api.http.request import ApiRequest, body_of, current_api_request
-from booking_api.http.responses import success
 from booking_core.domain.values import MAX_AMOUNT
 from booking_dev.payments import PaymentSimulator, SimulatedOutcome, SimulatedPayment
 from booking_dev.tokens import ADMIN_PERMISSIONS, DevTokens

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 
 from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
+from booking_api.http.cors import Cors
 from booking_api.http.metrics import HttpMetrics
-from booking_api.http.responses import Cors
 from booking_server.gateway import Gateway
 from booking_server.graceful_server import GracefulServer
 from booking_telemetry import logs

@@ -10,6 +10,7 @@ import pytest
 from booking_api.auth.tokens import KeysUnavailable
 from booking_api.http.errors import STATUS
 from booking_core import CatalogUnavailable, IdempotencyKey, SaleStatus, Seat, TicketedEvent
+from booking_memory.adapter import create_store
 from tests.support.api import ANN, BOB, BOOKINGS, EVENTS, Api, details_of, error_of
 
 
@@ -39,7 +40,9 @@ class NoKeys:
 
 
 class BrokenStore:
-    """A store with a bug in it."""
+    """A store with a bug in all that a request uses; the application is created over its upkeep."""
+
+    upkeep = create_store({}).upkeep
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError("SELECT secret FROM customers")

@@ -15,7 +15,7 @@ from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import Follower, GatewayRequest, GatewayResponse
 from booking_api.http.bodies import decode_create_booking
-from booking_api.http.request import KNOWN_TAKEN
+from booking_api.http.flask_app import KNOWN_TAKEN
 from booking_api.service import Service
 from booking_core import CatalogCache, IdempotencyKey, ServiceBusy
 from booking_dev.tokens import DevTokens

@@ -11,8 +11,8 @@ import structlog
 from attrs import frozen
 from flask import Response
 
+from booking_api.http.flask_app import current_api_request
 from booking_api.http.metrics import RESERVE_ENDPOINT, HttpMetrics
-from booking_api.http.request import current_api_request
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The methods that metrics, log and traces name; any other is OTHER there."""

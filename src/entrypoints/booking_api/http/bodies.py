@@ -1,36 +1,37 @@
-"""Request bodies: one schema each, decoded once, with all faults named; and the idempotency key, which covers the body.
+"""JSON bodies: of requests, one schema each, decoded once; of responses, the envelope (spec, section 7) and bookings.
 
-A body is a JSON object of exactly the fields of its schema. A body that does not fit is an InvalidRequest (400).
+A request body is an object of exactly the fields of its schema; any other is an InvalidRequest (400). In responses,
+times are in UTC with `Z`, ids in lower case, money is a number with all the currency's decimals, and keys that do not
+apply are left out. Without Flask: commands print the same JSON.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
-from json import JSONDecoder
-from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, TypeVar, get_args, get_origin
+from operator import itemgetter
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from attrs import frozen
 from msgspec import DecodeError, Struct, ValidationError
 from msgspec.json import Decoder, Encoder
-from msgspec.structs import fields
 
-from booking_api.http.query import Fault, InvalidRequest, id_in
-from booking_api.http.request import DECODED_RESERVATION, ApiRequest, body_of
-from booking_core import IdempotencyKey
+from booking_api.http.body_faults import all_faults, faults_in, plain_document
+from booking_api.http.query import InvalidRequest
+from booking_core import Booking, IdempotencyKey, Money, Payment
+from booking_core.domain.values import written_in
+from booking_core.ports import Page
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 
 T = TypeVar("T", bound=Struct)
-_LONGEST_NAME_SHOWN: Final = 64
 # Bytes: a reservation of ten seats has about 500.
 _LONGEST_ON_THE_LOOP: Final = 4096
 _KEY: Final = re.compile("[ -~]{1,255}")
 _BLANKS: Final = b" \t\r\n"
 _CANONICAL: Final = Encoder(order="sorted")
-_AT_FIELD: Final = re.compile(r"(?P<problem>.*) - at `\$\.?(?P<field>.*)`", re.DOTALL)
-_NAMED_FIELD: Final = re.compile(r"Object (?P<problem>missing|contains).* field `(?P<field>.*)`", re.DOTALL)
+_ENCODER: Final = Encoder(decimal_format="number")
 
 
 class CreateBooking(Struct, forbid_unknown_fields=True, frozen=True, rename="camel"):
@@ -71,7 +72,7 @@ _VERIFY_TICKET: Final = Decoder(VerifyTicketBody)
 def decode_create_booking(raw: bytes) -> Body[CreateBooking] | None:
     """Decode the body of a reservation without regard to its Content-Type; None if it is invalid or unusually long.
 
-    For the gateway, which passes the result on as DECODED_RESERVATION. It runs on the event loop, so it neither lists
+    For the gateway, which passes the result on as DECODED_BODY. It runs on the event loop, so it neither lists
     faults nor decodes a long body: the route does both, in a thread.
     """
     if len(raw) > _LONGEST_ON_THE_LOOP:
@@ -82,23 +83,19 @@ def decode_create_booking(raw: bytes) -> Body[CreateBooking] | None:
         return None
 
 
-def create_booking_in(request: ApiRequest) -> Body[CreateBooking]:
+def create_booking_body(raw: bytes) -> Body[CreateBooking]:
     """The reservation. The command checks whether seats are named twice, or not at all."""
-    check_content_type(request.environ.get("CONTENT_TYPE"))
-    decoded: Body[CreateBooking] | None = request.environ.get(DECODED_RESERVATION)
-    if decoded is not None:
-        return decoded
-    return _understood(_CREATE_BOOKING, body_of(request))
+    return _understood(_CREATE_BOOKING, raw)
 
 
-def cancel_event_in(request: ApiRequest) -> Body[CancelEventBody]:
+def cancel_event_body(raw: bytes) -> Body[CancelEventBody]:
     """Why an event is cancelled."""
-    return _body_in(request, _CANCEL_EVENT)
+    return _understood(_CANCEL_EVENT, raw)
 
 
-def verify_ticket_in(request: ApiRequest) -> Body[VerifyTicketBody]:
+def verify_ticket_body(raw: bytes) -> Body[VerifyTicketBody]:
     """The text that was scanned or typed at the door."""
-    return _body_in(request, _VERIFY_TICKET)
+    return _understood(_VERIFY_TICKET, raw)
 
 
 def check_content_type(content_type: str | None) -> None:
@@ -118,11 +115,6 @@ def idempotency_key(header: str | None, user_id: str, operation: str, body: Body
         raise InvalidRequest(IDEMPOTENCY_HEADER, "must be 1 to 255 printable ASCII characters")
     fingerprint = sha256(body.canonical).hexdigest()
     return IdempotencyKey(user_id=user_id, operation=operation, key=header, fingerprint=fingerprint)
-
-
-def _body_in(request: ApiRequest, decoder: Decoder[T]) -> Body[T]:
-    check_content_type(request.environ.get("CONTENT_TYPE"))
-    return _understood(decoder, body_of(request))
 
 
 def _understood(decoder: Decoder[T], raw: bytes) -> Body[T]:
@@ -145,88 +137,90 @@ def _checked(decoder: Decoder[T], raw: bytes) -> Body[T]:
     if raw.translate(None, _BLANKS) == canonical:
         return Body(decoded, canonical)
     # The decoder has limited the depth and rejected NaN; this one rejects a field that is given twice.
-    document = _PLAIN.decode(raw.decode())
+    document = plain_document(raw)
     if faults := faults_in(decoder.type, document):
         raise InvalidRequest.of_all(faults)
     return Body(decoded, _CANONICAL.encode(document))
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise InvalidRequest("body", "must not give a field twice")
-    return document
+def success_body(data: Any, **beside: Any) -> bytes:
+    """The body of a success, in UTF-8: `{"success": true, "data": …}`; `beside` stands next to `data`."""
+    return _ENCODER.encode({"success": True, "data": data, **beside})
 
 
-# Made once: `json.loads` makes a decoder for each call that has a hook.
-_PLAIN: Final = JSONDecoder(object_pairs_hook=_each_once)
+def failure_body(code: str, message: str, details: Mapping[str, Any] | None = None) -> bytes:
+    """The body of a failure, in UTF-8: `{"success": false, "error": …}`; without details `{}` stands for them."""
+    return _ENCODER.encode({"success": False, "error": {"code": code, "message": message, "details": details or {}}})
 
 
-def all_faults(kind: type[Struct], raw: bytes, error: ValidationError) -> InvalidRequest:
-    """Every fault of a body that the decoder rejected, or the decoder's own if the body cannot be read as a whole."""
-    try:
-        document = _PLAIN.decode(raw.decode())
-    except (ValueError, RecursionError):  # the decoder stopped before a worse fault
-        return _explained(str(error))
-    faults = faults_in(kind, document) if isinstance(document, dict) else []
-    return InvalidRequest.of_all(faults) if faults else _explained(str(error))
+def utc(moment: datetime) -> datetime:
+    """The same moment in UTC, which the encoder writes as `Z`."""
+    return moment.astimezone(UTC)
 
 
-def faults_in(kind: type[Struct], document: Mapping[str, Any]) -> list[Fault]:
-    """Every field that is missing, of a wrong type or unknown: those of `kind` in their order, then the others.
-
-    Ids must be in canonical form, which is stricter than the decoder. Types that are not checked here pass.
-    """
-    faults: list[Fault] = []
-    known = {each.encode_name: each for each in fields(kind)}
-    for name, each in known.items():
-        if name in document:
-            faults += _faults_of(each.type, name, document[name])
-        elif each.required:
-            faults.append((name, "is missing"))
-    faults += [(name[:_LONGEST_NAME_SHOWN], "is not a field of this request") for name in document if name not in known]
-    return faults
-
-
-def _faults_of(kind: Any, name: str, value: Any) -> Iterator[Fault]:
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            yield name, f"must be one of {', '.join(get_args(kind))}"
-    elif get_origin(kind) is list:
-        if not isinstance(value, list):
-            yield name, "must be a list"
-            return
-        (inner,) = get_args(kind)
-        for place, each in enumerate(value):
-            yield from _faults_of(inner, f"{name}[{place}]", each)
-    elif kind in _CHECKS:
-        is_valid, problem = _CHECKS[kind]
-        if not is_valid(value):
-            yield name, problem
-
-
-_CHECKS: Final[Mapping[Any, tuple[Callable[[Any], bool], str]]] = MappingProxyType(
-    {
-        UUID: (lambda value: isinstance(value, str) and id_in(value) is not None, "must be a UUID"),
-        str: (lambda value: isinstance(value, str), "must be text"),
-        bool: (lambda value: isinstance(value, bool), "must be true or false"),
+def booking_json(booking: Booking) -> dict[str, Any]:
+    """A booking as its owner sees it. `seats` are sorted by id, `refunds` by the time of the request."""
+    currency = booking.total.currency
+    written: dict[str, Any] = {
+        "bookingId": booking.booking_id,
+        "eventId": booking.event_id,
+        "status": booking.status.value,
+        "totalAmount": booking.total.written,
+        "currency": currency,
+        "createdAt": utc(booking.created_at),
+        "expiresAt": utc(booking.expires_at),
+        "seats": [
+            {
+                "seatId": seat.seat_id,
+                "row": seat.row,
+                "number": seat.number,
+                "price": written_in(seat.price, currency),
+            }
+            for seat in booking.seats
+        ],
     }
-)
+    if booking.processing_started_at is not None:
+        written["processingStartedAt"] = utc(booking.processing_started_at)
+    if booking.confirmed_at is not None:
+        written["confirmedAt"] = utc(booking.confirmed_at)
+    if booking.ticket_reference is not None:
+        written["ticketReference"] = booking.ticket_reference
+    if booking.cancelled_at is not None:
+        written["cancelledAt"] = utc(booking.cancelled_at)
+    if booking.cancellation_reason is not None:
+        written["cancellationReason"] = booking.cancellation_reason.value
+    if booking.payments:
+        written |= _refunds(booking)
+    return written
 
 
-def _explained(problem: str) -> InvalidRequest:
-    """The decoder's error in the words of this API."""
-    if named := _NAMED_FIELD.fullmatch(problem):
-        is_missing = named["problem"] == "missing"
-        return InvalidRequest(
-            named["field"][:_LONGEST_NAME_SHOWN], "is missing" if is_missing else "is not a field of this request"
-        )
-    if not (placed := _AT_FIELD.fullmatch(problem)):
-        return InvalidRequest("body", "must be a JSON object")
-    words = placed["problem"].lower()
-    expected = next((text for word, text in _EXPECTED if word in words), "text")
-    return InvalidRequest(placed["field"], f"must be {expected}")
+def _refunds(booking: Booking) -> dict[str, Any]:
+    asked = sorted(
+        (
+            (payment.refund_requested_at or payment.recorded_at, payment.payment_id, _refund(payment, booking.total))
+            for payment in booking.payments.values()
+            if payment.refund_reason is not None
+        ),
+        key=itemgetter(0, 1),
+    )
+    if not asked:
+        return {}
+    refunds = [refund for _, _, refund in asked]
+    confirming = (refund for refund in refunds if refund["paymentId"] == booking.confirmed_by)
+    return {"refunds": refunds, "refund": next(confirming, refunds[-1])}
 
 
-# The decoder's words and ours; its own would show the insides of our classes.
-_EXPECTED: Final = (("uuid", "a UUID"), ("array", "a list"), ("length", "text of 1 to 255 characters"))
+def _refund(payment: Payment, total: Money) -> dict[str, Any]:
+    currency = payment.currency or total.currency
+    return {
+        "paymentId": payment.payment_id,
+        "amount": written_in(payment.amount or total.amount * 0, currency),
+        "currency": currency,
+        "reason": payment.refund_reason.value if payment.refund_reason else None,
+        "status": payment.refund_status.value if payment.refund_status else None,
+    }
+
+
+def pagination_json(page: Page, total: int) -> Mapping[str, int]:
+    """The position of a page in its list; 0 pages if the list is empty."""
+    return {"page": page.number, "limit": page.limit, "total": total, "totalPages": -(-total // page.limit)}

@@ -9,10 +9,9 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from booking_api.auth.tokens import KeysUnavailable, TokenRefused
+from booking_api.http.bodies import failure_body
+from booking_api.http.flask_app import current_api_request, json_response
 from booking_api.http.query import InvalidRequest
-from booking_api.http.rendering import failure_body
-from booking_api.http.request import current_api_request
-from booking_api.http.responses import json_response
 from booking_core import BookingError, Failure, Refusal, ServiceBusy
 
 STATUS: Final[Mapping[str, int]] = MappingProxyType(

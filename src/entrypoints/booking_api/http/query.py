@@ -4,12 +4,10 @@ Lists accept `page`, `limit` and `status`, and ignore other parameters.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
-
-from flask import Request
 
 from booking_core import InvalidValue, Status
 from booking_core.ports import Page
@@ -77,10 +75,10 @@ _COUNT: Final = re.compile("[1-9][0-9]{0,8}")
 Query = dict[str, list[str]]
 
 
-def query_of(request: Request) -> Query:
+def query_of(environ: Mapping[str, Any]) -> Query:
     """The parameters by name, each with all its values. Bytes that are not UTF-8 make a value invalid."""
     # Flask's own `args` raises UnicodeDecodeError for a byte that was sent without escaping.
-    return parse_qs(request.environ.get("QUERY_STRING", ""), keep_blank_values=True, errors="replace")
+    return parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True, errors="replace")
 
 
 def page_of(query: Query) -> Page:

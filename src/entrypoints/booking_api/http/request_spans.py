@@ -8,7 +8,7 @@ from flask import Flask
 from structlog.contextvars import bound_contextvars
 
 from booking_api.http.access_log import METHODS, PROBES
-from booking_api.http.request import ARRIVED
+from booking_api.http.flask_app import ARRIVED
 from booking_core.messages.trace_context import traced_as
 from booking_telemetry.otel import traceparent_of
 

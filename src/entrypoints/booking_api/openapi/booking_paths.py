@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from booking_api.http.responses import REPLAYED_HEADER
+from booking_api.http.flask_app import REPLAYED_HEADER
 from booking_api.openapi.examples import CANCELLED, CONFIRMED, NO_PAGE, ORDER, PAGE, PENDING, shown
 from booking_api.openapi.headers import parameters
 from booking_api.openapi.operations import guarded, json_success, link

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from booking_api.auth.verifier import LONGEST_TOKEN
 from booking_api.http.errors import STATUS
+from booking_api.http.flask_app import LONGEST_BODY
 from booking_api.http.query import LARGEST_LIMIT
-from booking_api.http.request import LONGEST_BODY
 from booking_api.openapi import booking_paths, event_paths, other_paths, ticket_paths
 from booking_api.openapi.error_responses import WHEN, response, schemas
 from booking_api.openapi.headers import HEADERS, PARAMETERS

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from booking_api.http.errors import STATUS
-from booking_api.http.request import LONGEST_BODY
+from booking_api.http.flask_app import LONGEST_BODY
 from booking_api.openapi import examples
 from booking_api.openapi.headers import headers
 from booking_core import BookingError, Failure

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from booking_api.http.bodies import IDEMPOTENCY_HEADER as KEY
+from booking_api.http.flask_app import CORRELATION_HEADER as CORRELATION
+from booking_api.http.flask_app import REPLAYED_HEADER as REPLAYED
 from booking_api.http.query import LARGEST_LIMIT
-from booking_api.http.request import CORRELATION_HEADER as CORRELATION
-from booking_api.http.responses import REPLAYED_HEADER as REPLAYED
 from booking_api.openapi import examples
 
 _TEXT: Final = {"type": "string"}

@@ -10,7 +10,7 @@ from flask import Flask, Response
 from msgspec.json import encode
 from werkzeug.exceptions import NotFound
 
-from booking_api.http.request import current_api_request
+from booking_api.http.flask_app import current_api_request
 
 _OWN: Final = "booking_api.openapi"
 _SWAGGER_UI: Final = "flask_swagger_ui"

@@ -9,12 +9,19 @@ from attrs import frozen
 from flask import Response
 
 from booking_api.auth.tokens import Identity
-from booking_api.http.bodies import create_booking_in, idempotency_key
+from booking_api.http.bodies import booking_json, create_booking_body, idempotency_key, pagination_json, success_body
+from booking_api.http.flask_app import (
+    FOUND_TAKEN,
+    KNOWN_TAKEN,
+    REPLAYED_HEADER,
+    SEATS_BUSY,
+    ApiFlask,
+    ApiRequest,
+    json_response,
+    success,
+)
 from booking_api.http.metrics import RESERVE_ENDPOINT
 from booking_api.http.query import InvalidRequest, both, id_in, page_of, query_of, status_of
-from booking_api.http.rendering import booking_json, pagination_json, success_body
-from booking_api.http.request import FOUND_TAKEN, KNOWN_TAKEN, SEATS_BUSY, ApiFlask, ApiRequest
-from booking_api.http.responses import REPLAYED_HEADER, json_response, success
 from booking_api.service import Service
 from booking_core import (
     Booking,
@@ -56,7 +63,7 @@ class BookingRoutes:
 
     def create(self, request: ApiRequest, identity: Identity) -> Response:
         """201 with the new booking (spec 7.1)."""
-        body = create_booking_in(request)
+        body = request.decoded(create_booking_body)
         try:
             command = Reserve(
                 user_id=identity.user_id,
@@ -113,7 +120,7 @@ class BookingRoutes:
 
     def mine(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the caller's bookings, newest first (spec 7.3)."""
-        query = query_of(request)
+        query = query_of(request.environ)
         page, status = both(lambda: page_of(query), lambda: status_of(query))
         bookings = list_bookings(identity.user_id, status, page, store=self.service.store)
         return success(

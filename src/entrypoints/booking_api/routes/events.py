@@ -7,12 +7,11 @@ from attrs import field, frozen
 from flask import Response
 
 from booking_api.auth.tokens import Identity
-from booking_api.http.bodies import cancel_event_in, idempotency_key
+from booking_api.http.bodies import cancel_event_body, idempotency_key, pagination_json, success_body, utc
 from booking_api.http.errors import Forbidden
+from booking_api.http.flask_app import REPLAYED_HEADER, ApiFlask, ApiRequest, json_response, success
 from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
-from booking_api.http.rendering import SeatMapCache, event_json, pagination_json, success_body
-from booking_api.http.request import ApiFlask, ApiRequest
-from booking_api.http.responses import REPLAYED_HEADER, json_response, success
+from booking_api.routes.seat_maps import SeatMapCache
 from booking_api.service import Service
 from booking_core import (
     CancelEvent,
@@ -26,7 +25,7 @@ from booking_core import (
     list_seats,
 )
 from booking_core.application.retries import in_unit_of_work
-from booking_core.ports import Store, UnitOfWork
+from booking_core.ports import KnownEvent, Store, UnitOfWork
 
 EVENTS: Final = "/api/v1/events"
 ADMIN: Final = "booking:admin"
@@ -52,7 +51,7 @@ class EventRoutes:
 
     def list(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the known events, by start."""
-        page = page_of(query_of(request))
+        page = page_of(query_of(request.environ))
         events = list_events(page, store=self.service.store)
         return success([event_json(each) for each in events.items], pagination=pagination_json(page, events.total))
 
@@ -74,7 +73,7 @@ class EventRoutes:
         """
         if ADMIN not in identity.permissions:
             raise Forbidden()
-        body = cancel_event_in(request)
+        body = request.decoded(cancel_event_body)
         operation = f"POST {EVENTS}/{event_id.lower()}/cancel"
         key = idempotency_key(request.environ.get("HTTP_IDEMPOTENCY_KEY"), identity.user_id, operation, body)
         command = _command(request, identity, event_id, body.fields.reason)
@@ -88,6 +87,18 @@ class EventRoutes:
         if request.replayed:
             response.headers[REPLAYED_HEADER] = "true"
         return response
+
+
+def event_json(known: KnownEvent) -> dict[str, Any]:
+    """An event; CANCELLED if it was cancelled in this service, whatever the Catalog says."""
+    event = known.event
+    return {
+        "eventId": event.event_id,
+        "name": event.name,
+        "startsAt": utc(event.starts_at),
+        "status": (SaleStatus.CANCELLED if known.closed else event.status).value,
+        "currency": event.currency,
+    }
 
 
 def _command(request: ApiRequest, identity: Identity, event_id: str, reason: str) -> CancelEvent:

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from booking_api.http.access_log import ALIVE
 from booking_api.http.errors import error_response
-from booking_api.http.responses import success
+from booking_api.http.flask_app import success
 from booking_api.service import Service
 from booking_telemetry.readiness import Readiness
 

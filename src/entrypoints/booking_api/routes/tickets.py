@@ -11,12 +11,10 @@ from attrs import frozen
 from flask import Response
 
 from booking_api.auth.tokens import Identity
-from booking_api.http.bodies import verify_ticket_in
+from booking_api.http.bodies import utc, verify_ticket_body
 from booking_api.http.errors import Forbidden
+from booking_api.http.flask_app import ApiFlask, ApiRequest, success
 from booking_api.http.query import id_in
-from booking_api.http.rendering import utc
-from booking_api.http.request import ApiFlask, ApiRequest
-from booking_api.http.responses import success
 from booking_api.routes.bookings import BOOKINGS
 from booking_api.service import Service
 from booking_core import BookingNotFound, TicketCheck, TicketStatus, get_ticket, verify_ticket
@@ -63,7 +61,7 @@ class TicketRoutes:
         """
         if VERIFY not in identity.permissions:
             raise Forbidden()
-        body = verify_ticket_in(request)
+        body = request.decoded(verify_ticket_body)
         check = verify_ticket(body.fields.ticket_reference, store=self.service.store)
         request.booking_id = check.booking_id
         return success(check_json(check))

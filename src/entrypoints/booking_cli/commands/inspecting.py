@@ -49,7 +49,7 @@ def show(invocation: Invocation, booking_id: UUID, as_json: bool) -> None:
 
 def _booking_object(booking: Booking) -> dict[str, Any]:
     """The booking as the API renders it, with its user and correlation id."""
-    from booking_api.http.rendering import booking_json
+    from booking_api.http.bodies import booking_json
 
     return {**booking_json(booking), "userId": booking.user_id, "correlationId": booking.correlation_id}
 

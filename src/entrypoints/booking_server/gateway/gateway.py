@@ -19,14 +19,7 @@ from granian.rsgi import ProtocolClosed
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
 from booking_api.http.access_log import ALIVE, PROBES
-from booking_api.http.request import (
-    ARRIVED,
-    DECODED_RESERVATION,
-    FOUND_TAKEN,
-    KNOWN_TAKEN,
-    LONGEST_BODY,
-    SEATS_BUSY,
-)
+from booking_api.http.flask_app import ARRIVED, DECODED_BODY, FOUND_TAKEN, KNOWN_TAKEN, LONGEST_BODY, SEATS_BUSY
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports import Runtime
 from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
@@ -153,7 +146,7 @@ class Gateway:
             environ = wsgi_environ(pending.scope, pending.request.headers, pending.body)
             environ[ARRIVED] = pending.request.arrived
             environ[KNOWN_TAKEN] = pending.known_taken
-            environ[DECODED_RESERVATION] = pending.intent.body if pending.intent is not None else None
+            environ[DECODED_BODY] = pending.intent.body if pending.intent is not None else None
             response = call_wsgi(self._application, environ)
         except Exception:
             _log.exception("front.application_failed")

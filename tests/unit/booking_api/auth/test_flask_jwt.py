@@ -23,7 +23,8 @@ from booking_api.auth.flask_jwt import install_jwt_manager
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.tokens import Identity, KeysUnavailable, TokenRefused
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.http.request import ApiFlask, ApiRequest
+from booking_api.http.cors import Cors
+from booking_api.http.flask_app import ApiFlask, ApiRequest
 from booking_dev.tokens import DevTokens
 
 ISSUER, AUDIENCE, NOW = "https://issuer.test/", "booking", 1_800_000_000
@@ -54,7 +55,7 @@ def client(app: Flask) -> FlaskClient:
 
 def made_app(keys: Any) -> Flask:
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, clock=lambda: NOW)
-    app = ApiFlask("guarded", verifier)
+    app = ApiFlask("guarded", verifier, Cors(()))
     install_jwt_manager(app, verifier)
     # What the application's own error handlers do, in short.
     app.register_error_handler(TokenRefused, lambda error: ({"refused": True}, 401))

@@ -9,9 +9,9 @@ from msgspec.json import encode
 from werkzeug.test import EnvironBuilder
 
 from booking_api.http import bodies
-from booking_api.http.bodies import CreateBooking, create_booking_in, decode_create_booking, idempotency_key
+from booking_api.http.bodies import CreateBooking, create_booking_body, decode_create_booking, idempotency_key
+from booking_api.http.flask_app import DECODED_BODY, ApiRequest
 from booking_api.http.query import InvalidRequest
-from booking_api.http.request import DECODED_RESERVATION, ApiRequest
 
 EVENT, SEAT = "018f2b6a-7c1d-7e3a-9b4c-5d6e7f809100", "018f2b6a-7c1d-7e3a-9b4c-5d6e7f809101"
 PLAIN = f'{{"eventId":"{EVENT}","seatIds":["{SEAT}"]}}'.encode()
@@ -19,7 +19,7 @@ PLAIN = f'{{"eventId":"{EVENT}","seatIds":["{SEAT}"]}}'.encode()
 
 @pytest.fixture
 def no_second_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_PLAIN", None)
+    monkeypatch.setattr(bodies, "plain_document", None)
 
 
 @pytest.mark.usefixtures("no_second_decoding")
@@ -75,14 +75,14 @@ def test_the_route_takes_the_body_that_the_gateway_decoded() -> None:
     decoded = decode_create_booking(PLAIN)
     environ: dict[str, Any] = EnvironBuilder(method="POST", data=b"not read").get_environ()
 
-    assert create_booking_in(ApiRequest(environ | {DECODED_RESERVATION: decoded})) is decoded
+    assert ApiRequest(environ | {DECODED_BODY: decoded}).decoded(create_booking_body) is decoded
 
 
 def test_a_wrong_content_type_is_rejected_although_the_gateway_decoded_the_body() -> None:
     environ: dict[str, Any] = EnvironBuilder(method="POST", data=PLAIN, content_type="text/plain").get_environ()
 
     with pytest.raises(InvalidRequest, match="Content-Type must be application/json"):
-        create_booking_in(ApiRequest(environ | {DECODED_RESERVATION: decode_create_booking(PLAIN)}))
+        ApiRequest(environ | {DECODED_BODY: decode_create_booking(PLAIN)}).decoded(create_booking_body)
 
 
 def test_the_fingerprint_is_that_of_the_sorted_document() -> None:

@@ -8,8 +8,8 @@ from flask import Flask
 from werkzeug.exceptions import BadGateway, BadRequest, Gone, ImATeapot, NotFound
 
 from booking_api.http.errors import STATUS, add_error_handlers
+from booking_api.http.flask_app import ApiRequest
 from booking_api.http.query import InvalidRequest
-from booking_api.http.request import ApiRequest
 from booking_core import (
     BookingError,
     BusUnavailable,

@@ -18,8 +18,8 @@ from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.errors import STATUS
+from booking_api.http.flask_app import ARRIVED
 from booking_api.http.metrics import OUTCOMES
-from booking_api.http.request import ARRIVED
 from booking_api.openapi.document import document
 from booking_api.openapi.error_responses import schema_name
 from booking_api.routes.bookings import BOOKINGS

@@ -12,7 +12,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking_api.http.rendering import booking_json, event_json, pagination_json, success_body
+from booking_api.http.bodies import booking_json, pagination_json, success_body
+from booking_api.routes.events import event_json
 from booking_core import Booking, CancellationReason, RefundStatus
 from booking_core.ports import KnownEvent, Page
 from tests.support.builders import (

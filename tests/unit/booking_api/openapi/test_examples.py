@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from booking_api.http.bodies import failure_body
 from booking_api.http.errors import STATUS
-from booking_api.http.rendering import failure_body
 from booking_api.openapi import examples
 from booking_api.openapi.document import document
 from booking_api.openapi.error_responses import example

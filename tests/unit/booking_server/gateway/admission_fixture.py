@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from booking_api.gateway_responses import Follower, GatewayRequest, GatewayResponse, GatewayResponses
 from booking_api.http.access_log import AccessLog
 from booking_api.http.bodies import Body, CreateBooking
+from booking_api.http.cors import Cors
+from booking_api.http.flask_app import FOUND_TAKEN, SEATS_BUSY
 from booking_api.http.metrics import HttpMetrics
-from booking_api.http.request import FOUND_TAKEN, SEATS_BUSY
-from booking_api.http.responses import Cors
 from booking_core import SeatStatus, ServiceBusy
 from booking_core.application.system_runtime import SYSTEM_RUNTIME, SystemRuntime
 from booking_core.ports import Runtime

@@ -6,7 +6,7 @@ from time import monotonic
 import pytest
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
-from booking_api.http.request import KNOWN_TAKEN
+from booking_api.http.flask_app import KNOWN_TAKEN
 from booking_server.gateway.admission_queue import AdmissionLimits
 from booking_server.gateway.follower_notification import NotificationLimits
 from tests.unit.booking_server.gateway.admission_fixture import (

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from booking_api.http.request import KNOWN_TAKEN
+from booking_api.http.flask_app import KNOWN_TAKEN
 from booking_server.gateway.admission_queue import AdmissionLimits
 from tests.unit.booking_server.gateway.admission_fixture import OTHER, SEAT, QueueFixture, run
 

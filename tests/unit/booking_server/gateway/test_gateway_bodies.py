@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from booking_api.http.request import LONGEST_BODY
+from booking_api.http.flask_app import LONGEST_BODY
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_server.gateway.gateway import BodyReader
 

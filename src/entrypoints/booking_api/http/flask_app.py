@@ -1,4 +1,4 @@
-"""Requests: Flask reduced to what this API uses, routes behind a token, correlation ids, and the limits of bodies.
+"""Flask reduced to what this API uses: requests, routes behind a token, JSON responses and their common headers.
 
 Every header that the API uses has a longest length: tokens 8192 characters (`auth.verifier`), correlation ids 128,
 idempotency keys 255 (`bodies`).
@@ -8,28 +8,36 @@ import re
 from collections.abc import Callable
 from threading import BoundedSemaphore
 from time import monotonic
-from typing import Any, Concatenate, Final, ParamSpec, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 from uuid import UUID, uuid4
 
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import NullSession, SessionInterface
+from msgspec import Struct
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.routing import MapAdapter
 
 from booking_api.auth.tokens import Identity
 from booking_api.auth.verifier import TokenVerifier
+from booking_api.http.bodies import Body, check_content_type, success_body
+from booking_api.http.cors import Cors
 from booking_core import ServiceBusy
 
 P = ParamSpec("P")
+T = TypeVar("T", bound=Struct)
 
 CORRELATION_HEADER: Final = "X-Correlation-Id"
+REPLAYED_HEADER: Final = "Idempotency-Replayed"
+COMMON_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+"""Headers of every response, except those that clients may cache."""
+_CACHEABLE: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 LONGEST_BODY: Final = 64 * 1024
 
 # Entries of the WSGI environ that a gateway in front of the application may set or read. All of them may be missing.
 ARRIVED: Final = "booking.arrived"
 """When the request arrived, on `time.monotonic`."""
-DECODED_RESERVATION: Final = "booking.decoded_reservation"
+DECODED_BODY: Final = "booking.decoded_body"
 """The body of a reservation as `bodies.decode_create_booking` returned it; the route does not decode it again."""
 KNOWN_TAKEN: Final = "booking.known_taken"
 """Seats (a frozenset of ids) that had a live, committed claim at a moment after this request had arrived."""
@@ -75,6 +83,12 @@ class ApiRequest(Request):
         """The template of the path, never the path itself; empty if no route matches."""
         return self.url_rule.rule if self.url_rule is not None else ""
 
+    def decoded(self, decode: Callable[[bytes], Body[T]]) -> Body[T]:
+        """The body, decoded by the gateway or else by `decode`. Raises InvalidRequest, and as `body_of`."""
+        check_content_type(self.environ.get("CONTENT_TYPE"))
+        decoded: Body[T] | None = self.environ.get(DECODED_BODY)
+        return decode(body_of(self)) if decoded is None else decoded
+
 
 class _NoSessions(SessionInterface):
     """There are no cookies here: one empty session, which cannot be written to, serves all requests."""
@@ -92,11 +106,11 @@ class ApiFlask(Flask):
     request_class = ApiRequest
     session_interface = _NoSessions()
 
-    def __init__(self, name: str, verifier: TokenVerifier) -> None:
+    def __init__(self, name: str, verifier: TokenVerifier, cors: Cors) -> None:
         super().__init__(name, static_folder=None, template_folder=None)
         self.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
         self.url_map.merge_slashes = False
-        self._verifier = verifier
+        self._verifier, self._cors = verifier, cors
 
     def add_guarded(
         self, method: str, path: str, name: str, view: Callable[Concatenate[ApiRequest, Identity, P], Response]
@@ -113,6 +127,18 @@ class ApiFlask(Flask):
             return view(request, identity, *args, **kwargs)
 
         self.add_url_rule(path, name, guarded, methods=[method])
+
+    def add_common_headers(self, response: Response) -> Response:
+        """For `after_request`: add the headers that every response has, errors included."""
+        request = current_api_request()
+        headers = response.headers
+        headers.add(CORRELATION_HEADER, request.correlation_id)
+        for name, text in _CACHEABLE if request.may_be_cached else COMMON_HEADERS:
+            headers.add(name, text)
+        if self._cors.origins:
+            for name, text in self._cors.headers_for(request.environ.get("HTTP_ORIGIN")):
+                headers.add(name, text)
+        return response
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Match routes by method and path alone, whatever the caller's Host header is."""
@@ -164,3 +190,13 @@ def body_of(request: Request) -> bytes:
     if len(body) > LONGEST_BODY:
         raise RequestEntityTooLarge()
     return body
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    """A response with a body that is encoded already."""
+    return Response(body, status, content_type="application/json")
+
+
+def success(data: Any, status: int = 200, **beside: Any) -> Response:
+    """A response that carries `data`."""
+    return json_response(success_body(data, **beside), status)

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from booking_api.http.rendering import SeatMapCache, seat_map_json, success_body
+from booking_api.http.bodies import success_body
+from booking_api.routes.seat_maps import SeatMapCache, seat_map_json
 from booking_core import SeatMap
 from booking_core.domain.values import Seat, SeatStatus
 from booking_core.ports import KnownEvent, SeatOnMap
