@@ -1,12 +1,10 @@
 """Adapters by name, parts built once and late, closed in the right order."""
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from booking_service.background import Background
 from booking_service.composition import AdapterFactory, Composition, find_adapter
 from booking_service.settings import Need, Settings, SettingsError
 
@@ -101,45 +99,3 @@ def test_the_service_and_its_verifier_follow_the_settings() -> None:
 
     assert (service.store, service.catalog_cache, service.pseudonym_key) == (parts.store, parts.catalog_cache, b"k")
     assert (parts.verifier.issuer, parts.verifier.audience) == ("https://t/", "a")
-
-
-def test_background_work_runs_in_order_and_survives_a_bug(caplog: pytest.LogCaptureFixture) -> None:
-    done: list[int] = []
-    finished = threading.Event()
-    later = Background("test")
-
-    later(lambda: done.append(1))
-    later(lambda: done.append(1 // 0))
-    later(lambda: done.append(threading.get_ident()))
-    later(finished.set)
-
-    assert finished.wait(5)
-    assert done[0] == 1
-    assert done[1] != threading.get_ident()
-    assert "background.job_failed" in caplog.text
-    later.close()
-    later(lambda: done.append(3))
-    assert len(done) == 2
-
-
-def test_background_work_is_bounded_and_close_waits_for_the_running_job() -> None:
-    started, go = threading.Event(), threading.Event()
-    done: list[str] = []
-    later = Background("test", limit=1)
-
-    def first() -> None:
-        started.set()
-        go.wait(5)
-        done.append("first")
-
-    later(first)
-    assert started.wait(5)
-    later(lambda: done.append("waiting"))
-    later(lambda: done.append("too many: at once"))
-    assert done == ["too many: at once"]
-
-    closing = threading.Thread(target=later.close)
-    closing.start()
-    go.set()
-    closing.join(5)
-    assert done[:2] == ["too many: at once", "first"]

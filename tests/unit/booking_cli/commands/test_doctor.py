@@ -11,7 +11,7 @@ from booking_cli.main import run
 from booking_core.ports import Finding, Grade
 from booking_memory.bus import MemoryEventBus
 from booking_service.doctor.components import Component
-from tests.unit.booking_service.doctor.test_examination import ENVIRON, Parts, Told
+from tests.unit.booking_service.doctor.test_examination import ENVIRON, Adapters, AdapterStub
 
 BAD = Finding(check="broker", grade=Grade.TROUBLE, found="does\tnot \x1b[31manswer", advice="start it")
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 
 def doctor(*arguments: str, found: Finding | None = None) -> int:
-    parts = Parts() if found is None else Parts(bus=Told(MemoryEventBus(), lambda: [found]))
-    return run(["doctor", *arguments], Invocation(environ=ENVIRON, compose=parts.compose))
+    adapters = Adapters() if found is None else Adapters(bus=AdapterStub(MemoryEventBus(), lambda: [found]))
+    return run(["doctor", *arguments], Invocation(environ=ENVIRON, compose=adapters.compose))
 
 
 def test_lines_with_tabs_for_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,5 +78,5 @@ def test_wrong_use_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.startswith("Usage: booking doctor")
 
 
-def test_every_part_can_be_asked_for() -> None:
+def test_every_component_is_a_choice_of_only() -> None:
     assert list(_COMPONENTS) == [part.value for part in Component]

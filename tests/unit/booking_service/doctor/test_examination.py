@@ -1,4 +1,4 @@
-"""The doctor's own part: side by side, bounded, one trouble not in the way of another, and no secret told."""
+"""The doctor: components are checked concurrently and within a timeout, and one failure does not hide another."""
 
 import threading
 import time
@@ -30,22 +30,22 @@ ENVIRON = {
 WITHOUT_TOKENS = (Component.DATABASE, Component.BROKER, Component.CATALOG)
 
 
-class Told:
-    """An adapter that tells what it is given, or does as it is told, and keeps what it was asked."""
+class AdapterStub:
+    """Adapter over a port, with a diagnosis if one is given; records the workloads that it receives."""
 
     def __init__(self, port: Any, diagnose: Callable[[], Iterable[Finding]] | None = None) -> None:
         self._port = port
         self.workloads: list[Workload] = []
         self.closed = False
         if diagnose is not None:
-            self.diagnose = self._telling(diagnose)
+            self.diagnose = self._recording(diagnose)
 
-    def _telling(self, diagnose: Callable[[], Iterable[Finding]]) -> Callable[[Workload], Iterable[Finding]]:
-        def told(workload: Workload) -> Iterable[Finding]:
+    def _recording(self, diagnose: Callable[[], Iterable[Finding]]) -> Callable[[Workload], Iterable[Finding]]:
+        def recorded(workload: Workload) -> Iterable[Finding]:
             self.workloads.append(workload)
             return diagnose()
 
-        return told
+        return recorded
 
     def __getattr__(self, name: str) -> Any:
         if name == "diagnose":
@@ -56,8 +56,8 @@ class Told:
         self.closed = True
 
 
-class Parts:
-    """What a composition finds; each can be replaced."""
+class Adapters:
+    """Adapters that a composition finds; each can be replaced."""
 
     def __init__(self, **replaced: Any) -> None:
         clock: Callable[[], datetime] = lambda: START  # noqa: E731
@@ -66,20 +66,20 @@ class Parts:
         self.catalog = replaced.get("catalog", StoredCatalog())
 
     def compose(self, settings: Settings) -> Composition:
-        parts = {"booking.store": self.store, "booking.event_bus": self.bus, "booking.catalog": self.catalog}
+        ports = {"booking.store": self.store, "booking.event_bus": self.bus, "booking.catalog": self.catalog}
 
         def find(group: str, name: str) -> AdapterFactory:
-            if isinstance(parts[group], Exception):
-                raise parts[group]
-            return lambda settings: parts[group]
+            if isinstance(ports[group], Exception):
+                raise ports[group]
+            return lambda settings: ports[group]
 
         return Composition(settings, find=find)
 
 
 def found_by(
-    parts: Parts, environ: Mapping[str, str] = ENVIRON, *, only: Iterable[Component] = WITHOUT_TOKENS, **how: Any
+    adapters: Adapters, environ: Mapping[str, str] = ENVIRON, *, only: Iterable[Component] = WITHOUT_TOKENS, **how: Any
 ) -> list[Finding]:
-    return list(examine(environ, parts.compose, only=list(only), clock=how.pop("clock", lambda: START), **how))
+    return list(examine(environ, adapters.compose, only=list(only), clock=how.pop("clock", lambda: START), **how))
 
 
 def grades(findings: Iterable[Finding]) -> list[tuple[str, str]]:
@@ -90,8 +90,8 @@ def ok(check: str = "database") -> Finding:
     return Finding(check=check, grade=Grade.OK, found="fine")
 
 
-def test_the_memory_adapters_answer_each_for_itself() -> None:
-    findings = found_by(Parts())
+def test_memory_adapters_report_their_own_diagnosis() -> None:
+    findings = found_by(Adapters())
 
     assert grades(findings) == [
         *(("settings", "ok"), ("database", "warning"), ("clock", "ok")),
@@ -100,8 +100,12 @@ def test_the_memory_adapters_answer_each_for_itself() -> None:
     assert is_healthy(findings), "warnings are no trouble"
 
 
-def test_adapters_that_tell_nothing_of_themselves_are_tried_through_their_ports() -> None:
-    findings = found_by(Parts(store=Told(MemoryStore()), bus=Told(MemoryEventBus()), catalog=Told(StoredCatalog())))
+def test_adapter_without_diagnosis_is_checked_through_its_port() -> None:
+    findings = found_by(
+        Adapters(
+            store=AdapterStub(MemoryStore()), bus=AdapterStub(MemoryEventBus()), catalog=AdapterStub(StoredCatalog())
+        )
+    )
 
     assert grades(findings[1:]) == [
         *(("database", "ok"), ("clock", "trouble")),
@@ -110,7 +114,7 @@ def test_adapters_that_tell_nothing_of_themselves_are_tried_through_their_ports(
     ]
 
 
-def test_what_their_ports_raise_is_told() -> None:
+def test_error_of_a_port_is_a_trouble() -> None:
     class Broken(MemoryStore):
         def __init__(self) -> None:
             super().__init__()
@@ -125,7 +129,9 @@ def test_what_their_ports_raise_is_told() -> None:
         def event(self, event_id: UUID) -> None:
             raise CatalogUnavailable
 
-    findings = found_by(Parts(store=Told(Broken()), bus=Told(NoBus()), catalog=Told(NoCatalog())))
+    findings = found_by(
+        Adapters(store=AdapterStub(Broken()), bus=AdapterStub(NoBus()), catalog=AdapterStub(NoCatalog()))
+    )
 
     assert (findings[1].found, findings[1].advice) == ("the disk is full", "buy another")
     assert grades(findings[2:]) == [
@@ -137,12 +143,12 @@ def test_what_their_ports_raise_is_told() -> None:
     assert all(finding.advice for finding in findings if finding.grade is Grade.TROUBLE)
 
 
-def test_an_adapter_is_told_what_the_service_asks_of_it_and_closed_in_the_end() -> None:
-    store, bus = Told(MemoryStore(), lambda: [ok()]), Told(MemoryEventBus(), lambda: [ok("broker")])
+def test_diagnosis_receives_the_workload_and_the_adapter_is_closed() -> None:
+    store, bus = AdapterStub(MemoryStore(), lambda: [ok()]), AdapterStub(MemoryEventBus(), lambda: [ok("broker")])
     environ = ENVIRON | {"BOOKING_EVENTS_TOPIC": "told", "BOOKING_DEAD_LETTER_TOPIC": "dead"}
 
-    found_by(Parts(store=store, bus=bus), environ)
-    found_by(Parts(store=store, bus=bus), environ | {"BOOKING_DB_CONNECTIONS": "8"})
+    found_by(Adapters(store=store, bus=bus), environ)
+    found_by(Adapters(store=store, bus=bus), environ | {"BOOKING_DB_CONNECTIONS": "8"})
 
     assert [workload.connections for workload in store.workloads] == [12 + 3, 8 + 3]
     assert bus.workloads[0].topics == ("told", "payment.events", "dead")
@@ -151,19 +157,19 @@ def test_an_adapter_is_told_what_the_service_asks_of_it_and_closed_in_the_end() 
     assert bus.closed
 
 
-def test_what_an_adapter_raises_is_told_and_in_nobodys_way() -> None:
+def test_error_of_a_diagnosis_is_a_trouble_of_that_adapter_alone() -> None:
     def fails() -> Iterator[Finding]:
         yield ok("broker")
         raise RuntimeError("no\nsuch thing")
 
-    findings = found_by(Parts(bus=Told(MemoryEventBus(), fails)))
+    findings = found_by(Adapters(bus=AdapterStub(MemoryEventBus(), fails)))
 
     assert grades(findings[3:]) == [("broker", "ok"), ("broker", "trouble"), ("catalog", "ok")]
     assert findings[4].found == "the check failed with RuntimeError: no such thing"
     assert not is_healthy(findings)
 
 
-def test_what_hangs_is_given_up_and_all_are_looked_at_side_by_side() -> None:
+def test_hanging_checks_run_concurrently_and_end_at_the_timeout() -> None:
     over, all_in = threading.Event(), threading.Barrier(3)
 
     def hangs(check: str) -> Callable[[], Iterator[Finding]]:
@@ -174,14 +180,14 @@ def test_what_hangs_is_given_up_and_all_are_looked_at_side_by_side() -> None:
 
         return diagnose
 
-    parts = Parts(
-        store=Told(MemoryStore(), hangs("database")),
-        bus=Told(MemoryEventBus(), hangs("broker")),
-        catalog=Told(StoredCatalog(), hangs("catalog")),
+    adapters = Adapters(
+        store=AdapterStub(MemoryStore(), hangs("database")),
+        bus=AdapterStub(MemoryEventBus(), hangs("broker")),
+        catalog=AdapterStub(StoredCatalog(), hangs("catalog")),
     )
     began = time.monotonic()
     try:
-        findings = found_by(parts, timeout=0.5)
+        findings = found_by(adapters, timeout=0.5)
     finally:
         over.set()
 
@@ -192,14 +198,14 @@ def test_what_hangs_is_given_up_and_all_are_looked_at_side_by_side() -> None:
     assert findings[2].found == "nothing within 0.5 s: given up"
 
 
-def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
+def test_timeout_starts_again_after_each_finding() -> None:
     def slow() -> Iterator[Finding]:
         for _ in range(4):
             time.sleep(0.3)
             yield ok("broker")
 
     assert (
-        grades(found_by(Parts(bus=Told(MemoryEventBus(), slow)), only=[Component.BROKER], timeout=0.9)[1:])
+        grades(found_by(Adapters(bus=AdapterStub(MemoryEventBus(), slow)), only=[Component.BROKER], timeout=0.9)[1:])
         == [("broker", "ok")] * 4
     )
 
@@ -208,38 +214,38 @@ def test_a_slow_adapter_has_its_time_again_after_each_finding() -> None:
     ("skew", "grade"),
     [(0, "ok"), (2, "ok"), (-2, "ok"), (3, "warning"), (-30, "warning"), (31, "trouble"), (-3600, "trouble")],
 )
-def test_the_clocks_are_compared(skew: float, grade: str) -> None:
-    findings = found_by(Parts(), only=[Component.DATABASE], clock=lambda: START + timedelta(seconds=skew))
+def test_clock_skew_is_graded_by_its_size(skew: float, grade: str) -> None:
+    findings = found_by(Adapters(), only=[Component.DATABASE], clock=lambda: START + timedelta(seconds=skew))
 
     assert grades(findings)[-1] == ("clock", grade)
     assert f"{abs(skew):.3f} s {'behind' if skew < 0 else 'ahead of'} the database's" in findings[-1].found
 
 
-def test_an_answer_that_took_long_proves_no_skew() -> None:
+def test_clock_skew_within_the_time_of_the_answer_is_ok() -> None:
     ticks = iter([START, START + timedelta(seconds=80)])
 
-    findings = found_by(Parts(), only=[Component.DATABASE], clock=lambda: next(ticks))
+    findings = found_by(Adapters(), only=[Component.DATABASE], clock=lambda: next(ticks))
 
     assert grades(findings)[-1] == ("clock", "ok")
     assert "40.000 s ahead of the database's, give or take 40.000 s" in findings[-1].found
 
 
-def test_a_refused_setting_is_the_adapters_trouble_alone() -> None:
-    findings = found_by(Parts(bus=SettingsError("there is no event bus adapter named 'rabbit'")))
+def test_refused_setting_is_a_trouble_of_that_adapter_alone() -> None:
+    findings = found_by(Adapters(bus=SettingsError("there is no event bus adapter named 'rabbit'")))
 
     assert grades(findings[3:]) == [("broker", "trouble"), ("catalog", "ok")]
 
 
 def test_adapter_without_its_extra_is_a_trouble_that_names_it() -> None:
-    findings = found_by(Parts(bus=ModuleNotFoundError("No module named 'kafka'", name="kafka")))
+    findings = found_by(Adapters(bus=ModuleNotFoundError("No module named 'kafka'", name="kafka")))
 
     assert grades(findings[3:]) == [("broker", "trouble"), ("catalog", "ok")]
     assert findings[3].found == 'a library of the extra "kafka" is not installed'
     assert findings[3].advice == "pip install 'booking-core[kafka]'"
 
 
-def test_without_a_catalog_there_is_nothing_to_look_at() -> None:
-    findings = found_by(Parts(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Component.CATALOG])
+def test_catalog_without_a_url_is_skipped() -> None:
+    findings = found_by(Adapters(), {**ENVIRON, "BOOKING_CATALOG_URL": ""}, only=[Component.CATALOG])
 
     assert grades(findings[1:]) == [("catalog", "skipped")]
     assert is_healthy(findings)

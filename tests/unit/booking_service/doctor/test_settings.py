@@ -1,4 +1,4 @@
-"""All that is wrong with the environment, and nothing that nobody may see."""
+"""The doctor's check of the settings: every fault, and no secret in any finding."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from booking_service.doctor.components import Component
 from booking_service.doctor.examination import examine
 from booking_service.doctor.settings import Environment
 from booking_service.settings import Need
-from tests.unit.booking_service.doctor.test_examination import ENVIRON, Parts, Told, grades
+from tests.unit.booking_service.doctor.test_examination import ENVIRON, Adapters, AdapterStub, grades
 
 EVERYTHING = list(Need)
 
@@ -16,7 +16,7 @@ def findings(**changes: str) -> list[Finding]:
     return list(Environment(ENVIRON | changes, EVERYTHING).findings())
 
 
-def test_every_fault_is_told_and_not_the_first_alone() -> None:
+def test_every_fault_of_the_settings_is_a_finding() -> None:
     found = findings(
         BOOKING_DATABASE_URL="",
         BOOKING_DB_CONNECTIONS="many",
@@ -36,17 +36,17 @@ def test_every_fault_is_told_and_not_the_first_alone() -> None:
     assert found[1].advice == "set it, for example to 12"
 
 
-def test_what_one_setting_asks_of_another_is_told() -> None:
+def test_setting_required_by_another_is_a_finding() -> None:
     (found,) = findings(BOOKING_EVENT_BUS="kafka")
 
     assert found.found.startswith("BOOKING_KAFKA_BOOTSTRAP_SERVERS is not set")
 
 
-def test_if_all_is_well_one_line_says_so() -> None:
+def test_settings_without_faults_are_one_ok() -> None:
     assert grades(findings()) == [("settings", "ok")]
 
 
-def test_a_name_that_looks_mistyped_is_asked_about() -> None:
+def test_mistyped_name_is_a_warning_with_the_likely_name() -> None:
     found = findings(BOOKING_DATABSE_URL="x", BOOKING_RABBIT_EXCHANGE="of another adapter", BOOKING_EVENT_TOPIC="y")
 
     assert [(each.found.partition(" ")[0], each.advice) for each in found if each.grade is Grade.WARNING] == [
@@ -55,18 +55,18 @@ def test_a_name_that_looks_mistyped_is_asked_about() -> None:
     ]
 
 
-def test_a_part_without_good_settings_is_not_looked_at_and_the_others_are() -> None:
+def test_component_with_faulty_settings_is_skipped_alone() -> None:
     environ = ENVIRON | {"BOOKING_DATABASE_URL": "mysql://x", "BOOKING_LOG_LEVEL": "loud"}
 
-    found = list(examine(environ, Parts().compose, only=[Component.DATABASE, Component.BROKER]))
+    found = list(examine(environ, Adapters().compose, only=[Component.DATABASE, Component.BROKER]))
 
     assert grades(found) == [("settings", "trouble"), ("database", "skipped"), ("broker", "warning")]
 
 
-def test_settings_of_parts_that_nobody_asked_about_are_not_looked_at() -> None:
+def test_settings_of_components_left_out_are_ignored() -> None:
     environ = {"BOOKING_EVENT_BUS": "memory", "BOOKING_WORKER_PORT": "x"}
 
-    assert grades(examine(environ, Parts().compose, only=[Component.BROKER])) == [
+    assert grades(examine(environ, Adapters().compose, only=[Component.BROKER])) == [
         ("settings", "ok"),
         ("broker", "warning"),
     ]
@@ -89,10 +89,10 @@ def test_no_finding_holds_a_secret(environ: dict[str, str], leak: str) -> None:
     def leaks() -> list[Finding]:
         return [Finding(check="broker", grade=Grade.TROUBLE, found=leak, advice=f"see {leak}")]
 
-    parts = Parts(bus=Told(Parts().bus, leaks))
+    adapters = Adapters(bus=AdapterStub(Adapters().bus, leaks))
 
     found = list(
-        examine(ENVIRON | environ, parts.compose, only=[Component.BROKER, Component.DATABASE, Component.CATALOG])
+        examine(ENVIRON | environ, adapters.compose, only=[Component.BROKER, Component.DATABASE, Component.CATALOG])
     )
 
     said = " ".join(each.found + each.advice for each in found)
@@ -101,7 +101,7 @@ def test_no_finding_holds_a_secret(environ: dict[str, str], leak: str) -> None:
         assert secret not in said
 
 
-def test_a_password_that_is_also_the_users_name_does_not_garble_everything() -> None:
+def test_password_equal_to_the_user_name_is_masked_in_urls_only() -> None:
     environ = ENVIRON | {"BOOKING_DATABASE_URL": "postgresql://booking:booking@db/booking"}
     environment = Environment(environ, EVERYTHING)
 

@@ -1,4 +1,4 @@
-"""At a terminal a command that ends by itself says what it did once, and not in its log as well."""
+"""Logs of an invocation: at a terminal, a command that ends by itself prints its result and logs only problems."""
 
 import logging
 import sys
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("logs_as_before")
         ("worker", True, {}, logging.INFO),
     ],
 )
-def test_how_loud_the_log_is(
+def test_log_level_depends_on_command_terminal_and_setting(
     monkeypatch: pytest.MonkeyPatch, command: str, at_terminal: bool, environ: dict[str, str], level: int
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: at_terminal)
@@ -45,7 +45,7 @@ def test_how_loud_the_log_is(
         ("worker", True, {}, True),
     ],
 )
-def test_what_the_log_looks_like(
+def test_log_format_depends_on_command_terminal_and_setting(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     command: str,
