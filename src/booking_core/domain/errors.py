@@ -1,4 +1,4 @@
-"""Typed refusals and failures. Every one a customer can meet has a stable `code` (design, section 5)."""
+"""Typed refusals and failures. Each that a customer can receive has a stable `code` (design, section 5)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class BookingError(Exception):
-    """The base of all that this library raises on purpose.
+    """The base of every error that this library raises on purpose.
 
     `code` is stable and machine-readable, `str(error)` is a sentence for people, `details` is JSON-ready.
     """
@@ -20,7 +20,7 @@ class BookingError(Exception):
 
 
 class InvalidValue(BookingError, ValueError):
-    """A value that cannot be: wrong type, range or form. `details.fields` names the field and says why."""
+    """An impossible value: wrong type, range or form. `details.fields` names the field and the problem."""
 
     code = "VALIDATION_FAILED"
 
@@ -33,7 +33,7 @@ class InvalidValue(BookingError, ValueError):
 
 
 class Refusal(BookingError):
-    """A rule of the business says no. Nothing has changed; trying the same again gives the same until facts change."""
+    """A business rule refuses the command. Nothing has changed; a repeat is refused too until the facts change."""
 
 
 class TooManySeats(Refusal):
@@ -87,14 +87,14 @@ class SeatAlreadyReserved(Refusal):
 
 
 class BookingNotFound(Refusal):
-    """There is no such booking, or it is somebody else's: the two are not told apart."""
+    """There is no such booking, or another customer owns it: the answer is the same."""
 
     code = "BOOKING_NOT_FOUND"
     message = "There is no such booking"
 
 
 class TicketNotAvailable(Refusal):
-    """Only a confirmed booking has a ticket to show; `details.status` is what this one is."""
+    """Only a confirmed booking has a ticket; `details.status` is the status of this booking."""
 
     code = "TICKET_NOT_AVAILABLE"
     message = "Only a confirmed booking has a ticket"
@@ -122,13 +122,13 @@ class IdempotencyKeyReused(Refusal):
 
 
 class Failure(BookingError):
-    """Something is busy, unreachable or broken, and trying later may help.
+    """Something is busy, unreachable or broken, and a later attempt may succeed.
 
     Nothing has changed, unless it is CommitOutcomeUnknown.
     """
 
     retry_after: ClassVar[int] = 1
-    """Whole seconds after which another try makes sense."""
+    """Whole seconds after which to try again."""
 
 
 class IdempotencyInProgress(Failure):
@@ -139,14 +139,14 @@ class IdempotencyInProgress(Failure):
 
 
 class ServiceBusy(Failure):
-    """A lock, a connection or the database was not to be had in time."""
+    """A lock, a connection or the database was not available in time."""
 
     code = "SERVICE_BUSY"
     message = "The service is busy, please try again"
 
 
 class CatalogUnavailable(Failure):
-    """The Catalog is needed for this answer and cannot be reached, or what it says makes no sense."""
+    """The Catalog is needed for this answer, and it cannot be reached or its answer is invalid."""
 
     code = "CATALOG_UNAVAILABLE"
     message = "The catalog cannot be reached, please try again"
@@ -154,7 +154,7 @@ class CatalogUnavailable(Failure):
 
 
 class TransactionConflict(ServiceBusy):
-    """The database gave up this transaction (serialization, deadlock): the whole of it may be run again."""
+    """The database aborted this transaction (serialization, deadlock): the whole of it may be run again."""
 
 
 class CommitOutcomeUnknown(ServiceBusy):
@@ -162,14 +162,14 @@ class CommitOutcomeUnknown(ServiceBusy):
 
 
 class WrongIsolationLevel(BookingError):
-    """The caller's connection is not at READ COMMITTED, where the rules of locking hold."""
+    """The caller's connection is not at READ COMMITTED, which the locking rules need."""
 
     code = "WRONG_ISOLATION_LEVEL"
     message = "The unit of work needs a connection at READ COMMITTED"
 
 
 class BusUnavailable(Failure):
-    """The event bus did not take or give messages in time; which of a batch it took is unknown."""
+    """The event bus did not accept or deliver messages in time; which of a batch it accepted is unknown."""
 
     code = "BUS_UNAVAILABLE"
     message = "The event bus cannot be reached"

@@ -1,4 +1,4 @@
-"""Identifiers that carry their own address (ADR 0006).
+"""Identifiers that carry their own slot (ADR 0006).
 
 Every event has a *slot*, a stable 12-bit hash of its id. A booking's id and its ticket reference carry the slot of
 their event, so that either is found from itself alone, on one PostgreSQL or on many.
@@ -12,8 +12,9 @@ from uuid import UUID
 
 SLOTS: Final = 4096
 _SLOT_BITS: Final = 12
+_RANDOM_BITS: Final = 62
 _TICKET_BITS: Final = 128
-# Crockford's base 32: no I, L, O or U, so that a reference survives being read aloud or typed from paper.
+# Crockford's base 32: no I, L, O or U, so that a reference can be read aloud and typed from paper.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _AS_MEANT: Final = str.maketrans({"-": None, "O": "0", "I": "1", "L": "1"})
 _TICKET_LENGTH: Final = (_SLOT_BITS + _TICKET_BITS) // 5
@@ -25,22 +26,22 @@ def slot_of_event(event_id: UUID) -> int:
 
 
 def slot_of_booking(booking_id: UUID) -> int:
-    """The slot a booking id carries. Any UUID has one; for an id that we never made it simply finds nothing."""
+    """The slot that a booking id carries. Any UUID has one; with an id that we never made, nothing is found there."""
     return (booking_id.int >> 64) & (SLOTS - 1)
 
 
 def new_id(now: datetime) -> UUID:
     """A UUIDv7: unique, and ordered by `now` to the millisecond."""
-    return _uuid7(now, secrets.randbits(_SLOT_BITS))
+    return _uuid7(now, secrets.randbits(_SLOT_BITS + _RANDOM_BITS))
 
 
 def new_booking_id(now: datetime, event_id: UUID) -> UUID:
     """A UUIDv7 whose 12 bits `rand_a` carry the slot of the event; 62 random bits make it unique."""
-    return _uuid7(now, slot_of_event(event_id))
+    return _uuid7(now, slot_of_event(event_id) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
 
 
 def new_ticket_reference(slot: int) -> str:
-    """28 characters: the slot and 128 random bits. Opaque to everyone else, and unguessable (FR-10)."""
+    """28 characters: the slot and 128 random bits. Opaque to readers, and unguessable (FR-10)."""
     value = (slot << _TICKET_BITS) | secrets.randbits(_TICKET_BITS)
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range((_TICKET_LENGTH - 1) * 5, -1, -5))
 
@@ -54,7 +55,7 @@ def slot_of_ticket(reference: str) -> int | None:
 
 
 def ticket_reference_in(text: str) -> str | None:
-    """The reference as it was given out, from what somebody has scanned or typed; None if it cannot be one of ours.
+    """The reference as it was issued, from a text that was scanned or typed; None if it cannot be one of ours.
 
     As Crockford's base 32 has it: case does not matter, nor do spaces and dashes; an O is a zero, an I or L a one.
     """
@@ -64,6 +65,8 @@ def ticket_reference_in(text: str) -> str | None:
     return None if slot_of_ticket(reference) is None else reference
 
 
-def _uuid7(now: datetime, rand_a: int) -> UUID:
+def _uuid7(now: datetime, bits: int) -> UUID:
+    """The UUID of that time with these 74 bits: `rand_a` and `rand_b` of RFC 9562."""
     milliseconds = int(now.timestamp() * 1000) & (2**48 - 1)
-    return UUID(int=milliseconds << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | secrets.randbits(62))
+    rand_a, rand_b = bits >> _RANDOM_BITS, bits & (2**_RANDOM_BITS - 1)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)

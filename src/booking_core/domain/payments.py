@@ -1,4 +1,4 @@
-"""One payment of one booking, and what became of its money."""
+"""One payment of one booking, and its refund."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from booking_core.domain.values import RefundReason
 
 
 class PaymentStatus(Enum):
-    """What the Payment Service last made of it. TAKEN is final: `failed` after `success` changes nothing."""
+    """The last status that the Payment Service reported. TAKEN is final: `failed` after `success` changes nothing."""
 
     PROCESSING = "PROCESSING"
     FAILED = "FAILED"
@@ -18,7 +18,7 @@ class PaymentStatus(Enum):
 
 
 class RefundStatus(Enum):
-    """How far a refund is. COMPLETED is final; FAILED may become COMPLETED."""
+    """The progress of a refund. COMPLETED is final; FAILED may become COMPLETED."""
 
     REQUESTED = "REQUESTED"
     COMPLETED = "COMPLETED"
@@ -27,9 +27,9 @@ class RefundStatus(Enum):
 
 @define(kw_only=True)
 class Payment:
-    """A payment, known by (booking, payment id) and recorded once; it is changed by its booking alone.
+    """A payment, identified by booking and payment id and recorded once; only its booking changes it.
 
-    At most one refund is ever asked for it: `refund_reason` is set once.
+    At most one refund is requested for it: `refund_reason` is set once.
     """
 
     payment_id: str

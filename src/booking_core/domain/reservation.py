@@ -1,4 +1,4 @@
-"""What a reservation asks for, and all that the decision about it needs, seen under locks."""
+"""What a reservation asks for, and the facts, read under locks, that decide it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from booking_core.domain.values import Seat, TicketedEvent
 
 @frozen(kw_only=True)
 class IdempotencyKey:
-    """One key as a caller sent it. Its scope is user and operation (for HTTP: method and path).
+    """An idempotency key as the caller sent it. Its scope is user and operation (for HTTP: method and path).
 
     `fingerprint` stands for the request's content: equal content, equal fingerprint.
     """
@@ -24,7 +24,7 @@ class IdempotencyKey:
 
 @frozen(kw_only=True)
 class SeatRequest:
-    """Who wants which seats. `seat_ids` is sorted and holds no seat twice."""
+    """The seats that a user wants. `seat_ids` is sorted and names no seat twice."""
 
     user_id: str
     event_id: UUID
@@ -34,25 +34,25 @@ class SeatRequest:
 
 @frozen(kw_only=True)
 class ReservationFacts:
-    """The facts of one reservation, all of them read after the locks were held (design, "Locks").
+    """The facts of one reservation, all read after the locks were acquired (design, "Locks").
 
-    Until the unit of work ends, nobody else can change them in a way that would make a granted reservation wrong.
+    Until the unit of work ends, no other transaction can change them so that a granted reservation would be wrong.
     """
 
     now: datetime
     """The database's clock, later than every lock."""
     event: TicketedEvent | None
-    """As our database knows it; None if it does not."""
+    """The event as our database knows it; None if it is unknown."""
     closed: bool = False
-    """The event was cancelled here: no new hold, whatever the Catalog says."""
+    """True if the event was cancelled here: no new hold, whatever the Catalog says."""
     refreshed_at: datetime | None = None
-    """When the Catalog last told us of the event; None if it came from a file and does not age."""
+    """When the event was last fetched from the Catalog; None if it was loaded from a file and does not age."""
     wanted: tuple[UUID, ...] = ()
     seats: Mapping[UUID, Seat]
-    """Those of the wanted seats that are known, with their prices under the lock."""
+    """The wanted seats that are known, with their prices under the lock."""
     known: frozenset[UUID] | None = None
-    """The ids of those that are known, where nothing was locked because a seat is taken; None: those of `seats`."""
+    """The ids of the known seats, if nothing was locked because a seat is taken; None: the ids of `seats`."""
     taken: frozenset[UUID] = frozenset()
-    """Those with a live claim that is committed and not overdue."""
+    """The wanted seats with a live claim that is committed and not overdue."""
     pending: int = 0
     """The customer's PENDING bookings whose deadline is ahead."""

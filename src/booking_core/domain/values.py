@@ -6,7 +6,7 @@ The validators of commands are here too, so that a text is checked in one way.
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
@@ -26,8 +26,9 @@ _AMOUNTS: Final = 4096
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 MAX_AMOUNT: Final = Decimal(10) ** 12
 _MOST_DECIMALS: Final = 18
-# More than any sum of prices has before and after the point.
+# More digits than any sum of prices has.
 _EXACT_DIGITS: Final = 100
+_EXACT: Final = Context(prec=_EXACT_DIGITS)
 MAX_TEXT: Final = 255
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9000
@@ -259,5 +260,7 @@ def money_of(payment: Any) -> Money:
 
 def total_of(seats: Iterable[Seat]) -> Decimal:
     """The sum of the seats' prices (FR-04), exact."""
-    with localcontext(prec=_EXACT_DIGITS):
-        return sum((seat.price for seat in seats), Decimal(0))
+    total = Decimal(0)
+    for seat in seats:
+        total = _EXACT.add(total, seat.price)
+    return total
