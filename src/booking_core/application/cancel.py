@@ -1,4 +1,4 @@
-"""A customer gives a booking back (US-03)."""
+"""Cancel a customer's booking (US-03)."""
 
 from booking_core.application.retries import in_unit_of_work
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
@@ -11,12 +11,11 @@ from booking_core.ports.unit_of_work import LockedBooking, UnitOfWork
 
 
 def cancel(command: CancelBooking, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> Booking:
-    """The booking, CANCELLED; its seats are free at once, and BR-04 says whether the money goes back.
+    """Cancel the booking and return it; its seats are free at once, and BR-04 decides about a refund.
 
-    Where the event was cancelled, and only this booking not yet, it ends with the event, and all money goes back.
-
-    Again for a booking its customer has cancelled: the same answer, nothing changes. Raises BookingNotFound (also for
-    somebody else's), PaymentInProgress, BookingNotCancellable, ServiceBusy.
+    If the event was cancelled and this booking not yet, it ends with the event and every payment is refunded. A repeat
+    changes nothing and returns the booking. Raises BookingNotFound (also for another customer's booking),
+    PaymentInProgress, BookingNotCancellable, ServiceBusy.
     """
 
     def work(uow: UnitOfWork) -> Booking:

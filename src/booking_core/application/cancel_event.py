@@ -1,8 +1,8 @@
-"""An administrator cancels an event (spec 6.4): close it, wait out the reservations in flight, end its bookings.
+"""Cancel an event (spec 6.4): close it, wait for the reservations in flight, cancel its bookings.
 
-The closure is committed first. Then every seat is locked once and let go: a reservation that held it has ended, and a
-later one reads the closure after its seat locks. So when no live booking is found any more, none will come, and the
-transaction that finds none writes `event.cancelled`. A kill anywhere leaves work that the next call finishes.
+The closure is committed first. Then the store waits for the reservations in flight; a later one reads the closure after
+its seat locks. So once no live booking is found, none can follow, and the transaction that finds none writes
+`event.cancelled`. A process that is killed leaves work that the next call finishes.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import Closure, UnitOfWork
 
 T = TypeVar("T")
-_BOOKINGS: Final = 200
-_PATIENCE_SECONDS: Final = 60.0
+_CHUNK: Final = 200
+_BUSY_TIMEOUT_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.05
 
 
 @define(kw_only=True)
 class CancelledEvent:
-    """What this call did: bookings ended, seats released, and refunds asked for as (sum, count) by currency."""
+    """What one call did: bookings ended, seats released, and refunds requested as (sum, count) by currency."""
 
     event_id: UUID
     bookings: int = 0
@@ -49,8 +49,7 @@ def close_event(
     catalog_cache: CatalogCache | None = None,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Closure:
-    """From now on nobody can reserve this event. The first closure stands. Raises EventNotFound."""
-
+    """Close the event: it cannot be reserved from now on. The first closure stands. Raises EventNotFound."""
     wanted = Closure(
         event_id=command.event_id,
         reason=command.reason,
@@ -82,21 +81,21 @@ def finish_closure(
     should_continue: Callable[[], bool] = lambda: True,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> CancelledEvent:
-    """End every live booking of a closed event, in chunks, and say `event.cancelled` once at the end.
+    """Cancel every live booking of a closed event, in chunks, and publish `event.cancelled` once at the end.
 
-    `progress` is called with the running total after each chunk; `should_continue` before each. Raises ServiceBusy if
-    a lock is held for a minute: call it again.
+    `progress` is called with the running total after each chunk, `should_continue` before each. Raises ServiceBusy if a
+    lock is held for a minute: call again.
     """
     done = CancelledEvent(event_id=closure.event_id)
     if closure.finished:
         return done
     if not should_continue():
         return done
-    _patiently(partial(store.await_reservations_in_flight, closure.event_id), should_continue, runtime)
+    _retry_while_busy(partial(store.await_reservations_in_flight, closure.event_id), should_continue, runtime)
     while should_continue():
         # Read before the unit of work, which may have the store's only connection.
         work = partial(_cancel_chunk, closure, store.reads.now())
-        chunk = _patiently(partial(in_unit_of_work, store, work, runtime=runtime), should_continue, runtime)
+        chunk = _retry_while_busy(partial(in_unit_of_work, store, work, runtime=runtime), should_continue, runtime)
         if chunk is None:
             break
         done.bookings, done.seats = done.bookings + chunk.bookings, done.seats + chunk.seats
@@ -122,11 +121,11 @@ def cancel_event(
 
 
 def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> CancelledEvent | None:
-    """End some bookings; None if there was none left, and then `event.cancelled` is written."""
+    """Cancel one chunk of bookings. None if none was left: then `event.cancelled` is written."""
     cause = Cause(actor=ActorKind.ADMINISTRATOR, actor_id=closure.administrator, correlation_id=closure.correlation_id)
-    locked = uow.bookings.lock_live(closure.event_id, _BOOKINGS)
+    locked = uow.bookings.lock_live(closure.event_id, _CHUNK)
     if not locked:
-        _say_cancelled(uow, closure, now)
+        _finish(uow, closure, now)
         uow.commit()
         return None
     chunk = CancelledEvent(event_id=closure.event_id)
@@ -142,7 +141,7 @@ def _cancel_chunk(closure: Closure, now: datetime, uow: UnitOfWork) -> Cancelled
     return chunk
 
 
-def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
+def _finish(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     uow.events.finish(
         EventCancelled(
             message_id=new_id(now),
@@ -157,18 +156,18 @@ def _say_cancelled(uow: UnitOfWork, closure: Closure, now: datetime) -> None:
     )
 
 
-def _patiently(step: Callable[[], T], should_continue: Callable[[], bool], runtime: Runtime) -> T:
-    """Run a step again while somebody holds its locks: for a minute at most, and not after a stop."""
-    give_up_at = runtime.monotonic() + _PATIENCE_SECONDS
+def _retry_while_busy(step: Callable[[], T], should_continue: Callable[[], bool], runtime: Runtime) -> T:
+    """Run a step again while its locks are held: for a minute at most, and not after a stop."""
+    deadline = runtime.monotonic() + _BUSY_TIMEOUT_SECONDS
     while True:
         try:
             return step()
         except ServiceBusy:
-            if runtime.monotonic() >= give_up_at or not should_continue():
+            if runtime.monotonic() >= deadline or not should_continue():
                 raise
             runtime.sleep(_PAUSE_SECONDS)
 
 
-def _count_refund(done: CancelledEvent, asked: RefundRequested) -> None:
-    amount, count = done.refunds.get(asked.refund.currency, (Decimal(0), 0))
-    done.refunds[asked.refund.currency] = (amount + asked.refund.amount, count + 1)
+def _count_refund(done: CancelledEvent, event: RefundRequested) -> None:
+    amount, count = done.refunds.get(event.refund.currency, (Decimal(0), 0))
+    done.refunds[event.refund.currency] = (amount + event.refund.amount, count + 1)

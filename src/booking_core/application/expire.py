@@ -1,4 +1,4 @@
-"""End the holds whose time has come (US-04). Only tidying: a hold is over at its deadline, swept or not (ADR 0004)."""
+"""Expire overdue holds (US-04). Only tidying: a hold is over at its deadline, written or not (ADR 0004)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -19,20 +19,20 @@ def expire(
     should_continue: Callable[[], bool] = lambda: True,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> ExpiryResult:
-    """One pass: every overdue hold that nobody else has locked, in transactions of `chunk` bookings.
+    """Make one pass over every overdue hold that is not locked, in transactions of `chunk` bookings.
 
-    Safe to run many times at once, and to stop anywhere; `should_continue` is asked between two transactions.
+    Safe to run many times at once, and to stop anywhere; `should_continue` is called between two transactions.
     """
 
     def work(uow: UnitOfWork) -> ExpiryResult:
-        swept = uow.bookings.expire_overdue(chunk)
+        ended = uow.bookings.expire_overdue(chunk)
         uow.commit()
-        return swept
+        return ended
 
     expired = seats = 0
     while should_continue():
-        swept = in_unit_of_work(store, work, runtime=runtime)
-        expired, seats = expired + swept.expired, seats + swept.seats_released
-        if swept.expired == 0:
+        ended = in_unit_of_work(store, work, runtime=runtime)
+        expired, seats = expired + ended.expired, seats + ended.seats_released
+        if ended.expired == 0:
             break
     return ExpiryResult(expired=expired, seats_released=seats)

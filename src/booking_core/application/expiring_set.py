@@ -1,4 +1,4 @@
-"""A bounded memory of things that stop being true by themselves."""
+"""A bounded set whose members expire."""
 
 from collections.abc import Hashable
 
@@ -10,9 +10,9 @@ from booking_core.ports.runtime import Lock, Runtime
 
 @define(eq=False)
 class ExpiringSet:
-    """Members leave `seconds` after they were last added; the oldest leave early when there are more than `limit`.
+    """Members expire `seconds` after they were last added; the oldest are removed early if there are more than `limit`.
 
-    Measured on a clock that never jumps. Safe to use from many threads.
+    Safe to use from many threads.
     """
 
     seconds: float
@@ -22,7 +22,7 @@ class ExpiringSet:
     _lock: Lock = field(default=Factory(lambda self: self.runtime.lock(), takes_self=True), init=False)
 
     def add(self, member: Hashable) -> None:
-        """Put it in, from now."""
+        """Add the member, or start its time again."""
         with self._lock:
             self._until.pop(member, None)
             self._until[member] = self.runtime.monotonic() + self.seconds
@@ -30,7 +30,7 @@ class ExpiringSet:
                 self._until.pop(next(iter(self._until)))
 
     def discard(self, member: Hashable) -> None:
-        """Take it out, if it is in."""
+        """Remove the member if it is there."""
         with self._lock:
             self._until.pop(member, None)
 

@@ -1,7 +1,7 @@
-"""What the Payment Service tells us (FR-08 to FR-13). Each message is applied at most once, whatever is redelivered.
+"""Apply messages of the Payment Service (FR-08 to FR-13), each at most once however often it is delivered.
 
-Those that take one message return True if it changed the booking, and False if it was seen before or changes nothing.
-They raise BookingNotFound for a booking we do not have: then nothing is recorded, so that a replay can apply it later.
+The functions that take one message return True if it changed the booking, and False if it was applied before or changes
+nothing. They raise BookingNotFound for an unknown booking and record nothing, so that a replay can apply it later.
 """
 
 from collections.abc import Sequence
@@ -18,32 +18,32 @@ from booking_core.ports.unit_of_work import LockedBooking, UnitOfWork
 
 
 class Effect(Enum):
-    """What a message did to its booking."""
+    """The effect of a message on its booking."""
 
     CHANGED = "changed"
-    NOTHING = "nothing"  # it was seen before, or the booking is past it
+    NOTHING = "nothing"  # applied before, or without effect in this status
     NO_BOOKING = "no booking"
 
 
 def start_payment(
     command: StartPayment, *, store: Store, terms: Terms | None = None, runtime: Runtime = SYSTEM_RUNTIME
 ) -> bool:
-    """`payment.processing`: a PENDING booking in time becomes PROCESSING, with a deadline of its own (spec 6.2)."""
+    """`payment.processing`: a PENDING booking in time becomes PROCESSING with a deadline of its own (spec 6.2)."""
     return _apply(command, store, runtime, terms)
 
 
 def confirm_payment(command: ConfirmPayment, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
-    """`payment.success`: the booking is CONFIRMED, or the money is asked back, exactly once (FR-09 to FR-11)."""
+    """`payment.success`: confirm the booking, or request one refund (FR-09 to FR-11)."""
     return _apply(command, store, runtime)
 
 
 def fail_payment(command: FailPayment, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
-    """`payment.failed`: a hold ends and its seats are free at once (FR-12, FR-13)."""
+    """`payment.failed`: end the hold; its seats are free at once (FR-12, FR-13)."""
     return _apply(command, store, runtime)
 
 
 def answer_refund(command: AnswerRefund, *, store: Store, runtime: Runtime = SYSTEM_RUNTIME) -> bool:
-    """`refund.completed`, `refund.failed`: what became of a refund we asked for; completed is final."""
+    """`refund.completed`, `refund.failed`: record the outcome of a refund; completed is final."""
     return _apply(command, store, runtime)
 
 
@@ -54,27 +54,27 @@ def apply_payments(
     terms: Terms | None = None,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Sequence[Effect]:
-    """Do what these messages say, in their order and in one transaction; the effect of each.
+    """Apply the messages in order and in one transaction, and return the effect of each.
 
-    All of it happens or nothing does: whatever one of them raises, none was applied. Their bookings are locked until
-    the end, so their number should be moderate. Of a message without a booking nothing is recorded.
+    If one raises, none was applied. The bookings are locked until the end, so the number of messages should be
+    moderate. Nothing is recorded of a message whose booking is unknown.
     """
-    limits = terms or Terms()
+    terms = terms or Terms()
 
     def work(uow: UnitOfWork) -> Sequence[Effect]:
         locked = uow.bookings.lock(*{command.booking_id for command in commands})
         known = [command for command in commands if command.booking_id in locked]
-        fresh = uow.inbox.mark_processed([(command.booking_id, command.message_id) for command in known])
-        is_fresh = iter(fresh)
+        are_new = uow.inbox.mark_processed([(command.booking_id, command.message_id) for command in known])
+        is_new = iter(are_new)
         effects = [
-            _effect(command, locked[command.booking_id], limits, next(is_fresh))
+            _effect(command, locked[command.booking_id], terms, next(is_new))
             if command.booking_id in locked
             else Effect.NO_BOOKING
             for command in commands
         ]
         for each in locked.values():
             uow.bookings.save(each.booking)
-        if any(fresh):
+        if any(are_new):
             uow.commit()
         return effects
 
@@ -88,19 +88,19 @@ def _apply(command: PaymentCommand, store: Store, runtime: Runtime, terms: Terms
     return effect is Effect.CHANGED
 
 
-def _effect(command: PaymentCommand, locked: LockedBooking, limits: Terms, is_fresh: bool) -> Effect:
-    if not is_fresh:
+def _effect(command: PaymentCommand, locked: LockedBooking, terms: Terms, is_new: bool) -> Effect:
+    if not is_new:
         return Effect.NOTHING
     before = locked.booking.revision
-    _act(command, locked, limits)
+    _act(command, locked, terms)
     return Effect.NOTHING if locked.booking.revision == before else Effect.CHANGED
 
 
-def _act(command: PaymentCommand, locked: LockedBooking, limits: Terms) -> None:
+def _act(command: PaymentCommand, locked: LockedBooking, terms: Terms) -> None:
     booking, now, cause, payment_id = locked.booking, locked.now, command.cause, command.payment_id
     match command:
         case StartPayment():
-            booking.start_payment(payment_id, now, limits, cause)
+            booking.start_payment(payment_id, now, terms, cause)
         case ConfirmPayment():
             booking.confirm(payment_id, command.paid, now, cause)
         case FailPayment():

@@ -1,11 +1,11 @@
-"""Reading: nothing here changes a booking. What customers see is the effective status, swept or not."""
+"""Read bookings, events and seats. Customers see the effective status: an overdue hold is CANCELLED, written or not."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from attrs import frozen
 
-from booking_core.application.catalog_cache import FRESH_FOR, CatalogCache
+from booking_core.application.catalog_cache import CatalogCache
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingNotFound, CatalogUnavailable, EventNotFound
 from booking_core.domain.history import HistoryEntry
@@ -24,7 +24,7 @@ class SeatMap:
 
 
 def get_booking(user_id: str, booking_id: UUID, *, store: Store) -> Booking:
-    """One booking of this user. Raises BookingNotFound, also for somebody else's."""
+    """One booking of this user. Raises BookingNotFound, also for another user's booking."""
     snapshot = store.reads.booking(booking_id)
     if snapshot is None or snapshot.booking.user_id != user_id:
         raise BookingNotFound()
@@ -32,12 +32,12 @@ def get_booking(user_id: str, booking_id: UUID, *, store: Store) -> Booking:
 
 
 def list_bookings(user_id: str, status: Status | None, page: Page, *, store: Store) -> Paged[Booking]:
-    """This user's bookings, newest first, and how many there are of that status (None: of any)."""
+    """This user's bookings of that status (None: of any), newest first, and their number."""
     return store.reads.bookings_of(user_id, status, page)
 
 
 def show_booking(booking_id: UUID, *, store: Store) -> tuple[Booking, Sequence[HistoryEntry]]:
-    """For operators: any booking with everything that happened to it. Raises BookingNotFound."""
+    """Any booking with its history, for operators. Raises BookingNotFound."""
     snapshot = store.reads.booking(booking_id)
     if snapshot is None:
         raise BookingNotFound()
@@ -45,31 +45,31 @@ def show_booking(booking_id: UUID, *, store: Store) -> tuple[Booking, Sequence[H
 
 
 def list_events(page: Page, *, store: Store) -> Paged[KnownEvent]:
-    """The events we know, by start."""
+    """Known events, by start."""
     return store.reads.events(page)
 
 
 def get_event(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> KnownEvent:
-    """One event, fetched from the Catalog if it was never seen. Raises EventNotFound, CatalogUnavailable."""
+    """One event, fetched from the Catalog if it is unknown. Raises EventNotFound, CatalogUnavailable."""
     known = store.reads.event(event_id)
     if catalog_cache is not None and known is None:
         catalog_cache.ensure_loaded(event_id)
         known = store.reads.event(event_id)
     if known is None:
         raise EventNotFound()
-    if catalog_cache is not None and known.age_seconds is not None and known.age_seconds > FRESH_FOR.total_seconds():
+    if catalog_cache is not None and not catalog_cache.is_fresh(known):
         catalog_cache.refresh_later(event_id)
     return known
 
 
 def list_seats(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> SeatMap:
-    """All seats of an event with what everybody may know of them. Raises EventNotFound, CatalogUnavailable."""
+    """All seats of an event with their public status. Raises EventNotFound, CatalogUnavailable."""
     known = get_event(event_id, store=store, catalog_cache=catalog_cache)
     if catalog_cache is not None and not known.complete and known.age_seconds is not None:
         try:
             catalog_cache.ensure_loaded(event_id)
         except CatalogUnavailable:
-            # Some seats are better than none; only an event without any needs the Catalog.
+            # Some seats are better than none: only an event without seats needs the Catalog.
             if not store.reads.seats(event_id).seats:
                 raise
     found = store.reads.seats(event_id)

@@ -1,7 +1,6 @@
-"""Reserve seats (US-01): the hot path, and the only one that locks a user."""
+"""Reserve seats (US-01): the hot path, and the only use case that locks a user."""
 
 from collections.abc import Callable
-from functools import partial
 
 from attrs import define, frozen
 
@@ -21,7 +20,7 @@ from booking_core.ports.unit_of_work import LockedSeats, StoredResponse, UnitOfW
 
 @frozen(kw_only=True)
 class IdempotentCall:
-    """Make a request happen once: its key, and how the answer to keep under that key is written."""
+    """The idempotency key of a request, and how the response that is stored under it is rendered."""
 
     key: IdempotencyKey
     render: Callable[[Booking], str]
@@ -29,7 +28,7 @@ class IdempotentCall:
 
 @frozen(kw_only=True)
 class ReplayedResponse:
-    """The request was answered before under the same idempotency key; this is that answer."""
+    """The response of an earlier request with the same idempotency key."""
 
     text: str
 
@@ -44,13 +43,13 @@ def reserve(
 ) -> Booking:
     """Hold the seats for the customer until the payment window ends; all of them or none (spec 6.3).
 
-    Raises, in this order: TooManySeats, EventNotFound, EventNotOnSale, SeatNotFound, PendingLimitReached,
-    SeatAlreadyReserved (naming every unavailable seat); CatalogUnavailable if the Catalog is needed; ServiceBusy if a
-    lock was not to be had in time. Without a mirror only what the store knows can be reserved.
+    Without a catalog cache, only what the store knows can be reserved. Raises, in this order: TooManySeats,
+    EventNotFound, EventNotOnSale, SeatNotFound, PendingLimitReached, SeatAlreadyReserved (with every unavailable seat);
+    CatalogUnavailable if the Catalog is needed; ServiceBusy if a lock was not available in time.
     """
-    outcome = _reserve(command, store, catalog_cache, terms or Terms(), runtime, None)
-    assert isinstance(outcome, Booking)  # noqa: S101 - an earlier answer needs a key
-    return outcome
+    result = _reserve(command, None, store, catalog_cache, terms, runtime)
+    assert isinstance(result, Booking)  # noqa: S101 - a stored response needs a key
+    return result
 
 
 def reserve_once(
@@ -62,63 +61,65 @@ def reserve_once(
     terms: Terms | None = None,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> Booking | ReplayedResponse:
-    """As `reserve`, at most once per key: the same request again gets the answer of the first.
+    """Reserve as `reserve` does, at most once per key: a repeated request gets the response of the first.
 
-    Only successes are kept. Raises IdempotencyKeyReused for another request under the key, and IdempotencyInProgress
-    if the first one is still running after a bounded wait.
+    Only successes are stored. Raises IdempotencyKeyReused if another request used the key, and IdempotencyInProgress
+    if the first request is still running after a bounded wait.
     """
-    return _reserve(command, store, catalog_cache, terms or Terms(), runtime, once)
+    return _reserve(command, once, store, catalog_cache, terms, runtime)
 
 
-class _CatalogNeeded(Exception):
-    """The decision needs facts that only the Catalog has."""
+def _reserve(
+    command: Reserve,
+    once: IdempotentCall | None,
+    store: Store,
+    catalog_cache: CatalogCache | None,
+    terms: Terms | None,
+    runtime: Runtime,
+) -> Booking | ReplayedResponse:
+    if refusal := br_03_seat_limit(len(command.seat_ids)):
+        raise refusal
+    attempt = _Attempt(command, once, store, catalog_cache, terms or Terms(), runtime)
+    try:
+        return attempt.run()
+    except _FetchNeeded as needed:
+        assert catalog_cache is not None  # noqa: S101 - only a catalog cache needs to fetch
+        catalog_cache.ensure_loaded(command.event_id, missing_seats(needed.facts))
+        attempt.has_fetched = True
+        return attempt.run()
+
+
+class _FetchNeeded(Exception):
+    """The Catalog has facts that decide this reservation."""
 
     def __init__(self, facts: ReservationFacts) -> None:
         self.facts = facts
 
 
-def _reserve(
-    command: Reserve,
-    store: Store,
-    catalog_cache: CatalogCache | None,
-    terms: Terms,
-    runtime: Runtime,
-    once: IdempotentCall | None,
-) -> Booking | ReplayedResponse:
-    if refusal := br_03_seat_limit(len(command.seat_ids)):
-        raise refusal
-    attempt = partial(_Attempt, command, store, catalog_cache, terms, runtime, once)
-    try:
-        return attempt(may_ask=True).run()
-    except _CatalogNeeded as needed:
-        assert catalog_cache is not None  # noqa: S101 - only a mirror can need the Catalog
-        catalog_cache.ensure_loaded(command.event_id, missing_seats(needed.facts))
-        return attempt(may_ask=False).run()
-
-
 @define(eq=False)
 class _Attempt:
     command: Reserve
+    once: IdempotentCall | None
     store: Store
     catalog_cache: CatalogCache | None
     terms: Terms
     runtime: Runtime
-    once: IdempotentCall | None
-    may_ask: bool
-    _made: Booking | None = None
-    _stale: bool = False
+    has_fetched: bool = False
+    is_stale: bool = False
+    booking: Booking | None = None
 
     def run(self) -> Booking | ReplayedResponse:
         try:
             return in_unit_of_work(self.store, self._work, repeatable=False, runtime=self.runtime)
         except CommitOutcomeUnknown:
-            # The reply to COMMIT was lost: the booking is there, or it never will be ours to show (then: 503).
-            if self._made is not None and self.store.reads.booking(self._made.booking_id) is not None:
-                return self._made
+            # The reply to COMMIT was lost: either the booking is stored, or it never will be (503).
+            if self.booking is not None and self.store.reads.booking(self.booking.booking_id) is not None:
+                return self.booking
             raise
         finally:
-            # After the unit of work, whatever came of it: a refresh may need its connection, and may lift a refusal.
-            if self._stale and self.catalog_cache is not None:
+            # After the unit of work, because a refresh may need its connection; after a refusal too, because a refresh
+            # may remove the reason for it.
+            if self.is_stale and self.catalog_cache is not None:
                 self.catalog_cache.refresh_later(self.command.event_id)
 
     def _work(self, uow: UnitOfWork) -> Booking | ReplayedResponse:
@@ -132,30 +133,33 @@ class _Attempt:
         facts = uow.bookings.lock_seats(request)
         if isinstance(facts, StoredResponse):
             return ReplayedResponse(text=facts.text)
-        if self.catalog_cache is not None:
-            if self.may_ask and self.catalog_cache.needs_fetch(request, facts):
-                raise _CatalogNeeded(facts)
-            self._stale = self.catalog_cache.is_stale(facts)
+        self._check_freshness(request, facts)
         if refusal := refusal_of(facts):
             raise refusal
-        self._made = booking = self._decide(uow, facts)
+        for overdue in facts.overdue:
+            overdue.expire(facts.now, command.cause)
+            uow.bookings.save(overdue)
+        self.booking = booking = self._book(facts)
         uow.bookings.add(booking)
         if once is not None:
             uow.responses.keep(once.key, once.render(booking))
         uow.commit()
         return booking
 
-    def _decide(self, uow: UnitOfWork, facts: LockedSeats) -> Booking:
-        command = self.command
-        assert facts.event is not None  # noqa: S101 - refused above
-        for overdue in facts.overdue:
-            overdue.expire(facts.now, command.cause)
-            uow.bookings.save(overdue)
+    def _check_freshness(self, request: SeatRequest, facts: ReservationFacts) -> None:
+        if self.catalog_cache is None:
+            return
+        if not self.has_fetched and self.catalog_cache.needs_fetch(request, facts):
+            raise _FetchNeeded(facts)
+        self.is_stale = self.catalog_cache.is_stale(facts)
+
+    def _book(self, facts: LockedSeats) -> Booking:
+        assert facts.event is not None  # noqa: S101 - an unknown event is refused before
         return Booking.reserve(
-            user_id=command.user_id,
+            user_id=self.command.user_id,
             event=facts.event,
-            seats=tuple(facts.seats[seat_id] for seat_id in command.seat_ids),
+            seats=tuple(facts.seats[seat_id] for seat_id in self.command.seat_ids),
             now=facts.now,
             terms=self.terms,
-            cause=command.cause,
+            cause=self.command.cause,
         )

@@ -1,4 +1,4 @@
-"""Running a use case: one unit of work, and the whole of it again when the database gave it up."""
+"""Run a use case in one unit of work, and run the whole again after a conflict."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -16,11 +16,11 @@ _BACKOFF_SECONDS: Final = 0.01
 def in_unit_of_work(
     store: Store, work: Callable[[UnitOfWork], T], *, repeatable: bool = True, runtime: Runtime = SYSTEM_RUNTIME
 ) -> T:
-    """What `work` returns; it commits its unit of work itself.
+    """Return the result of `work`, which commits its unit of work itself.
 
-    After TransactionConflict the whole is run again in a new unit of work, with jitter, at most `store.retries` times.
-    `repeatable`: doing it twice is the same as doing it once, so a commit whose reply was lost is run again as well.
-    Every other error, a refused seat above all, ends it at once.
+    After TransactionConflict, `work` is run again in a new unit of work, with jitter, at most `store.retries` times.
+    `repeatable`: running `work` twice has the same effect as once, so it is also run again after a commit whose reply
+    was lost. Every other error, above all a refused seat, is raised at once.
     """
     attempt = 0
     while True:

@@ -1,14 +1,12 @@
-"""Tickets: showing one to its owner, and telling at the door whether one is good. Nothing here changes a booking."""
+"""Tickets: show a ticket to its owner, and verify a ticket at the door. Nothing here changes a booking."""
 
 from datetime import datetime
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from booking_core.application.read import get_booking
-from booking_core.domain.booking import Booking
 from booking_core.domain.errors import TicketNotAvailable
 from booking_core.domain.identity import ticket_reference_in
 from booking_core.domain.lifecycle import Status
@@ -18,7 +16,7 @@ from booking_core.ports.store import Store
 
 
 class TicketStatus(Enum):
-    """What a ticket reference is worth now."""
+    """The validity of a ticket reference now."""
 
     VALID = "VALID"
     CANCELLED = "CANCELLED"
@@ -27,11 +25,11 @@ class TicketStatus(Enum):
 
 @frozen(kw_only=True)
 class TicketCheck:
-    """What whoever stands at the door may know: nothing of who booked, nor of what was paid.
+    """The answer for the staff at the door: nothing about the customer or the payment.
 
-    All but `status` is None, and `seats` empty, for an UNKNOWN ticket. `reference` is as it was given out, `event` as
-    our database knows it. `seats` (of a VALID one) are sorted by row, number and id. `reason` and `cancelled_at` are
-    there for a CANCELLED one.
+    For an UNKNOWN ticket, `seats` is empty and every other field but `status` is None. `reference` is as it was issued,
+    `event` as our database knows it. `seats` (of a VALID ticket) are sorted by row, number and id. `reason` and
+    `cancelled_at` are set for a CANCELLED ticket.
     """
 
     status: TicketStatus
@@ -55,10 +53,10 @@ def get_ticket(user_id: str, booking_id: UUID, *, store: Store) -> str:
 
 
 def verify_ticket(text: str, *, store: Store) -> TicketCheck:
-    """Whether the ticket that somebody has scanned or typed is good now; UNKNOWN if it was never one of ours.
+    """Verify the ticket that was scanned or typed; UNKNOWN if it was never one of ours.
 
-    A ticket of an event that was cancelled here is CANCELLED from that moment on, whether its booking has been ended
-    yet or not. Asking does not use a ticket up.
+    A ticket of an event that was cancelled here is CANCELLED at once, even if its booking has not ended yet.
+    Verifying does not use a ticket up.
     """
     reference = ticket_reference_in(text)
     snapshot = None if reference is None else store.reads.booking_with_ticket(reference)
@@ -66,29 +64,26 @@ def verify_ticket(text: str, *, store: Store) -> TicketCheck:
         return TicketCheck(status=TicketStatus.UNKNOWN)
     booking = snapshot.booking
     event = store.reads.event(booking.event_id)
-    known = _known_of(booking, event)
+    ticket = TicketCheck(
+        status=TicketStatus.VALID,
+        reference=booking.ticket_reference,
+        booking_id=booking.booking_id,
+        event_id=booking.event_id,
+        event=event,
+    )
     if booking.cancellation_reason is not None:
-        return TicketCheck(
+        return evolve(
+            ticket,
             status=TicketStatus.CANCELLED,
             reason=booking.cancellation_reason,
             cancelled_at=booking.cancelled_at,
-            **known,
         )
     if event is not None and event.closed_at is not None:
-        return TicketCheck(
+        return evolve(
+            ticket,
             status=TicketStatus.CANCELLED,
             reason=CancellationReason.EVENT_CANCELLED,
             cancelled_at=event.closed_at,
-            **known,
         )
     seats = tuple(sorted(booking.seats, key=lambda seat: (seat.row, seat.number, seat.seat_id)))
-    return TicketCheck(status=TicketStatus.VALID, seats=seats, confirmed_at=booking.confirmed_at, **known)
-
-
-def _known_of(booking: Booking, event: KnownEvent | None) -> dict[str, Any]:
-    return {
-        "reference": booking.ticket_reference,
-        "booking_id": booking.booking_id,
-        "event_id": booking.event_id,
-        "event": event,
-    }
+    return evolve(ticket, seats=seats, confirmed_at=booking.confirmed_at)
