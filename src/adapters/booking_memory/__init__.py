@@ -1,1 +1,1 @@
-"""The ports of booking_core in memory, under the same promises as the real ones."""
+"""All ports in memory, with the same promises as the adapters of real services. May import booking_core alone."""

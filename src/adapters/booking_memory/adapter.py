@@ -1,4 +1,4 @@
-"""What the entry points of the distribution name: each makes one port from settings."""
+"""The factories that the entry points name: each creates one adapter from settings."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
@@ -10,7 +10,7 @@ from booking_memory.store import MemoryStore
 
 
 class StoredCatalog:
-    """`Catalog` that knows nothing by itself, for those who have no Catalog Service and load files."""
+    """A `Catalog` without events, for services without a Catalog Service that load files into the store."""
 
     def event(self, event_id: UUID) -> TicketedEvent | None:
         return None
@@ -30,19 +30,19 @@ class StoredCatalog:
         )
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: nothing is open."""
 
 
 def create_store(settings: Mapping[str, str]) -> MemoryStore:
-    """An empty store on the computer's clock; it heeds BOOKING_IDEMPOTENCY_HOURS."""
+    """Create an empty store on the computer's clock; uses BOOKING_IDEMPOTENCY_HOURS."""
     return MemoryStore(idempotency_hours=float(settings.get("BOOKING_IDEMPOTENCY_HOURS", "24")))
 
 
 def create_event_bus(settings: Mapping[str, str]) -> MemoryEventBus:
-    """A bus for this process alone, without topics."""
+    """Create an event bus for this process alone, without topics."""
     return MemoryEventBus()
 
 
 def create_catalog(settings: Mapping[str, str]) -> StoredCatalog:
-    """The catalog that knows only what was loaded."""
+    """Create the catalog without events."""
     return StoredCatalog()

@@ -1,4 +1,4 @@
-"""Bookings within one transaction: locking, loading, writing, and ending what is overdue."""
+"""Bookings and the inbox within one transaction."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from booking_core.domain.lifecycle import Status
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause
 from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
-from booking_memory.idempotency import MemoryStoredResponses
-from booking_memory.locks import booking_lock, seat_lock, user_lock
+from booking_memory.locks import booking_lock, message_lock, seat_lock, user_lock
+from booking_memory.stored_responses import MemoryStoredResponses
 from booking_memory.tables import Tables, copy_of
 from booking_memory.transaction import Transaction
 
 
 def facts_of(tables: Tables, request: SeatRequest, now: datetime) -> LockedSeats:
-    """What a reservation has to know. Whether its locks are held is the caller's business."""
+    """Return the facts of a reservation. The caller holds the locks, or decides that none are needed."""
     event = tables.events.get(request.event_id)
     closure = tables.closures.get(request.event_id)
     rows = ((seat_id, tables.seats.get((request.event_id, seat_id))) for seat_id in request.seat_ids)
@@ -37,13 +37,13 @@ def facts_of(tables: Tables, request: SeatRequest, now: datetime) -> LockedSeats
 
 
 def holders_of(tables: Tables, request: SeatRequest) -> dict[UUID, Booking]:
-    """The bookings that have claims on wanted seats, by seat; not copies."""
+    """Return the bookings that have claims on wanted seats, by seat; not copies."""
     claims = ((seat_id, tables.claims.get((request.event_id, seat_id))) for seat_id in request.seat_ids)
     return {seat_id: tables.bookings[holder] for seat_id, holder in claims if holder is not None}
 
 
 def overdue_of(holders: dict[UUID, Booking], now: datetime) -> tuple[Booking, ...]:
-    """Copies of the overdue ones among them, each once, sorted by id."""
+    """Return copies of the overdue bookings among the holders, each once, sorted by id."""
     overdue = {holder.booking_id: holder for holder in holders.values() if holder.is_overdue(now)}
     return tuple(copy_of(overdue[booking_id]) for booking_id in sorted(overdue))
 
@@ -73,7 +73,7 @@ class MemoryBookings:
             return seen
         locks = self._transaction.locks
         locks.take(user_lock(request.user_id))
-        # Who holds the wanted seats is known only now: waiting for the user may have taken a while.
+        # Read the holders again: they may have changed during the wait for the user.
         for overdue in self._facts(request).overdue:
             locks.take(booking_lock(overdue.booking_id))
         for seat_id in request.seat_ids:
@@ -86,7 +86,7 @@ class MemoryBookings:
     def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         for booking_id in sorted(set(booking_ids)):
             self._transaction.locks.take(booking_lock(booking_id))
-        with self._transaction.looking() as now:
+        with self._transaction.reading() as now:
             found = {each: self._transaction.tables.bookings.get(each) for each in booking_ids}
             return {booking_id: self._locked(booking, now) for booking_id, booking in found.items() if booking}
 
@@ -94,7 +94,7 @@ class MemoryBookings:
         found: list[LockedBooking] = []
         while not found and (candidates := self._live(event_id)[:limit]):
             locked = (self.lock(booking_id)[booking_id] for booking_id in candidates)
-            # Some may have ended during the wait; if all of them did, look for others.
+            # Some may have ended during the wait; if all of them did, search again.
             found = [each for each in locked if each.booking.is_live]
         return found
 
@@ -110,7 +110,7 @@ class MemoryBookings:
         for booking in self._overdue_and_free():
             if expired >= limit:
                 break
-            with self._transaction.looking() as now:
+            with self._transaction.reading() as now:
                 ended = booking.expire(now, _EXPIRY_JOB)
             if ended:
                 self.save(booking)
@@ -128,19 +128,38 @@ class MemoryBookings:
         )
 
     def _facts(self, request: SeatRequest) -> LockedSeats:
-        with self._transaction.looking() as now:
+        with self._transaction.reading() as now:
             return facts_of(self._transaction.tables, request, now)
 
     def _live(self, event_id: UUID) -> list[UUID]:
-        with self._transaction.looking():
+        with self._transaction.reading():
             live = self._transaction.tables.bookings_of_event(event_id)
             return sorted(booking.booking_id for booking in live if booking.is_live)
 
     def _overdue_and_free(self) -> Iterator[Booking]:
-        """Copies, locked before they are loaded, the longest overdue first; those that others hold are passed over."""
-        with self._transaction.looking() as now:
+        """Lock and copy overdue bookings, the longest overdue first; skip those that are locked."""
+        with self._transaction.reading() as now:
             bookings = self._transaction.tables.bookings.values()
             overdue = [(each.deadline or now, each.booking_id) for each in bookings if each.is_overdue(now)]
         for _, booking_id in sorted(overdue):
             if self._transaction.locks.take_if_free(booking_lock(booking_id)):
                 yield self.lock(booking_id)[booking_id].booking
+
+
+class MemoryInbox:
+    """`Inbox` within one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
+        return [self._is_new(booking_id, message_id) for booking_id, message_id in messages]
+
+    def _is_new(self, booking_id: UUID, message_id: UUID) -> bool:
+        self._transaction.locks.take(message_lock(booking_id, message_id))
+        with self._transaction.reading() as now:
+            inbox = self._transaction.tables.inbox
+            if (booking_id, message_id) in inbox:
+                return False
+            inbox[booking_id, message_id] = now
+            return True

@@ -1,4 +1,4 @@
-"""The event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
+"""An event bus within one process: partitions, consumer groups, and redelivery of what was not committed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,9 +16,9 @@ PARTITIONS: Final = 4
 
 @define(eq=False)
 class Group:
-    """A consumer group of one topic: its members, and per partition the offset up to which it is done.
+    """A consumer group of one topic: its members, and the committed offset of each partition.
 
-    `generation` counts how often the partitions were shared out anew.
+    `generation` counts the rebalances.
     """
 
     members: list[object] = field(factory=list)
@@ -26,31 +26,31 @@ class Group:
     generation: int = 0
 
     def join(self, member: object) -> None:
-        """One more to share the partitions with."""
+        """Add a member and rebalance."""
         self.members.append(member)
         self.generation += 1
 
     def leave(self, member: object) -> None:
-        """Its partitions go to the others."""
+        """Remove a member and rebalance."""
         self.members.remove(member)
         self.generation += 1
 
     def partitions_of(self, member: object) -> list[int]:
-        """The partitions that are this member's now; each has one owner."""
+        """Return the partitions assigned to this member; each partition has one owner."""
         place = self.members.index(member)
         return [number for number in range(PARTITIONS) if number % len(self.members) == place]
 
 
 @define(eq=False)
 class Topic:
-    """Messages in partitions; those of one key are always in the same, in the order of arrival."""
+    """Messages in partitions; those of one key are in one partition, in the order of publishing."""
 
     name: str
     partitions: list[list[Delivery]] = field(factory=lambda: [[] for _ in range(PARTITIONS)])
     groups: dict[str, Group] = field(factory=dict)
 
     def append(self, message: Message) -> None:
-        """Take one message."""
+        """Append one message."""
         number = crc32(message.key) % PARTITIONS
         partition = self.partitions[number]
         partition.append(
@@ -66,16 +66,16 @@ class Topic:
         )
 
     def group(self, name: str) -> Group:
-        """The group of that name, starting with the first message if it is new."""
+        """Return the group of that name; a new group starts with the first message."""
         return self.groups.setdefault(name, Group())
 
     def backlog(self, group: str) -> dict[int, range]:
-        """By partition, the offsets that wait for the group, which is not made by asking."""
+        """Return the offsets that wait for the group, by partition; does not create the group."""
         committed = self.groups.get(group, Group()).committed
         return {number: range(committed[number], len(self.partitions[number])) for number in range(PARTITIONS)}
 
     def oldest(self, group: str) -> datetime | None:
-        """When the first of those that wait for the group was appended."""
+        """Return when the oldest message of the group's backlog was appended."""
         waiting = ((number, offsets.start) for number, offsets in self.backlog(group).items() if offsets)
         sent = (self.partitions[number][offset].timestamp for number, offset in waiting)
         return min((at for at in sent if at is not None), default=None)
@@ -85,7 +85,7 @@ _MOST_PER_POLL: Final = 500
 
 
 class MemorySubscription:
-    """`Subscription`: one member of a group. When members come or go, each starts from what was committed."""
+    """`Subscription`: one member of a group. After a rebalance each member starts from the last commit."""
 
     def __init__(self, topic: Topic, group: Group, changed: Condition) -> None:
         self._topic, self._group, self._changed = topic, group, changed
@@ -110,7 +110,7 @@ class MemorySubscription:
                     done = position if before is None else min(position, before.get(partition, 0))
                     self._group.committed[partition] = max(done, self._group.committed[partition])
             elif self._has_uncommitted():
-                # Some of the partitions may be another member's by now, who has started from the last commit.
+                # Another member may own some of the partitions by now, and has started from the last commit.
                 raise BusUnavailable("The group has changed since the messages were polled; they arrive again")
 
     def rewind(self) -> None:
@@ -147,7 +147,7 @@ class MemorySubscription:
 
 
 class MemoryEventBus:
-    """`EventBus` within one process. Messages are kept for as long as the bus is; waiting costs no time of the CPU."""
+    """`EventBus` within one process. Messages are kept as long as the bus; waiting uses no CPU."""
 
     def __init__(self) -> None:
         self._changed = Condition()

@@ -22,7 +22,7 @@ class MemoryEvents:
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
         self._transaction.locks.take(event_lock(event.event_id))
-        with self._transaction.looking() as now:
+        with self._transaction.reading() as now:
             events = self._transaction.tables.events
             before = events.get(event.event_id)
             was_complete = before is not None and before.complete
@@ -44,19 +44,19 @@ class MemoryEvents:
 
     def lock(self, event_id: UUID) -> TicketedEvent | None:
         self._transaction.locks.take(event_lock(event_id))
-        with self._transaction.looking():
+        with self._transaction.reading():
             row = self._transaction.tables.events.get(event_id)
             return None if row is None else row.event
 
     def put_seats(self, event_id: UUID, seats: Sequence[Seat]) -> int:
-        with self._transaction.looking():
+        with self._transaction.reading():
             if event_id not in self._transaction.tables.events:
                 raise EventNotFound
         given = {seat.seat_id: SeatRow(seat=seat) for seat in seats}
         return sum(self._put_seat(event_id, given[seat_id]) for seat_id in sorted(given))
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
-        with self._transaction.looking():
+        with self._transaction.reading():
             rows = self._transaction.tables.seats_of_event(event_id)
         keep = set(known)
         gone = [evolve(row, withdrawn=True) for row in rows if row.seat.seat_id not in keep]
@@ -64,7 +64,7 @@ class MemoryEvents:
 
     def close(self, closure: Closure) -> Closure | None:
         self._transaction.locks.take(event_lock(closure.event_id))
-        with self._transaction.looking() as now:
+        with self._transaction.reading() as now:
             tables = self._transaction.tables
             if closure.event_id not in tables.events:
                 return None
@@ -72,7 +72,7 @@ class MemoryEvents:
 
     def finish(self, event: EventCancelled) -> bool:
         self._transaction.locks.take(event_lock(event.event_id))
-        with self._transaction.looking():
+        with self._transaction.reading():
             closures = self._transaction.tables.closures
             closure = closures.get(event.event_id)
             if closure is None or closure.finished:
@@ -83,13 +83,13 @@ class MemoryEvents:
             return True
 
     def _put_seat(self, event_id: UUID, row: SeatRow) -> bool:
-        """Write the row if that changes anything: a seat that stays as it is waits for nobody."""
+        """Write the row if it differs; an unchanged seat is not locked."""
         seat = event_id, row.seat.seat_id
-        with self._transaction.looking():
+        with self._transaction.reading():
             unchanged = self._transaction.tables.seats.get(seat) == row
         if unchanged:
             return False
         self._transaction.locks.take(seat_lock(*seat))
-        with self._transaction.looking():
+        with self._transaction.reading():
             self._transaction.tables.seats[seat] = row
         return True

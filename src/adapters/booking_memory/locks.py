@@ -1,4 +1,4 @@
-"""Row locks: each belongs to one unit of work until that ends, and nobody waits for ever."""
+"""Row locks: each is held by one unit of work until it ends, and every wait is bounded."""
 
 from collections.abc import Iterable
 from threading import Condition
@@ -11,48 +11,48 @@ from booking_core.domain.reservation import IdempotencyKey
 LockKey = tuple[str, *tuple[object, ...]]
 
 DEFAULT_LOCK_WAIT: Final = 2.0
-"""Seconds that one wait for one lock may take."""
+"""The longest wait for one lock, in seconds."""
 
 
 def user_lock(user_id: str) -> LockKey:
-    """The customer: who holds it alone counts and makes that customer's holds."""
+    """The lock of a customer: held while the holds of that customer are counted and created."""
     return ("user", user_id)
 
 
 def booking_lock(booking_id: UUID) -> LockKey:
-    """One booking."""
+    """The lock of one booking."""
     return ("booking", booking_id)
 
 
 def seat_lock(event_id: UUID, seat_id: UUID) -> LockKey:
-    """One seat of one event."""
+    """The lock of one seat of one event."""
     return ("seat", event_id, seat_id)
 
 
 def event_lock(event_id: UUID) -> LockKey:
-    """The event's own row and its closure. Reserving does not take it."""
+    """The lock of an event's row and its closure. Reserving does not take it."""
     return ("event", event_id)
 
 
 def message_lock(booking_id: UUID, message_id: UUID) -> LockKey:
-    """One row of the inbox."""
+    """The lock of one row of the inbox."""
     return ("message", booking_id, message_id)
 
 
-def answer_lock(key: IdempotencyKey) -> LockKey:
-    """One idempotency key within its scope."""
-    return ("answer", key.user_id, key.operation, key.key)
+def response_lock(key: IdempotencyKey) -> LockKey:
+    """The lock of one idempotency key within its scope."""
+    return ("response", key.user_id, key.operation, key.key)
 
 
 class Locks:
-    """Who holds which lock. An owner is any object; it may take what it holds again."""
+    """The locks and their owners. An owner is any object, and may take a lock again that it holds."""
 
     def __init__(self) -> None:
         self._released = Condition()
         self._owners: dict[LockKey, object] = {}
 
     def take(self, owner: object, key: LockKey, wait: float) -> bool:
-        """True once `owner` holds the lock; False if `wait` seconds were not enough."""
+        """Take the lock for `owner`; False if `wait` seconds were not enough."""
         with self._released:
             if not self._released.wait_for(lambda: self._owners.get(key, owner) is owner, wait):
                 return False
@@ -60,7 +60,7 @@ class Locks:
             return True
 
     def release(self, keys: Iterable[LockKey]) -> None:
-        """Let go of locks that the caller holds."""
+        """Release locks that the caller holds."""
         with self._released:
             for key in keys:
                 del self._owners[key]
@@ -70,8 +70,8 @@ class Locks:
 class HeldLocks:
     """The locks of one unit of work, kept until it ends.
 
-    The owner is the unit of work, not the thread: a second one in the same thread waits like anybody else, and gives
-    up after the same bounded wait, so that nesting them is refused instead of hanging.
+    The owner is the unit of work, not the thread: a nested unit of work in the same thread fails after the bounded wait
+    instead of hanging.
     """
 
     def __init__(self, locks: Locks, wait: float) -> None:
@@ -84,16 +84,16 @@ class HeldLocks:
         return key in self._held
 
     def take(self, key: LockKey) -> None:
-        """Hold the lock. Raises ServiceBusy if somebody else keeps it for longer than the bounded wait."""
+        """Take the lock. Raises ServiceBusy if another owner holds it for the whole bounded wait."""
         if not self.take_within(key, self._wait):
             raise ServiceBusy
 
     def take_if_free(self, key: LockKey) -> bool:
-        """Hold the lock if nobody else does; never waits."""
+        """Take the lock if it is free; never waits."""
         return self.take_within(key, 0)
 
     def take_within(self, key: LockKey, seconds: float) -> bool:
-        """Hold the lock if it is to be had in time."""
+        """Take the lock; False if `seconds` were not enough."""
         self.refuse_if_ended()
         if key not in self._held:
             if not self._locks.take(self, key, seconds):
@@ -102,18 +102,18 @@ class HeldLocks:
         return True
 
     def wait_until_free(self, key: LockKey) -> None:
-        """Wait until nobody else holds the lock, without keeping it. Raises ServiceBusy like `take`."""
+        """Wait until no other owner holds the lock, and do not keep it. Raises ServiceBusy like `take`."""
         if key not in self._held:
             self.take(key)
             self._release({key})
 
     def release_all(self) -> None:
-        """The unit of work has ended; it can do nothing any more."""
+        """Release all locks: the unit of work has ended and must not be used again."""
         self._has_ended = True
         self._release(set(self._held))
 
     def refuse_if_ended(self) -> None:
-        """A program that goes on after the end would lose what it writes: raise RuntimeError."""
+        """Raise RuntimeError after the end of the unit of work: later writes would be lost."""
         if self._has_ended:
             raise RuntimeError("The unit of work has ended")
 

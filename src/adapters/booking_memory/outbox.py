@@ -1,4 +1,4 @@
-"""The outbox: stored events in the order in which their transactions committed."""
+"""The outbox: stored events in the order of their commits."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -12,7 +12,7 @@ from booking_memory.transaction import Database
 
 
 class MemoryOutbox:
-    """`Outbox` over a database. One booking's changes commit one after the other, so its events lie in sequence."""
+    """`Outbox` over a database. The changes of one booking commit one by one, so its events are in sequence."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class MemoryOutbox:
         return sorted(chosen, key=_place)[:limit]
 
     def everything(self) -> Sequence[OutboxRecord]:
-        """Every event that has not been pruned, published or not, in the order of `unpublished`."""
+        """Return every event that was not pruned, published or not, in the order of `unpublished`."""
         with self._database.mutex:
             return [row.record for row in self._database.tables.outbox.values()]
 

@@ -1,4 +1,4 @@
-"""Reads over what is committed, each of one moment."""
+"""Reads of committed rows, each of one moment."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,23 +16,23 @@ from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
 from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatList, SeatOnMap, Snapshot, Statistics
 from booking_core.ports.reads import CancellationPreview
-from booking_memory.tables import EventRow, SeatKey, Tables, answer_key
+from booking_memory.tables import EventRow, SeatKey, Tables, response_key
 from booking_memory.transaction import Database
 
 _SOON: Final = timedelta(seconds=60)
-"""A hold "ends soon" within the next pass of expiry (FR-14)."""
+"""A hold "ends soon" if the next pass of expiry ends it (FR-14)."""
 _UNANSWERED: Final = timedelta(hours=1)
-"""A refund is unanswered when it was asked for as long ago."""
+"""A refund without an answer counts as unanswered after this time."""
 
 
 def statistics_of(tables: Tables, now: datetime) -> Statistics:
-    """Everything an operator watches, at `now`."""
+    """Return the statistics at `now`."""
     by_status = Counter(booking.as_of(now).status for booking in tables.bookings.values())
     return Statistics(by_status={status: by_status[status] for status in Status}, **_figures(tables, now))
 
 
 def backlogs_of(tables: Tables, now: datetime) -> Backlogs:
-    """What waits, at `now`."""
+    """Return the backlogs at `now`."""
     return Backlogs(**_figures(tables, now))
 
 
@@ -59,7 +59,7 @@ def _figures(tables: Tables, now: datetime) -> dict[str, Any]:
 
 
 def preview_of(tables: Tables, event_id: UUID, now: datetime) -> CancellationPreview:
-    """What cancelling the event at `now` would end and pay back; overdue holds are over already."""
+    """Return what cancelling the event at `now` would end and refund; overdue holds have ended already."""
     live = [each for each in tables.bookings_of_event(event_id) if each.is_live and not each.is_overdue(now)]
     refunds: dict[str, tuple[Decimal, int]] = {}
     for payment in (payment for booking in live for payment in booking.payments.values()):
@@ -120,7 +120,7 @@ class MemoryReads:
         return self._at_once(read)
 
     def stored_responses(self, keys: Sequence[IdempotencyKey]) -> Sequence[bool]:
-        return self._at_once(lambda _: [answer_key(key) in self._tables.answers for key in keys])
+        return self._at_once(lambda _: [response_key(key) in self._tables.responses for key in keys])
 
     def event(self, event_id: UUID) -> KnownEvent | None:
         def read(now: datetime) -> KnownEvent | None:

@@ -1,4 +1,4 @@
-"""The store in memory: the same promises as a database, for as long as the process lives."""
+"""The store in memory: the promises of a database, for as long as the process lives."""
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from datetime import datetime, timedelta
@@ -7,17 +7,17 @@ from typing import Any, Self
 from uuid import UUID
 
 from booking_core.ports import Finding, Grade, Health, Pruned, Workload
-from booking_memory.bookings import MemoryBookings
+from booking_memory.bookings import MemoryBookings, MemoryInbox
 from booking_memory.events import MemoryEvents
-from booking_memory.idempotency import MemoryInbox, MemoryStoredResponses
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, seat_lock
 from booking_memory.outbox import MemoryOutbox
 from booking_memory.reads import MemoryReads
+from booking_memory.stored_responses import MemoryStoredResponses
 from booking_memory.transaction import Database, Transaction, utc_now
 
 
 class MemoryUnitOfWork:
-    """`UnitOfWork` over a database. Its locks are let go when it ends, whichever way."""
+    """`UnitOfWork` over a database. Its locks are released when it ends."""
 
     responses: MemoryStoredResponses
     inbox: MemoryInbox
@@ -62,12 +62,12 @@ class MemoryUpkeep:
         with self._database.mutex:
             tables, now = self._database.tables, self._database.clock()
             before = now - timedelta(days=retention_days)
-            stored = ((key, row.kept_at) for key, row in tables.answers.items())
+            stored = ((key, row.stored_at) for key, row in tables.responses.items())
             responses = [key for key, at in stored if at < now - timedelta(hours=idempotency_hours)]
             messages = [key for key, at in tables.inbox.items() if at < before]
             published = ((key, row.published_at) for key, row in tables.outbox.items())
             events = [key for key, at in published if at is not None and at < before]
-            rows = _remove(tables.answers, responses[:limit]) + _remove(tables.inbox, messages[:limit])
+            rows = _remove(tables.responses, responses[:limit]) + _remove(tables.inbox, messages[:limit])
             return Pruned(rows=rows, events=_remove(tables.outbox, events[:limit]))
 
     def health(self) -> Health:
@@ -84,11 +84,10 @@ def _remove(table: MutableMapping[Any, Any], keys: list[Any]) -> int:
 
 
 class MemoryStore:
-    """`Store` in memory. Every lookup scans what it needs: meant for tests, trials and small services.
+    """`Store` in memory, for tests, trials and small services: every look-up scans its table.
 
-    Isolation is READ COMMITTED with row locks, as the ports ask. `clock` is the database's clock; `lock_wait` is how
-    many seconds one wait for one lock may take before ServiceBusy. An answer kept under an idempotency key is given
-    again for `idempotency_hours`, pruned or not.
+    Isolation is READ COMMITTED with row locks. `clock` is the database's clock; `lock_wait` is the longest wait for one
+    lock in seconds, before ServiceBusy. A response stored under an idempotency key is valid for `idempotency_hours`.
     """
 
     retries = 3
@@ -100,7 +99,7 @@ class MemoryStore:
         lock_wait: float = DEFAULT_LOCK_WAIT,
         idempotency_hours: float = 24.0,
     ) -> None:
-        self._database = Database(clock=clock, lock_wait=lock_wait, answers_last=timedelta(hours=idempotency_hours))
+        self._database = Database(clock=clock, lock_wait=lock_wait, responses_last=timedelta(hours=idempotency_hours))
         self.reads = MemoryReads(self._database)
         self.outbox = MemoryOutbox(self._database)
         self.upkeep = MemoryUpkeep(self._database)
@@ -125,4 +124,4 @@ class MemoryStore:
         )
 
     def close(self) -> None:
-        """Nothing to let go of: what is stored stays for as long as the store is referred to."""
+        """Do nothing: the rows live as long as the store object."""

@@ -1,4 +1,4 @@
-"""What is stored, as rows that are replaced and never changed in place."""
+"""The tables: rows are replaced and never changed in place."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
@@ -22,8 +22,8 @@ V = TypeVar("V")
 class Layer(MutableMapping[K, V]):
     """A mapping that reads through to `below` and keeps its own writes until `settle`.
 
-    What others commit below shows through at once, as under READ COMMITTED. Iteration goes by the order below, then
-    by the order of the new keys.
+    Rows committed below are visible at once, as under READ COMMITTED. Iteration follows the order below, then the order
+    of the new keys.
     """
 
     def __init__(self, below: MutableMapping[K, V]) -> None:
@@ -33,7 +33,7 @@ class Layer(MutableMapping[K, V]):
 
     @property
     def written(self) -> Mapping[K, V]:
-        """What was set here and not removed again."""
+        """The rows written here and not removed again."""
         return self._written
 
     @property
@@ -66,21 +66,21 @@ class Layer(MutableMapping[K, V]):
         return sum(1 for _ in self)
 
     def settle(self) -> None:
-        """Make the changes part of what lies below."""
+        """Apply the changes to the mapping below."""
         for key in self._removed:
             self._below.pop(key, None)
         self._below.update(self._written)
 
 
 SeatKey = tuple[UUID, UUID]
-"""Event and seat."""
-AnswerKey = tuple[str, str, str]
+"""Ids of event and seat."""
+ResponseKey = tuple[str, str, str]
 """User, operation and key."""
 
 
 @frozen(kw_only=True)
 class EventRow:
-    """An event as it was last put. `ages`: a Catalog told of it, and must be asked again in time."""
+    """An event as it was last put. `ages`: it came from a Catalog and must be refreshed in time."""
 
     event: TicketedEvent
     ages: bool
@@ -90,19 +90,19 @@ class EventRow:
 
 @frozen(kw_only=True)
 class SeatRow:
-    """A seat; one that is withdrawn cannot be reserved."""
+    """A seat; a withdrawn seat cannot be reserved."""
 
     seat: Seat
     withdrawn: bool = False
 
 
 @frozen(kw_only=True)
-class AnswerRow:
-    """The answer given under an idempotency key."""
+class ResponseRow:
+    """A response stored under an idempotency key."""
 
     fingerprint: str
-    answer: str
-    kept_at: datetime
+    text: str
+    stored_at: datetime
 
 
 @frozen(kw_only=True)
@@ -115,60 +115,60 @@ class OutboxRow:
 
 @define(kw_only=True)
 class Tables:
-    """All that is stored. The committed ones are plain dictionaries; a unit of work sees them through layers."""
+    """All tables. Committed tables are plain dictionaries; a unit of work reads them through layers."""
 
     bookings: MutableMapping[UUID, Booking] = field(factory=dict)
     claims: MutableMapping[SeatKey, UUID] = field(factory=dict)
     history: MutableMapping[tuple[UUID, int], HistoryEntry] = field(factory=dict)
     outbox: MutableMapping[tuple[UUID, int], OutboxRow] = field(factory=dict)
     inbox: MutableMapping[tuple[UUID, UUID], datetime] = field(factory=dict)
-    answers: MutableMapping[AnswerKey, AnswerRow] = field(factory=dict)
+    responses: MutableMapping[ResponseKey, ResponseRow] = field(factory=dict)
     events: MutableMapping[UUID, EventRow] = field(factory=dict)
     seats: MutableMapping[SeatKey, SeatRow] = field(factory=dict)
     closures: MutableMapping[UUID, Closure] = field(factory=dict)
 
     def layered(self) -> "Tables":
-        """The same, under changes of one unit of work."""
+        """Return the same tables under the changes of one unit of work."""
         return Tables(**{column.name: Layer(getattr(self, column.name)) for column in fields(Tables)})
 
     def settle(self) -> None:
-        """Make the changes of these layers part of the tables below."""
+        """Apply the changes of these layers to the tables below."""
         for column in fields(Tables):
             layer_of(getattr(self, column.name)).settle()
 
     def bookings_of_event(self, event_id: UUID) -> Iterator[Booking]:
-        """Every booking of the event, in no particular order; not copies."""
+        """Return every booking of the event, in any order; not copies."""
         return (booking for booking in self.bookings.values() if booking.event_id == event_id)
 
     def ended_with(self, event_id: UUID) -> int:
-        """The number of bookings that ended because the event was cancelled."""
+        """Count the bookings that ended because the event was cancelled."""
         reasons = (booking.cancellation_reason for booking in self.bookings_of_event(event_id))
         return sum(reason is CancellationReason.EVENT_CANCELLED for reason in reasons)
 
     def seats_of_event(self, event_id: UUID) -> list[SeatRow]:
-        """Every seat of the event, sorted by id."""
+        """Return every seat of the event, sorted by id."""
         rows = [row for (of_event, _), row in self.seats.items() if of_event == event_id]
         return sorted(rows, key=lambda row: row.seat.seat_id)
 
 
 def layer_of(table: MutableMapping[Any, Any]) -> Layer[Any, Any]:
-    """The table as the layer that it is inside a unit of work."""
+    """Cast a table of a unit of work to its layer."""
     return cast("Layer[Any, Any]", table)
 
 
-def answer_key(key: IdempotencyKey) -> AnswerKey:
-    """The key within its scope."""
+def response_key(key: IdempotencyKey) -> ResponseKey:
+    """Return the key within its scope."""
     return key.user_id, key.operation, key.key
 
 
 def copy_of(booking: Booking) -> Booking:
-    """A booking of one's own, as it would come back from a database: nothing new is recorded on it."""
+    """Copy a booking as a database would return it: without new events and history."""
     payments = {payment_id: evolve(payment) for payment_id, payment in booking.payments.items()}
     return evolve(booking, payments=payments, new_events=[], new_history=[])
 
 
 def outbox_record(event: DomainEvent, traceparent: str | None = None) -> OutboxRecord:
-    """The event as the outbox keeps it: its whole message, and the trace that it belongs to."""
+    """Build the outbox record of an event, with the trace that it belongs to."""
     return OutboxRecord(
         slot=slot_of(event),
         key=key_of(event),

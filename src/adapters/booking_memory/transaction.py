@@ -1,4 +1,4 @@
-"""One transaction: its own writes, the locks it holds, and the moment when all of it becomes true."""
+"""One transaction: its writes, its locks, and its commit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,17 +17,17 @@ from booking_memory.tables import OutboxRow, Tables, copy_of, layer_of, outbox_r
 
 
 def utc_now() -> datetime:
-    """The computer's clock."""
+    """Read the computer's clock."""
     return datetime.now(UTC)
 
 
 @frozen(kw_only=True, eq=False)
 class Database:
-    """What all units of work share. `mutex` is held for every look at the tables, and never while waiting."""
+    """The state that all units of work share. `mutex` is held for every access to tables, and never during a wait."""
 
     clock: Callable[[], datetime] = utc_now
     lock_wait: float = DEFAULT_LOCK_WAIT
-    answers_last: timedelta = timedelta(hours=24)
+    responses_last: timedelta = timedelta(hours=24)
     tables: Tables = field(factory=Tables, init=False)
     locks: Locks = field(factory=Locks, init=False)
     mutex: RLock = field(factory=RLock, init=False)
@@ -36,14 +36,14 @@ class Database:
 class Transaction:
     """The writes and locks of one unit of work. Used by one thread.
 
-    Whatever it writes is invisible to others until `commit`. Who changes a row holds the lock of that row until the
-    end, so layers of two transactions never change the same row; bookings are compared by revision besides.
+    Its writes are invisible to others until `commit`. A transaction that changes a row holds the lock of that row until
+    it ends, so two layers never change the same row; bookings are compared by revision as well.
     """
 
     def __init__(self, database: Database) -> None:
         self.tables = database.tables.layered()
         self.locks = HeldLocks(database.locks, database.lock_wait)
-        self.answers_last = database.answers_last
+        self.responses_last = database.responses_last
         self._database = database
         self._given: dict[UUID, Booking] = {}
         self._expected: dict[UUID, int] = {}
@@ -51,15 +51,15 @@ class Transaction:
         self._traceparent = TRACEPARENT.get()
 
     @contextmanager
-    def looking(self) -> Iterator[datetime]:
-        """One statement: nobody commits while it looks. Yields the clock, read now."""
+    def reading(self) -> Iterator[datetime]:
+        """Run one statement: no transaction commits meanwhile. Yields the clock, read now."""
         self.locks.refuse_if_ended()
         with self._database.mutex:
             yield self._database.clock()
 
     def write(self, booking: Booking) -> None:
-        """Store the booking, what is new about it, and the claims that follow from its status."""
-        with self.looking():
+        """Write the booking, its new events and history, and the claims that follow from its status."""
+        with self.reading():
             self._expect(booking)
             self.tables.bookings[booking.booking_id] = copy_of(booking)
             for entry in booking.new_history:
@@ -69,12 +69,12 @@ class Transaction:
             self._claim_or_release(booking)
 
     def write_event(self, event: DomainEvent) -> None:
-        """Put the event into the outbox."""
+        """Write the event to the outbox."""
         record = outbox_record(event, self._traceparent)
         self.tables.outbox[record.key, record.sequence] = OutboxRow(record=record)
 
     def commit(self) -> None:
-        """Everything becomes visible at once, or an error says why nothing does (see `UnitOfWork.commit`)."""
+        """Make all writes visible at once, or none. Raises the errors of `UnitOfWork.commit`."""
         for booking_id in sorted(self._expected):
             self.locks.take(booking_lock(booking_id))
         with self._database.mutex:
@@ -83,7 +83,7 @@ class Transaction:
             self.tables.settle()
 
     def _expect(self, booking: Booking) -> None:
-        # Saved again, the same object brings all that is new since it was loaded; another one must have been loaded
+        # The same object, saved again, contains all changes since it was loaded; another object must have been loaded
         # after the first was saved.
         booking_id = booking.booking_id
         if booking_id not in self._given:

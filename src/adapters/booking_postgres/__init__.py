@@ -1,1 +1,4 @@
-"""The ports of booking_core over PostgreSQL: SQLAlchemy Core and psycopg."""
+"""The store over PostgreSQL, with SQLAlchemy Core and psycopg. May import booking_core.
+
+In layers: store; upkeep, diagnosis and outbox; writes and reads; rows and schema; driver.
+"""

@@ -1,4 +1,4 @@
-"""What the entry point `booking.store` names: the store made from settings."""
+"""The factory that the entry point `booking.store` names."""
 
 from collections.abc import Mapping
 
@@ -7,9 +7,9 @@ from booking_postgres.store import PostgresStore
 
 
 def create(settings: Mapping[str, str]) -> PostgresStore:
-    """A store over BOOKING_DATABASE_URL with at most BOOKING_DB_CONNECTIONS connections; connects lazily.
+    """Create a store over BOOKING_DATABASE_URL with at most BOOKING_DB_CONNECTIONS connections; connects lazily.
 
-    Raises ValueError for a URL that cannot be one.
+    Raises ValueError for a malformed URL.
     """
     engine = create_pool(settings["BOOKING_DATABASE_URL"], int(settings.get("BOOKING_DB_CONNECTIONS", "1")))
     return PostgresStore(engine, idempotency_hours=float(settings.get("BOOKING_IDEMPOTENCY_HOURS", "24")))

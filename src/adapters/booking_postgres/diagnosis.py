@@ -1,4 +1,4 @@
-"""How the database is doing: `booking_core.ports.Diagnosis` over PostgreSQL. One connection of the store's own pool."""
+"""The checks of `booking doctor` for PostgreSQL, on one connection of the store's pool."""
 
 import time
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ _SERVER: Final = """
         ARRAY(SELECT name FROM pg_settings WHERE setting = 'off'
               AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name) AS not_durable
 """
-# Of other users' sessions nothing is shown to us but that they are there. Ours that are open already, those of a
-# service that runs, are part of what it needs.
+# PostgreSQL shows nothing of other users' sessions but their existence. Open sessions of ours, those of a running
+# service, are part of what the service needs.
 _CONNECTIONS: Final = """
     SELECT least(nullif(d.datconnlimit, -1) - here.of_database, nullif(r.rolconnlimit, -1) - here.of_user,
             s.most - s.reserved - here.of_all) AS free, here.ours AS ours,
@@ -52,7 +52,7 @@ _RIGHTS: Final = """
 
 
 def diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
-    """`database`, `isolation`, `connections` and `schema`, in this order; each answer is waited for 3 s at most."""
+    """Yield the findings `database`, `isolation`, `connections` and `schema`; each answer may take 3 s at most."""
     done = 0
     began = time.monotonic()
     try:
@@ -99,7 +99,7 @@ def _isolation(isolation: str) -> Finding:
 
 
 def _connections(row: Any, workload: Workload) -> Finding:
-    # Our own connection is among those that are counted as open, and goes away.
+    # The connection of this check is among those counted as open, and will be closed.
     ours = max(0, row.ours - 1)
     needed, free = max(0, workload.connections - ours), row.free + 1
     limits = (("of the server", row.most), ("of the database", row.of_database), ("of our user", row.of_user))
@@ -142,7 +142,7 @@ def _failed(check: str, error: Exception, engine: Engine) -> Finding:
 
 
 def _way_in(said: str) -> str:
-    """What to do about libpq's words, which have no codes; those of the server may be in its own language."""
+    """Return advice for an error text of libpq, which has no codes; texts of the server may be in another language."""
     for words, advice in (
         ("password authentication failed", f"check user and password in {_URL}"),
         ("no password supplied", f"put the password into {_URL}"),
@@ -171,7 +171,7 @@ def _way_out(cause: BaseException) -> str:
 
 
 def _place(engine: Engine) -> str:
-    """Host, port and database; the user's name is in what the server says, and the password nowhere."""
+    """Return host, port and database. The server's text names the user; nothing contains the password."""
     url = engine.url
     port = f":{url.port}" if url.port else ""
     return f"{url.host or url.query.get('host', 'the local socket')}{port}/{url.database or ''}"

@@ -1,4 +1,4 @@
-"""The outbox in PostgreSQL: events wait here, in the order of their bookings, until the bus has them."""
+"""The outbox in PostgreSQL: events that wait for a relay, in the order of their booking, and published ones."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,9 +10,9 @@ from booking_core.ports import EventSelection, OutboxRecord
 from booking_postgres.driver.reader import Reader
 from booking_postgres.reads.stored_events import COLUMNS, read_stored, record_of
 
-# Oldest first between bookings; of each booking all that waits, in order. A booking's events are committed in the
-# order of their sequence, for its row is locked while they are written: none can appear before an earlier one. The
-# limit cuts the tail of one booking, never a piece from its middle (ADR 0012).
+# The booking with the oldest event first; of each booking all events that wait, in order. The events of a booking are
+# committed in the order of their sequence, because its row is locked while they are written: none can appear before an
+# earlier one. The limit cuts off the last events of one booking, never events between others (ADR 0012).
 _UNPUBLISHED: Final = text(f"""
     WITH due AS (
         SELECT slot, key, recorded_at FROM booking.outbox WHERE published_at IS NULL ORDER BY recorded_at LIMIT :limit)
@@ -44,7 +44,7 @@ class PostgresOutbox:
     def mark_published(self, records: Sequence[OutboxRecord]) -> int:
         if not records:
             return 0
-        # In one order, so that relays that mark the same rows wait for each other and do not embrace.
+        # In one order, so that relays that mark the same rows wait for each other without a deadlock.
         ordered = sorted(records, key=lambda record: (record.slot, record.key, record.sequence))
         with self.reader.open() as connection:
             done = connection.execute(

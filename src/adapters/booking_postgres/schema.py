@@ -1,7 +1,7 @@
-"""The schema in the database: bringing it up to date, and telling whether it is (ADR 0010).
+"""The schema in the database: migrating it, and checking its revision (ADR 0010).
 
-Revisions are numbers that grow by one, so that "older" and "newer" can be told apart: a service runs on a schema that
-is current or newer, for during an upgrade the old version still serves.
+Revisions are numbers that grow by one and can be compared: a service runs on a schema that is current or newer, because
+during an upgrade the old version of the service still runs.
 """
 
 from functools import cache
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "booking"
 VERSION_TABLE: Final = "schema_version"
-_TURN: Final = "migration_turn"
+_MIGRATION_LOCK: Final = "migration_turn"
 _ATTEMPTS: Final = 5
 _MIGRATE: Final = "run `booking migrate`"
-_MADE_MEANWHILE: Final = (DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation)
+_CREATED_MEANWHILE: Final = (DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation)
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
 @cache
 def newest_revision() -> str:
-    """The revision that this version of the code needs: the number of the newest migration that ships with it."""
+    """Return the revision that this version of the code needs: the number of its newest migration."""
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The revision of the schema in the database; None if there is none."""
+    """Return the revision of the schema in the database; None without a schema."""
     if not inspect(connection).has_table(VERSION_TABLE, schema=SCHEMA):
         return None
     found = connection.execute(text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}")).scalar()  # noqa: S608
@@ -43,7 +43,7 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def health_of(revision: str | None) -> Health:
-    """Whether this version of the code can work with a schema of that revision."""
+    """Return whether this version of the code can run on a schema of that revision."""
     needed = newest_revision()
     if revision is None:
         problem = f"the database has no schema, version {needed} is needed"
@@ -57,31 +57,31 @@ def health_of(revision: str | None) -> Health:
 def migrate(engine: Engine) -> list[str]:
     """Bring the schema up to date in one transaction; returns the revisions applied, oldest first.
 
-    Whoever comes second waits for the first and finds nothing to do. The turn is a lock on a table, which also holds
-    where advisory locks are per node.
+    A concurrent call waits for the first and applies nothing. They exclude each other by the lock of a table, which
+    also works where advisory locks are per node.
     """
     for attempt in range(_ATTEMPTS):
         try:
-            # A migration takes as long as it takes, and waits for its turn.
+            # No deadline: a migration may take long, and waits for another one.
             with engine.begin() as connection, answers_within(driver_of(connection), None):
                 return _migrate(connection)
         except (IntegrityError, ProgrammingError) as error:
-            # Two CREATE ... IF NOT EXISTS at once: one of them fails although the thing then exists.
-            if attempt == _ATTEMPTS - 1 or not isinstance(error.orig, _MADE_MEANWHILE):
+            # Of two concurrent CREATE ... IF NOT EXISTS, one may fail although the object then exists.
+            if attempt == _ATTEMPTS - 1 or not isinstance(error.orig, _CREATED_MEANWHILE):
                 raise
     return []
 
 
 def _migrate(connection: Connection) -> list[str]:
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-    connection.execute(text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_TURN} (nothing smallint)"))
-    connection.execute(text(f"LOCK TABLE {SCHEMA}.{_TURN} IN ACCESS EXCLUSIVE MODE"))
+    connection.execute(text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_MIGRATION_LOCK} (nothing smallint)"))
+    connection.execute(text(f"LOCK TABLE {SCHEMA}.{_MIGRATION_LOCK} IN ACCESS EXCLUSIVE MODE"))
     before = revision_of(connection)
     if health_of(before).is_ready:
         return []
     config = alembic_config()
     config.attributes["connection"] = connection
-    # Only here: importing alembic takes longer than most commands run.
+    # Imported here because importing alembic takes longer than most commands.
     from alembic import command
     from alembic.script import ScriptDirectory
 
@@ -91,7 +91,7 @@ def _migrate(connection: Connection) -> list[str]:
 
 
 def alembic_config() -> "Config":
-    """Where alembic finds the migrations; the connection goes into its `attributes`."""
+    """Return the configuration of alembic; the caller puts the connection into its `attributes`."""
     from alembic.config import Config
 
     config = Config()

@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy Core sees them, for queries; the migrations make them, and a test holds the two together."""
+"""The tables as SQLAlchemy Core describes them. The migrations create them; a test compares the two."""
 
 from sqlalchemy import (
     Boolean,

@@ -16,13 +16,15 @@ created for that test alone (`harness.py` defines it). Under pytest, a third sto
 
     globals().update({f"Test{suite.__name__}": suite for suite in STORE_CONTRACTS})
 
-An event bus is tested the same way: EVENT_BUS_CONTRACTS, and a fixture called `event_bus_harness`. Another runner may
+An event bus is tested the same way: EVENT_BUS_CONTRACTS, and a fixture called `event_bus_harness`; a catalog with
+CATALOG_CONTRACTS, and a fixture called `catalog_of`: a function that creates a catalog. Another runner may
 create an instance of each class and call each method whose name starts with `test_` with a new harness. Asserts must be
 enabled (no `python -O`). The suites use several threads, wait out bounded lock waits, and leave no thread behind.
 """
 
 from typing import Final
 
+from booking_core.contracts.catalog import CatalogContract
 from booking_core.contracts.event_bus.backlog import BacklogContract
 from booking_core.contracts.event_bus.delivery import EventBusContract
 from booking_core.contracts.harness import EventBusHarness, StoreHarness
@@ -66,4 +68,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
 EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (EventBusContract, BacklogContract)
 """Every suite of the event bus; their tests take `event_bus_harness`."""
 
-__all__ = ["EVENT_BUS_CONTRACTS", "STORE_CONTRACTS", "EventBusHarness", "StoreHarness"]
+CATALOG_CONTRACTS: Final[tuple[type, ...]] = (CatalogContract,)
+"""Every suite of the catalog; their tests take `catalog_of`."""
+
+__all__ = ["CATALOG_CONTRACTS", "EVENT_BUS_CONTRACTS", "STORE_CONTRACTS", "EventBusHarness", "StoreHarness"]

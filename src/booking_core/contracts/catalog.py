@@ -1,4 +1,4 @@
-"""What every Catalog adapter must keep. Each test takes a factory; under pytest, a fixture called `catalog_of`:
+"""The conformance suite of a Catalog. Each test takes a factory; under pytest, a fixture called `catalog_of`:
 
 @pytest.fixture
 def catalog_of():
@@ -19,10 +19,10 @@ from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.ports.catalog import Catalog
 
 Known = Mapping[TicketedEvent, Sequence[Seat]]
-"""All that a Catalog knows: its events, each with its seats."""
+"""The content of a Catalog: its events, each with its seats."""
 
 CatalogFactory = Callable[[Known], Catalog]
-"""Makes a Catalog that knows exactly this; whoever brings it closes what it made."""
+"""Creates a Catalog with this content. The fixture that provides it closes the Catalog."""
 
 
 def _id(number: int) -> UUID:
@@ -58,7 +58,7 @@ _KNOWN: Final[Known] = {_HALL: _HALL_SEATS, _YEN: _YEN_SEATS, _DINAR: _DINAR_SEA
 
 
 class CatalogContract:
-    """Promises of booking_core.ports.catalog.Catalog that need no misbehaving Catalog."""
+    """The promises of `booking_core.ports.Catalog` that need no misbehaving server."""
 
     def test_events_are_given_as_they_are(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)

@@ -1,4 +1,4 @@
-"""What the author of an adapter gives to the suites: the adapter itself, and a hand on time."""
+"""The harnesses that the author of an adapter provides: the adapter itself, and control over its clock."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,19 +20,19 @@ class StoreHarness(Protocol):
     def advance(self, seconds: float) -> None:
         """Let time pass for everything that is stored; no unit of work is open meanwhile.
 
-        A store with a clock of its own moves that. A database may instead shift every stored moment back by as much:
-        of bookings and their holds, payments, history, events' last refresh, closures, idempotency keys, inbox and
-        outbox. So the suites never compare a moment seen before with one seen after. When an event starts may stay
-        as it is, and so may what is written inside messages.
+        A store with a clock of its own moves it. A database may instead shift every stored time back: of bookings
+        and their holds, payments, history, the last refresh of events, closures, idempotency keys, inbox and outbox.
+        The suites therefore never compare a time read before with one read after. The start of an event and times
+        inside messages may stay as they are.
         """
         ...
 
     def events(self) -> Sequence[OutboxRecord]:
-        """Everything ever put into the outbox, published or not; those of one key in order of sequence."""
+        """Return every event ever stored in the outbox, published or not; those of one key in order of sequence."""
         ...
 
     def close(self) -> None:
-        """Let go of everything, stored rows included."""
+        """Release everything, stored rows included."""
         ...
 
 
@@ -45,9 +45,9 @@ class EventBusHarness(Protocol):
         ...
 
     def new_topic(self) -> str:
-        """The name of an empty topic with at least two partitions, ready for use."""
+        """Return the name of an empty topic with at least two partitions, ready for use."""
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...

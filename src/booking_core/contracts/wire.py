@@ -1,4 +1,4 @@
-"""Reading what is stored for the wire."""
+"""Decoding of stored messages."""
 
 import json
 from decimal import Decimal
@@ -8,12 +8,12 @@ from booking_core.ports import OutboxRecord
 
 
 def envelope_of(record: OutboxRecord) -> dict[str, Any]:
-    """The stored message, its numbers exact."""
+    """Decode a stored message; numbers stay exact."""
     envelope: dict[str, Any] = json.loads(record.body, parse_float=Decimal)
     return envelope
 
 
 def payload_of(record: OutboxRecord) -> dict[str, Any]:
-    """What the stored message tells."""
+    """Decode the payload of a stored message."""
     payload: dict[str, Any] = envelope_of(record)["payload"]
     return payload

@@ -1,1 +1,1 @@
-"""Reading without locks: bookings, lists, seat maps, statistics. May import the driver."""
+"""Reads without locks: bookings, lists, seat maps, statistics. May import the rows and the driver."""

@@ -1,11 +1,9 @@
-"""The seats of an event and who may have them: what seldom changes is remembered, what may change is always read.
+"""Seat maps: the seats of an event are cached under a fingerprint, their claims are always read (ADR 0017).
 
-Most of a seat map is the same at every look: ids, rows, numbers, prices. To send and to parse it takes ten times as
-long as to ask whether it has changed. So it is read together with a fingerprint of the seats' rows and kept under it;
-the next look reads the fingerprint and the claims, and builds on what is known if the fingerprint is the same. Nothing
-is ever assumed to be fresh: the rows themselves say so, at every look and in the same snapshot as the claims, and it
-does not matter who changed them, or how. That two states of an event's seats share a fingerprint of 64 bits is as good
-as impossible; all that could come of it is an old price on the map, for reserving reads the seats.
+Ids, rows, numbers and prices seldom change, and sending and parsing them takes ten times as long as checking whether
+they have changed. They are read together with a fingerprint of their rows; the next read fetches fingerprint and claims
+in one snapshot, and uses the cached seats if the fingerprint is the same. A change of any kind changes the fingerprint.
+If two states of an event's seats ever shared the 64 bits, the map would show an old price; reserving reads the seats.
 """
 
 from collections import OrderedDict
@@ -24,11 +22,11 @@ from booking_core.ports.reads import SeatList, SeatOnMap
 from booking_postgres.driver.pipeline import Row, Rows, Statement
 from booking_postgres.driver.reader import Reader
 
-# 500 to 900 bytes each: at most some 40 MB in a process.
+# 500 to 900 bytes each: at most about 40 MB in a process.
 MOST_SEATS: Final = 50_000
 _IDS: Final = Struct("16s")
 
-# Of everything that is shown. Each hash is the seed of the next, and no order of the rows is asked for.
+# Covers every column that is shown. Each hash is the seed of the next; XOR makes the order of rows irrelevant.
 _FINGERPRINT: Final = """
     SELECT bit_xor(hash_numeric_extended(s.price, hashtextextended(s.row_name,
         uuid_hash_extended(s.seat_id, 2 * s.number::bigint + s.withdrawn::integer)))) AS seats
@@ -47,14 +45,14 @@ _SOME: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
     SELECT s.seat_id, {_SHOWN} FROM clock, {_WITH_CLAIMS} AND s.seat_id = ANY(%(seat_ids)s) AND NOT s.withdrawn
 """  # noqa: S608
-# A withdrawn seat is shown as long as somebody has it.
+# A withdrawn seat is shown as long as it has a live claim.
 _ALL: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT})
     SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL, {_SHOWN}
     FROM clock, fingerprint, {_WITH_CLAIMS}
     ORDER BY s.row_name, s.number, s.seat_id
 """  # noqa: S608
-# Ids one after the other, 16 bytes each: an array of them would be read and written one by one.
+# Concatenated ids of 16 bytes each: the elements of an array would be encoded and decoded one by one.
 _CLAIMED: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT}),
     claimed AS MATERIALIZED (
@@ -64,13 +62,13 @@ _CLAIMED: Final = f"""
         FROM clock, booking.claims c WHERE c.slot = %(slot)s AND c.event_id = %(event_id)s AND c.ended_at IS NULL)
     SELECT fingerprint.seats, sold, held, overdue FROM fingerprint, claimed
 """  # noqa: S608
-# Sold, held, and held by nobody any more; None where there are none.
+# Ids of sold, held and overdue seats; None where there are none.
 _Claimed = tuple[bytes | None, bytes | None, bytes | None]
 _STATUS: Final = {status.value: status for status in SeatStatus}
 
 
-class _Shown(dict[bytes, tuple[int, SeatOnMap]]):
-    """By a seat's id: its place among all seats, and the seat with one status; made when first asked for."""
+class _SeatsByStatus(dict[bytes, tuple[int, SeatOnMap]]):
+    """Seats with one status, by id, each with its place among all seats; created on first access."""
 
     def __init__(self, free: Sequence[SeatOnMap], places: Mapping[bytes, int], status: SeatStatus) -> None:
         super().__init__()
@@ -83,24 +81,24 @@ class _Shown(dict[bytes, tuple[int, SeatOnMap]]):
 
 
 @define(eq=False)
-class _Plan:
-    """All seats of one event in their order, as they are under one fingerprint."""
+class _CachedSeats:
+    """All seats of one event in their order, under one fingerprint."""
 
     fingerprint: int
     free: Sequence[SeatOnMap]
     withdrawn: frozenset[int]
     places: Mapping[bytes, int] = field(init=False)
-    sold: _Shown = field(init=False)
-    held: _Shown = field(init=False)
+    sold: _SeatsByStatus = field(init=False)
+    held: _SeatsByStatus = field(init=False)
     _latest: tuple[_Claimed, SeatList] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.places = {entry.seat.seat_id.bytes: place for place, entry in enumerate(self.free)}
-        self.sold = _Shown(self.free, self.places, SeatStatus.SOLD)
-        self.held = _Shown(self.free, self.places, SeatStatus.HELD)
+        self.sold = _SeatsByStatus(self.free, self.places, SeatStatus.SOLD)
+        self.held = _SeatsByStatus(self.free, self.places, SeatStatus.HELD)
 
     def with_claims(self, claimed: _Claimed, versions: Iterator[int]) -> SeatList:
-        """The seats as these claims leave them; the list of the last call again for the same claims."""
+        """Return the seats under these claims; the list of the last call if the claims are the same."""
         latest = self._latest
         if latest is not None and latest[0] == claimed:
             return latest[1]
@@ -122,26 +120,26 @@ class _Plan:
 
 @define(eq=False)
 class SeatMaps:
-    """Reads seat maps; remembers at most `most_seats` seats, of the events looked at last. For several threads."""
+    """Reads seat maps; caches at most `most_seats` seats, of the events read last. Safe to use from many threads."""
 
     reader: Reader
     most_seats: int = MOST_SEATS
-    _plans: OrderedDict[UUID, _Plan] = field(factory=OrderedDict, init=False)
+    _events: OrderedDict[UUID, _CachedSeats] = field(factory=OrderedDict, init=False)
     _seats: int = field(default=0, init=False)
-    _turn: Lock = field(factory=Lock, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
     _versions: Iterator[int] = field(factory=count, init=False)
 
     def of(self, event_id: UUID) -> SeatList:
         """See `booking_core.ports.Reads.seats`."""
         values = {"slot": slot_of_event(event_id), "event_id": event_id}
-        plan = self._known(event_id)
-        if plan is not None:
+        cached = self._cached(event_id)
+        if cached is not None:
             [(fingerprint, sold, held, overdue)] = self.reader.rows(Statement(_CLAIMED, values))
-            if fingerprint == plan.fingerprint:
-                return plan.with_claims((sold, held, overdue), self._versions)
+            if fingerprint == cached.fingerprint:
+                return cached.with_claims((sold, held, overdue), self._versions)
         rows = self.reader.rows(Statement(_ALL, values))
         entries = [_entry(row) for row in rows]
-        self._remember(event_id, _plan_of(rows, entries) if rows else None)
+        self._cache(event_id, _cached_seats_of(rows, entries) if rows else None)
         return SeatList(seats=[entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]])
 
     def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
@@ -149,31 +147,31 @@ class SeatMaps:
         values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
         return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
 
-    def _known(self, event_id: UUID) -> _Plan | None:
-        with self._turn:
-            plan = self._plans.get(event_id)
-            if plan is not None:
-                self._plans.move_to_end(event_id)
-            return plan
+    def _cached(self, event_id: UUID) -> _CachedSeats | None:
+        with self._lock:
+            cached = self._events.get(event_id)
+            if cached is not None:
+                self._events.move_to_end(event_id)
+            return cached
 
-    def _remember(self, event_id: UUID, plan: _Plan | None) -> None:
-        with self._turn:
-            before = self._plans.pop(event_id, None)
+    def _cache(self, event_id: UUID, cached: _CachedSeats | None) -> None:
+        with self._lock:
+            before = self._events.pop(event_id, None)
             self._seats -= len(before.free) if before else 0
-            if plan is None or len(plan.free) > self.most_seats:
+            if cached is None or len(cached.free) > self.most_seats:
                 return
-            self._plans[event_id] = plan
-            self._seats += len(plan.free)
+            self._events[event_id] = cached
+            self._seats += len(cached.free)
             while self._seats > self.most_seats:
-                self._seats -= len(self._plans.popitem(last=False)[1].free)
+                self._seats -= len(self._events.popitem(last=False)[1].free)
 
 
-def _plan_of(rows: Rows, entries: Sequence[SeatOnMap]) -> _Plan:
+def _cached_seats_of(rows: Rows, entries: Sequence[SeatOnMap]) -> _CachedSeats:
     free = [
         entry if entry.status is SeatStatus.AVAILABLE else SeatOnMap(seat=entry.seat, status=SeatStatus.AVAILABLE)
         for entry in entries
     ]
-    return _Plan(rows[0][5], free, frozenset(place for place, row in enumerate(rows) if row[4]))
+    return _CachedSeats(rows[0][5], free, frozenset(place for place, row in enumerate(rows) if row[4]))
 
 
 def _entry(row: Row) -> SeatOnMap:

@@ -1,4 +1,4 @@
-"""The figures that operators watch."""
+"""Backlogs, statistics and the preview of a cancellation."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -14,7 +14,7 @@ _BY_STATUS: Final = text("""
     SELECT CASE WHEN deadline <= clock_timestamp() THEN 'CANCELLED' ELSE status END, count(*)
     FROM booking.bookings GROUP BY 1
 """)
-_FIGURES: Final = text("""
+_BACKLOGS: Final = text("""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
     SELECT
         (SELECT count(*) FROM booking.bookings WHERE deadline > now),
@@ -32,7 +32,7 @@ _FIGURES: Final = text("""
              WHERE closed_at IS NOT NULL AND finished_at IS NULL)
     FROM clock
 """)
-# An overdue hold is not live: cancelling the event settles it as expired.
+# An overdue hold is not live: cancelling the event expires it.
 _LIVE: Final = """
     FROM booking.claims c JOIN booking.bookings b ON b.slot = c.slot AND b.booking_id = c.booking_id
     WHERE c.slot = :slot AND c.event_id = :event_id AND c.ended_at IS NULL
@@ -51,26 +51,26 @@ _REFUNDS: Final = text(f"""
 
 
 def statistics_of(connection: Connection) -> Statistics:
-    """Counts and ages, all by the database's clock."""
+    """Read numbers and ages by the database's clock."""
     counted = {Status(row[0]): int(row[1]) for row in connection.execute(_BY_STATUS)}
-    return Statistics(by_status={status: counted.get(status, 0) for status in Status}, **_figures(connection))
+    return Statistics(by_status={status: counted.get(status, 0) for status in Status}, **_backlogs(connection))
 
 
 def backlogs_of(connection: Connection) -> Backlogs:
-    """What waits, by the database's clock; all of it is found by index."""
-    return Backlogs(**_figures(connection))
+    """Read what waits by the database's clock; all of it is found by index."""
+    return Backlogs(**_backlogs(connection))
 
 
 def preview_of(connection: Connection, event_id: UUID) -> CancellationPreview:
-    """What cancelling the event would end and refund now."""
+    """Read what cancelling the event would end and refund now, and what has ended because of it."""
     values = {"slot": slot_of_event(event_id), "event_id": event_id}
     ended, bookings, seats = connection.execute(_PREVIEW, values).one()
     refunds = {row[0]: (row[1], int(row[2])) for row in connection.execute(_REFUNDS, values)}
     return CancellationPreview(ended=ended or 0, bookings=bookings, seats=seats, refunds=refunds)
 
 
-def _figures(connection: Connection) -> dict[str, Any]:
-    row = connection.execute(_FIGURES).one()
+def _backlogs(connection: Connection) -> dict[str, Any]:
+    row = connection.execute(_BACKLOGS).one()
     return {
         "holds": row[0],
         "ending_soon": row[1],

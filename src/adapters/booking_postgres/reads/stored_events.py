@@ -1,4 +1,4 @@
-"""Events that were published and are still kept, read again along the primary key, a page at a time."""
+"""Published events that are still kept, read in pages along the primary key."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,13 +11,13 @@ from booking_core.ports import EventSelection, OutboxRecord
 COLUMNS: Final = (
     "o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body, o.traceparent"
 )
-"""What `record_of` reads, in its order; `o` is the outbox."""
+"""The columns of `record_of` in its order; `o` is the outbox."""
 
 _SINCE: Final = "o.recorded_at >= CAST(:since AS timestamptz)"
 _UNTIL: Final = "o.recorded_at < CAST(:until AS timestamptz)"
 _TYPES: Final = "o.event_type = ANY (CAST(:types AS text[]))"
 _BOOKING: Final = "o.slot = :booking_slot AND o.key = :booking_id"
-# One booking at a time, by its primary key: an event may have far more of them than a page has room for.
+# Looks up each booking by its primary key: an event may have far more bookings than a page has records.
 _EVENT: Final = """
     o.slot = :event_slot AND (o.key = :event_id OR EXISTS (
         SELECT FROM booking.bookings b WHERE b.slot = o.slot AND b.booking_id = o.key AND b.event_id = :event_id))

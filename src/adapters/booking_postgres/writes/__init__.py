@@ -1,1 +1,1 @@
-"""The unit of work and its repositories: everything that locks or changes rows. May import the driver."""
+"""Writes of a unit of work: reservation, bookings, events, responses, expiry. May import the rows and the driver."""
