@@ -74,7 +74,7 @@ def record_location(home: Home, data_dir: Path) -> None:
     """Record in the data directory where its cluster is. The caller owns the cluster, and no server runs in it.
 
     Existing data without that record belongs to a data directory that has been deleted since. The user who deletes it
-    wants an empty database, so the data becomes `data.previous`, of which one generation is kept.
+    expects an empty database, so the data becomes `data.previous`, of which one generation is kept.
     """
     if not home.relocated or _recorded_location(data_dir) == home.root:
         return

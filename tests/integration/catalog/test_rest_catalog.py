@@ -100,7 +100,7 @@ def test_a_connection_the_server_closed_meanwhile_is_no_failure(server: CatalogS
     assert [catalog.event(EVENT.event_id) for _ in range(5)] == [EVENT] * 5
 
 
-def test_the_base_url_may_have_a_path_and_a_user_whose_password_is_not_logged(
+def test_base_url_with_path_and_user_works_and_logs_no_password(
     server: CatalogServer, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

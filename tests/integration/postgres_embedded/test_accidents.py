@@ -100,9 +100,7 @@ def test_the_terminals_interrupt_reaches_the_owner_only(data_dir: Path, start_ow
         psycopg.connect(owner.said["url"])
 
 
-def test_a_stale_pid_that_is_another_program_now_is_neither_believed_nor_harmed(
-    data_dir: Path, server_at: MakeServer
-) -> None:
+def test_stale_pid_of_another_program_is_ignored_and_the_program_kept(data_dir: Path, server_at: MakeServer) -> None:
     data = data_dir / "postgres" / "data"
     # Of the same user as the server: PostgreSQL itself takes any such program for a running server.
     with spawn(["/bin/cat"], server_account(data), stdin=subprocess.PIPE) as bystander:

@@ -1,4 +1,4 @@
-"""Root cannot run PostgreSQL, so somebody else does, who may not get in everywhere. (Collected for root only.)"""
+"""For root, PostgreSQL runs as another user, who may not enter every directory. (Collected for root only.)"""
 
 import os
 import pwd
@@ -99,7 +99,7 @@ def test_a_place_that_is_not_ours_is_not_used(place: Path, closed: Path, server_
         server_at(closed).start()
 
 
-def test_data_that_can_no_longer_be_reached_is_not_replaced_by_an_empty_database(
+def test_unreachable_data_is_not_replaced_by_an_empty_database(
     data_dir: Path, place: Path, server_at: MakeServer
 ) -> None:
     data_dir.parent.chmod(0o700)

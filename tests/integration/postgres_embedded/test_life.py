@@ -1,4 +1,4 @@
-"""Starting, stopping and starting again, and who may log in."""
+"""Start, stop and restart, and the logins that the server accepts."""
 
 import os
 import socket
@@ -115,9 +115,7 @@ def test_the_servers_own_reason_is_passed_on(data_dir: Path, server_at: MakeServ
     server_at(data_dir).start()  # the failed one has let go of the directory
 
 
-def test_a_directory_that_cannot_be_written_is_an_error_that_leaves_nothing_behind(
-    data_dir: Path, server_at: MakeServer
-) -> None:
+def test_unwritable_directory_is_an_error_that_leaves_nothing_behind(data_dir: Path, server_at: MakeServer) -> None:
     obstacle = data_dir / "postgres" / "log.previous"
     obstacle.mkdir()
     failed = server_at(data_dir)

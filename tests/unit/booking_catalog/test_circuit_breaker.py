@@ -1,4 +1,4 @@
-"""The breaker: when it opens, who may try it again, and what it ignores."""
+"""The circuit breaker: when it opens, which attempt is the trial, and which errors do not count."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a client refuses to be made from, and that making one touches nothing."""
+"""Invalid settings of the client; making a client connects to nothing."""
 
 import socket
 
@@ -21,7 +21,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("url", WRONG)
-def test_a_wrong_url_is_refused_by_the_name_of_the_setting_and_not_repeated(url: str) -> None:
+def test_invalid_url_is_rejected_by_setting_name_without_the_url(url: str) -> None:
     with pytest.raises(InvalidValue, match=r"^BOOKING_CATALOG_URL must be an http or https URL") as caught:
         create({"BOOKING_CATALOG_URL": url})
     assert "cata" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A stranger's words take one line of the log, whatever they are."""
+"""Text from outside takes one printable line of the log."""
 
 from hypothesis import given
 from hypothesis import strategies as st

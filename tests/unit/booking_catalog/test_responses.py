@@ -1,4 +1,4 @@
-"""What is believed of an answer, and how a lie is named."""
+"""Valid responses are parsed exactly; an invalid one raises an error that names the problem and its place."""
 
 import json
 from contextlib import suppress
@@ -94,8 +94,8 @@ def test_a_price_is_exact_and_written_with_the_currency_s_decimals(literal: str,
         ("[1]", "is an array"),
     ],
 )
-def test_an_impossible_price_is_refused(literal: str, problem: str) -> None:
-    refused(lambda: parse_seats(priced(literal), "USD"), problem)
+def test_an_impossible_price_is_rejected(literal: str, problem: str) -> None:
+    assert_rejected(lambda: parse_seats(priced(literal), "USD"), problem)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_an_impossible_price_is_refused(literal: str, problem: str) -> None:
         ({"currency": 840}, "`$.data.currency`"),
     ],
 )
-def test_an_impossible_event_is_refused(changes: dict[str, Any], problem: str) -> None:
-    refused(lambda: parse_event(answer(changed(EVENT, changes)), ID), problem)
+def test_an_impossible_event_is_rejected(changes: dict[str, Any], problem: str) -> None:
+    assert_rejected(lambda: parse_event(answer(changed(EVENT, changes)), ID), problem)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_an_impossible_event_is_refused(changes: dict[str, Any], problem: str) -
         ({"price": GONE}, "missing required field `price`"),
     ],
 )
-def test_an_impossible_seat_is_refused(changes: dict[str, Any], problem: str) -> None:
+def test_an_impossible_seat_is_rejected(changes: dict[str, Any], problem: str) -> None:
     seats = [{**SEAT, "seatId": str(OTHER)}, changed(SEAT, changes)]
-    refused(lambda: parse_seats(answer(seats), "EUR"), problem)
+    assert_rejected(lambda: parse_seats(answer(seats), "EUR"), problem)
 
 
 @pytest.mark.parametrize(
@@ -172,22 +172,24 @@ def test_an_impossible_seat_is_refused(changes: dict[str, Any], problem: str) ->
         (b'{"success": true, "x": ' + b'{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_an_impossible_answer_is_refused(body: bytes, problem: str) -> None:
-    refused(lambda: parse_event(body, ID), problem)
-    refused(lambda: parse_seats(body, "EUR"), problem)
+def test_an_impossible_answer_is_rejected(body: bytes, problem: str) -> None:
+    assert_rejected(lambda: parse_event(body, ID), problem)
+    assert_rejected(lambda: parse_seats(body, "EUR"), problem)
 
 
-def test_text_that_is_no_utf_8_is_refused() -> None:
-    refused(lambda: parse_event(answer({**EVENT, "name": "NAME"}).replace(b"NAME", b"\xff"), ID), "not JSON")
-    refused(lambda: parse_seats(answer([{**SEAT, "row": "ROW"}]).replace(b"ROW", b"\xed\xa0\x80"), "EUR"), "not JSON")
+def test_text_that_is_no_utf_8_is_rejected() -> None:
+    assert_rejected(lambda: parse_event(answer({**EVENT, "name": "NAME"}).replace(b"NAME", b"\xff"), ID), "not JSON")
+    assert_rejected(
+        lambda: parse_seats(answer([{**SEAT, "row": "ROW"}]).replace(b"ROW", b"\xed\xa0\x80"), "EUR"), "not JSON"
+    )
 
 
 def test_a_seat_that_the_domain_refuses_is_nonsense_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responses, "MAX_PRICE", MAX_PRICE * 10)
-    refused(lambda: parse_seats(priced(str(MAX_PRICE)), "EUR"), "price must be below")
+    assert_rejected(lambda: parse_seats(priced(str(MAX_PRICE)), "EUR"), "price must be below")
 
 
-def refused(ask: Any, problem: str) -> None:
+def assert_rejected(ask: Any, problem: str) -> None:
     with pytest.raises(CatalogAnswerInvalid) as caught:
         ask()
     assert problem in str(caught.value)
@@ -196,7 +198,7 @@ def refused(ask: Any, problem: str) -> None:
 
 
 @given(amount=st.decimals(0, MAX_PRICE - 1, places=4), currency=st.sampled_from(["JPY", "USD", "KWD", "CLF"]))
-def test_a_price_is_either_exactly_that_or_refused(amount: Decimal, currency: str) -> None:
+def test_a_price_is_either_exactly_that_or_assert_rejected(amount: Decimal, currency: str) -> None:
     fits = amount == round(amount, decimals_of(currency))
     try:
         [seat] = parse_seats(priced(str(amount)), currency)
@@ -220,16 +222,16 @@ json_values = st.recursive(
     seats=st.lists(st.dictionaries(st.sampled_from([*SEAT]), json_values, max_size=2), max_size=3),
 )
 def test_no_json_whatever_makes_another_error(event: dict[str, Any], seats: list[dict[str, Any]]) -> None:
-    believed(answer({**EVENT, **event}), answer([{**SEAT, **seat} for seat in seats]))
+    parse_both(answer({**EVENT, **event}), answer([{**SEAT, **seat} for seat in seats]))
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
 @example(b'{"success":true,"data":[{"seatId":"\\ud83d\\udE00","row":"\\uDC00","number":1,"price":1E5}]}')
 def test_no_bytes_whatever_make_another_error(body: bytes) -> None:
-    believed(body, body)
+    parse_both(body, body)
 
 
-def believed(event: bytes, seats: bytes) -> None:
+def parse_both(event: bytes, seats: bytes) -> None:
     for ask in (lambda: parse_event(event, ID), lambda: parse_seats(seats, "EUR")):
         with suppress(CatalogAnswerInvalid):
             ask()

@@ -1,4 +1,4 @@
-"""Which PostgreSQL is taken."""
+"""Which PostgreSQL is used, and its copy for another account."""
 
 from pathlib import Path
 

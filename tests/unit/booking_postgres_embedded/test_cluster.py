@@ -26,7 +26,7 @@ def _ensure(home: Home, major: int) -> str:
     return ensure_cluster(home, Path("/nonexistent"), server_account(home.data), major=major, durable=True)
 
 
-def test_existing_data_is_taken_with_its_password_and_unfinished_data_removed(home: Home) -> None:
+def test_existing_cluster_is_opened_and_unfinished_data_removed(home: Home) -> None:
     (home.root / "init-abc" / "base").mkdir(parents=True)
     (home.root / "init-abc.password").touch()
     assert _ensure(home, 17) == "secret"

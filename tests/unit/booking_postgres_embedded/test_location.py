@@ -71,7 +71,7 @@ def test_data_that_can_no_longer_be_reached_is_an_error(data_dir: Path, place: P
         _choose(data_dir, reachable=False)
 
 
-def test_a_deleted_data_directory_starts_anew_and_the_old_data_is_put_aside(data_dir: Path, place: Path) -> None:
+def test_deleted_data_directory_gets_new_data_and_keeps_the_previous(data_dir: Path, place: Path) -> None:
     home = _relocated(data_dir)
     for generation in ("first", "second"):
         home.data.mkdir()

@@ -1,4 +1,4 @@
-"""Is the process named by `postmaster.pid` a server of this directory? Answered over a made-up /proc."""
+"""Whether the process in `postmaster.pid` is a server of the directory, with a /proc made by the test."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_another_program_in_the_directory_does_not(tmp_path: Path, data: Path) -
 
 
 @pytest.mark.parametrize(("directory", "answer"), [("data", True), ("data2", False)])
-def test_where_the_system_hides_the_working_directory_the_command_line_decides(
+def test_command_line_decides_where_the_working_directory_is_hidden(
     tmp_path: Path, data: Path, directory: str, answer: bool
 ) -> None:
     _process(tmp_path / "proc", "postgres", "-D", str(tmp_path / directory), cwd=None)

@@ -1,4 +1,4 @@
-"""RestCatalog against a Catalog Service that answers nonsense: one clear log line, and never another error."""
+"""RestCatalog with invalid responses of the Catalog Service: one log line names the problem, and no other error."""
 
 import gzip
 import json
@@ -18,8 +18,8 @@ from tests.support.catalog_server import Answer, CatalogServer, Handler, reply, 
 HUGE = b'{"success": true, "data": [' + b" " * 9_000_000 + b"]}"
 WHOLE = json.dumps({"success": True, "data": event_json()})
 
-# What the server answers, and what the log must say about it.
-LIES: dict[str, tuple[Answer, str]] = {
+# The response, and the problem that the log must name.
+INVALID: dict[str, tuple[Answer, str]] = {
     "html": (reply(200, "<!doctype html>\n<p>Down", Content_Type="text/html"), "not JSON"),
     "nothing": (reply(200), "not JSON"),
     "redirect": (reply(302, Location="http://127.0.0.1:9/"), "redirects are not followed"),
@@ -35,8 +35,10 @@ LIES: dict[str, tuple[Answer, str]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "problem"), LIES.values(), ids=LIES.keys())
-def test_a_lie_is_named_in_one_line(server: CatalogServer, connect: Connect, answer: Answer, problem: str) -> None:
+@pytest.mark.parametrize(("answer", "problem"), INVALID.values(), ids=INVALID.keys())
+def test_invalid_response_is_logged_in_one_line(
+    server: CatalogServer, connect: Connect, answer: Answer, problem: str
+) -> None:
     server.answer = answer
     catalog = connect(timeout_seconds=5.0)
     with capture_logs() as logged, pytest.raises(CatalogAnswerInvalid, match=re.escape(problem)) as caught:
