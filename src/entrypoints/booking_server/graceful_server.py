@@ -22,7 +22,7 @@ from granian import _signals
 from granian.server import MPServer
 from granian.server.mp import WorkerProcess
 
-from booking_server.listeners import Listeners, close_inherited
+from booking_server.listeners import Listeners
 from booking_telemetry.otel import switch_on
 
 _log = structlog.get_logger(__name__)
@@ -158,7 +158,8 @@ class GracefulServer(MPServer):
 
 
 def _load_with_own_socket(others: Collection[int], loader: Callable[[], Any]) -> Any:
-    close_inherited(others)
+    for descriptor in others:
+        os.close(descriptor)
     return loader()
 
 

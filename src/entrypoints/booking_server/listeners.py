@@ -5,7 +5,6 @@ them. A single shared socket would be simpler, but the faster worker then takes 
 """
 
 import ctypes
-import os
 import socket
 import struct
 from collections.abc import Collection
@@ -57,9 +56,3 @@ class Listeners:
         """Close the sockets in the parent: each then ends with its worker."""
         for each in self._sockets:
             each.close()
-
-
-def close_inherited(descriptors: Collection[int]) -> None:
-    """Close these file descriptors in a worker."""
-    for each in descriptors:
-        os.close(each)

@@ -138,7 +138,6 @@ class AdmissionQueue:
             loop=self.loop,
             runtime=self.runtime,
             limits=self.limits.notification,
-            respond=self._respond,
             dispatch=self._dispatch,
             readmit=self._enter,
         )
@@ -183,7 +182,7 @@ class AdmissionQueue:
         # Notification has one thread at most, and only one that no request waits for.
         is_needed = self._notifier.to_query or self._notifier.to_handle
         if is_needed and self._running < self.pool.size and (batch := self._notifier.next_batch()) is not None:
-            self._run(batch.run, partial(self._notifier.finish, batch))
+            self._run(*batch)
 
     def _run(self, work: Callable[[], T], finish: Callable[[T], None]) -> None:
         self._running += 1
@@ -199,7 +198,7 @@ class AdmissionQueue:
     def _complete(self, pending: PendingRequest, response: GatewayResponse) -> None:
         self.service_rate.completed(are_others_queued=bool(self._ready))
         self._release(pending)
-        self._respond(pending, response)
+        pending.respond(response)
 
     def _release(self, leader: PendingRequest) -> None:
         decided, promoted = self._coalescer.release(leader)
@@ -220,11 +219,7 @@ class AdmissionQueue:
         self._release(pending)
 
     def _shed(self, pending: PendingRequest) -> None:
-        self._respond(pending, self.reject(pending.request))
-
-    def _respond(self, pending: PendingRequest, response: GatewayResponse) -> None:
-        if not pending.response.done():  # it is if the client has disconnected
-            pending.response.set_result(response)
+        pending.respond(self.reject(pending.request))
 
     def _age(self, pending: PendingRequest) -> float:
         return self.runtime.monotonic() - pending.request.arrived

@@ -113,6 +113,11 @@ class PendingRequest:
         """The keys that the request needs; none unless it is a reservation."""
         return self.intent.keys if self.intent is not None else ()
 
+    def respond(self, response: GatewayResponse) -> None:
+        """Complete `response`, unless the client has disconnected, which cancels it."""
+        if not self.response.done():
+            self.response.set_result(response)
+
     def has_seen_taken(self, other: "PendingRequest") -> bool:
         """Whether the result of this request says that a seat of the other one is taken."""
         if self.intent is None or other.intent is None or other.intent.event_id != self.intent.event_id:

@@ -8,6 +8,7 @@ too, and a new token has to be verified. One such batch runs at a time.
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -22,6 +23,10 @@ _log = structlog.get_logger(__name__)
 
 Handler = Callable[[PendingRequest], GatewayResponse]
 """Lets the application answer a request. It blocks and raises nothing."""
+_Answer = Callable[[Sequence[PendingRequest]], "list[GatewayResponse | None]"]
+_Outcome = tuple["list[GatewayResponse | None]", float]
+Batch = tuple[Callable[[], _Outcome], Callable[[_Outcome], None]]
+"""The work of a batch, for a pool thread, and what takes its outcome on the event loop."""
 
 
 @frozen(kw_only=True)
@@ -39,26 +44,11 @@ class NotificationLimits:
     """Followers that share one query."""
 
 
-@frozen(eq=False)
-class NotificationBatch:
-    """Followers that one pool thread answers. `answer` gives None for a follower that it cannot answer."""
-
-    followers: Sequence[PendingRequest]
-    answer: "Callable[[Sequence[PendingRequest]], list[GatewayResponse | None]]"
-    runtime: Runtime
-
-    def run(self) -> "tuple[list[GatewayResponse | None], float]":
-        """Return the responses and the CPU seconds that they took. Runs on a pool thread."""
-        began = self.runtime.cpu_seconds()
-        return self.answer(self.followers), self.runtime.cpu_seconds() - began
-
-
 @define(eq=False)
 class FollowerNotifier:
-    """Answers each follower once. Runs on the event loop, except for `NotificationBatch.run`.
+    """Answers each follower once. Runs on the event loop, except for the work of a batch.
 
-    `respond` sends a response. `dispatch` is called when a batch may start. `readmit` takes a follower back whose seats
-    turned out to be free.
+    `dispatch` is called when a batch may start. `readmit` takes back a follower whose seats turned out to be free.
     """
 
     responses: GatewayResponses
@@ -66,7 +56,6 @@ class FollowerNotifier:
     loop: AbstractEventLoop
     runtime: Runtime
     limits: NotificationLimits
-    respond: Callable[[PendingRequest, GatewayResponse], None]
     dispatch: Callable[[], None]
     readmit: Callable[[PendingRequest], None]
     to_reject: deque[PendingRequest] = field(factory=deque, init=False)
@@ -95,26 +84,15 @@ class FollowerNotifier:
             self._is_rejecting = True
             self.loop.call_soon(self._reject)
 
-    def next_batch(self) -> NotificationBatch | None:
-        """Return a batch for a pool thread, unless one is running or none is due; `finish` takes its outcome."""
+    def next_batch(self) -> Batch | None:
+        """Return the next batch; None while one runs, in the pause after it, and if no follower waits."""
         if self._is_batch_running or not (self.to_query or self.to_handle):
             return None
         self._is_batch_running = True
-        if self.to_handle:
-            return NotificationBatch(_take(self.to_handle, self.limits.together), self._handle_all, self.runtime)
-        return NotificationBatch(_take(self.to_query, self.limits.queried_together), self._query_all, self.runtime)
-
-    def finish(self, batch: NotificationBatch, outcome: "tuple[Sequence[GatewayResponse | None], float]") -> None:
-        """Respond to the followers of a batch, and pause before the next."""
-        responses, cpu_seconds = outcome
-        for follower, response in zip(batch.followers, responses, strict=True):
-            if response is not None:
-                self.respond(follower, response)
-            elif follower.known_taken:
-                self.to_handle.append(follower)
-            else:
-                self.readmit(follower)
-        self.loop.call_later(cpu_seconds * self.limits.thread_pause_factor, self._end_pause)
+        answer: _Answer = self._handle_all if self.to_handle else self._query_all
+        together = self.limits.together if self.to_handle else self.limits.queried_together
+        followers = _take(self.to_handle or self.to_query, together)
+        return partial(self._run, answer, followers), partial(self._finish, followers)
 
     def expired(self, arrived_before: float) -> Iterator[PendingRequest]:
         """Remove and return the followers that wait for a pool thread and arrived before this moment."""
@@ -125,6 +103,22 @@ class FollowerNotifier:
                 waiting.extend(each for each in followers if each.request.arrived >= arrived_before)
                 yield from (each for each in followers if each.request.arrived < arrived_before)
 
+    def _run(self, answer: _Answer, followers: Sequence[PendingRequest]) -> _Outcome:
+        """Return the responses, None for each that stays open, and the CPU seconds of the pool thread."""
+        began = self.runtime.cpu_seconds()
+        return answer(followers), self.runtime.cpu_seconds() - began
+
+    def _finish(self, followers: Sequence[PendingRequest], outcome: _Outcome) -> None:
+        responses, cpu_seconds = outcome
+        for follower, response in zip(followers, responses, strict=True):
+            if response is not None:
+                follower.respond(response)
+            elif follower.known_taken:
+                self.to_handle.append(follower)
+            else:
+                self.readmit(follower)
+        self.loop.call_later(cpu_seconds * self.limits.thread_pause_factor, self._end_pause)
+
     def _end_pause(self) -> None:
         self._is_batch_running = False
         self.dispatch()
@@ -134,7 +128,7 @@ class FollowerNotifier:
         for follower in _take(self.to_reject, self.limits.together):
             response = self._rejection(follower)
             if response is not None:
-                self.respond(follower, response)
+                follower.respond(response)
             else:
                 # Its token has to be verified first, which takes a while and may wait for the issuer's keys.
                 self.to_query.append(follower)

@@ -130,14 +130,9 @@ class Gateway:
         if path == ALIVE:
             return self.handle(pending)
         loop = asyncio.get_running_loop()
-        response: asyncio.Future[GatewayResponse] = loop.create_future()
-
-        def respond(found: GatewayResponse) -> None:
-            if not response.done():  # it is if the client has disconnected
-                response.set_result(found)
-
-        self._probe_pools[path].call(loop, partial(self.handle, pending), respond)
-        return await response
+        pending.response = loop.create_future()
+        self._probe_pools[path].call(loop, partial(self.handle, pending), pending.respond)
+        return await pending.response
 
     def handle(self, pending: PendingRequest) -> GatewayResponse:
         """Let the application respond. What it raises is logged and becomes INTERNAL_ERROR."""
