@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.run",
     "tests.support.leaks",
     "tests.support.slow",
+    "tests.support.logs",
     "tests.support.directories",
     "tests.support.postgres.fixtures",
     "tests.support.kafka.fixtures",

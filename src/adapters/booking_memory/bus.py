@@ -81,14 +81,11 @@ class Topic:
         return min((at for at in sent if at is not None), default=None)
 
 
-_MOST_PER_POLL: Final = 500
-
-
 class MemorySubscription:
     """`Subscription`: one member of a group. After a rebalance each member starts from the last commit."""
 
-    def __init__(self, topic: Topic, group: Group, changed: Condition) -> None:
-        self._topic, self._group, self._changed = topic, group, changed
+    def __init__(self, topic: Topic, group: Group, changed: Condition, most_per_poll: int) -> None:
+        self._topic, self._group, self._changed, self._most_per_poll = topic, group, changed, most_per_poll
         self._positions: dict[int, int] = {}
         self._generation = -1
         self.is_open = True
@@ -140,7 +137,7 @@ class MemorySubscription:
     def _take(self) -> list[Delivery]:
         taken: list[Delivery] = []
         for number, position in self._positions.items():
-            chunk = self._topic.partitions[number][position : position + _MOST_PER_POLL - len(taken)]
+            chunk = self._topic.partitions[number][position : position + self._most_per_poll - len(taken)]
             self._positions[number] = position + len(chunk)
             taken += chunk
         return taken
@@ -149,7 +146,8 @@ class MemorySubscription:
 class MemoryEventBus:
     """`EventBus` within one process. Messages are kept as long as the bus; waiting uses no CPU."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_per_poll: int = 500) -> None:
+        self._most_per_poll = most_per_poll
         self._changed = Condition()
         self._topics: dict[str, Topic] = {}
         self._subscriptions: list[MemorySubscription] = []
@@ -166,7 +164,7 @@ class MemoryEventBus:
         with self._changed:
             self._refuse_if_closed()
             known = self._topic(topic)
-            subscription = MemorySubscription(known, known.group(group), self._changed)
+            subscription = MemorySubscription(known, known.group(group), self._changed, self._most_per_poll)
             self._subscriptions = [*(each for each in self._subscriptions if each.is_open), subscription]
             return subscription
 

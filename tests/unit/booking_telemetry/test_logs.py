@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,9 @@ PASSWORD = "hunter2hunter2"
 
 
 @pytest.fixture(params=["json", "console"])
-def form(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both forms; whatever a test configures is taken back."""
-    before = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    structlog.contextvars.clear_contextvars()
-    # A client whose broker another test has frozen may still speak of it, in a thread that nothing ends.
-    kafka = logging.getLogger("kafka")
-    kafka.propagate = False
-    yield request.param
-    kafka.propagate = True
-    structlog.contextvars.clear_contextvars()
-    structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
+def form(request: pytest.FixtureRequest, ours_alone: None) -> str:
+    """Both forms."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -196,7 +182,6 @@ def test_json_begins_with_what_is_read_first(form: str, capsys: pytest.CaptureFi
         assert list(json.loads(line)) == ["timestamp", "level", "event", "path", "logger"]
 
 
-@pytest.mark.usefixtures("logs_as_before")
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_a_record_is_one_line_without_secrets(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", form, ["hunter22"])
@@ -217,7 +202,6 @@ def test_a_record_is_one_line_without_secrets(form: str, capsys: pytest.CaptureF
     assert "Traceback" in err
 
 
-@pytest.mark.usefixtures("logs_as_before")
 def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("INFO", "json")
 
@@ -228,7 +212,6 @@ def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[s
     assert record["timestamp"].endswith("Z")
 
 
-@pytest.mark.usefixtures("logs_as_before")
 def test_the_level_holds_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("ERROR", "json")
 

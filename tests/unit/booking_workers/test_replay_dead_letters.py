@@ -11,7 +11,7 @@ from booking_core.domain.errors import BusUnavailable, ServiceBusy
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import Terms
 from booking_core.ports.event_bus import Delivery, Message
-from booking_memory.bus import MemorySubscription
+from booking_memory.bus import MemoryEventBus, MemorySubscription
 from booking_workers.consumer import Consumer, MessageHandler
 from booking_workers.dead_letters import DeadLetters
 from booking_workers.replay_dead_letters import (
@@ -129,9 +129,9 @@ def test_nothing_waits(world: World) -> None:
     assert replay.counts == {"applied": 0, "failed": 0}
 
 
-def test_letters_of_many_partitions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_of_many_partitions(world: World) -> None:
     """Some partitions are done, and hold letters that were kept again, while others still wait."""
-    monkeypatch.setattr("booking_memory.bus._MOST_PER_POLL", 1)
+    world.bus = MemoryEventBus(most_per_poll=1)
     for number in range(1, 13):
         bury(world, unknown(number), key=f"key-{number}".encode())
     told: list[tuple[int, int]] = []

@@ -1,15 +1,12 @@
 """What the files in `deploy/` start, and what the program itself says to that."""
 
 import inspect
-import logging
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn, cast
 
-import structlog
 import yaml
 from attrs import frozen
 from flask import Flask
@@ -66,16 +63,15 @@ class Program:
     def settings(self) -> Settings:
         """The settings that it would start with. Raises what would stop it: SettingsError, click.UsageError."""
         assert self.environ.keys() <= NAMES, f"no settings of ours: {self.environ.keys() - NAMES}"
-        with _logs_as_before():
-            try:
-                cli.main(
-                    list(self.arguments),
-                    prog_name="booking",
-                    standalone_mode=False,
-                    obj=Invocation(environ=self.environ, compose=_compose),
-                )
-            except _Composed as composed:
-                return composed.settings
+        try:
+            cli.main(
+                list(self.arguments),
+                prog_name="booking",
+                standalone_mode=False,
+                obj=Invocation(environ=self.environ, compose=_compose),
+            )
+        except _Composed as composed:
+            return composed.settings
         raise AssertionError(f"{self.arguments} has put nothing together")
 
 
@@ -87,18 +83,6 @@ class _Composed(Exception):
 
 def _compose(settings: Settings) -> NoReturn:
     raise _Composed(settings)
-
-
-@contextmanager
-def _logs_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        root.handlers[:], root.level = handlers, level
-        logging.captureWarnings(False)
-        structlog.reset_defaults()
 
 
 def database_connections(program: Program) -> int:

@@ -16,9 +16,6 @@ from tests.unit.booking_service.doctor.test_examination import ENVIRON, Adapters
 BAD = Finding(check="broker", grade=Grade.TROUBLE, found="does\tnot \x1b[31manswer", advice="start it")
 
 
-pytestmark = pytest.mark.usefixtures("logs_as_before")
-
-
 def doctor(*arguments: str, found: Finding | None = None) -> int:
     adapters = Adapters() if found is None else Adapters(bus=AdapterStub(MemoryEventBus(), lambda: [found]))
     return run(["doctor", *arguments], Invocation(environ=ENVIRON, compose=adapters.compose))
