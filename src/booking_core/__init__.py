@@ -1,4 +1,4 @@
-"""booking-core: seats that are never sold twice.
+"""booking-core: seats that are never sold twice. Imports attrs and the standard library.
 
 This module lists what services use; `booking_core.ports` and `booking_core.contracts` list the rest of the public API,
 for authors of adapters and for types that use cases return. Everything else may change without notice

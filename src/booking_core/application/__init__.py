@@ -1,4 +1,7 @@
-"""The use cases: one function per command or question. Each opens its own unit of work and keeps nothing."""
+"""The use cases, one function per command or question; imports ports, messages and the domain.
+
+Each opens its own unit of work and keeps no state.
+"""
 
 from booking_core.application.cancel import cancel
 from booking_core.application.cancel_event import CancelledEvent, cancel_event, close_event, finish_closure

@@ -1,8 +1,8 @@
-"""Messages of the Payment Service, from the bytes on the wire to a command (design, section 6). Pure, and strict.
+"""Parse messages of the Payment Service, from the bytes on the wire to a command (design, section 6). Pure and strict.
 
-A message is JSON in UTF-8 with the envelope of the spec's section 8. Versions 1.x are accepted and unknown fields
-ignored. Whatever the bytes are, `parse` gives a command, says that the message is not for us, or raises
-MalformedMessage with one line that says what was wrong: nothing else ever comes out of it.
+A message is JSON in UTF-8 with the envelope of the spec's section 8. Versions 1.x are accepted and unknown fields are
+ignored. For any bytes, `parse` returns a command or Skipped, or raises MalformedMessage with one line that names the
+problem.
 """
 
 import json
@@ -36,13 +36,13 @@ _MOST_DECIMALS: Final = 18
 
 @frozen
 class Skipped:
-    """A message of a type that is none of our business: acknowledged and counted."""
+    """A message of a type that we do not handle: acknowledged and counted."""
 
     event_type: str
 
 
 class _Number(str):
-    """A JSON number as it was written: exact, and never computed unless somebody needs it."""
+    """A JSON number as it was written: exact, and converted only when it is used."""
 
     __slots__ = ()
 
@@ -51,7 +51,7 @@ def parse(value: bytes) -> PaymentCommand | Skipped:
     """The command that a message asks for, or Skipped for other types than `payment.*` and `refund.*`.
 
     Raises MalformedMessage for everything that can never be applied: no JSON, a field that is missing or of the wrong
-    type, another major version, an unknown `payment.*` or `refund.*`, a field that is said twice.
+    type, another major version, an unknown `payment.*` or `refund.*`, a repeated field.
     """
     envelope = _decoded(value)
     event_type = _text(envelope, "eventType")
@@ -132,7 +132,7 @@ def _uuid(fields: Mapping[str, Any], name: str) -> UUID:
 
 
 def _reason(fields: Mapping[str, Any]) -> str:
-    """For people only: absent, null and empty are the same. What is too long is cut by the command."""
+    """The reason, for people only: absent, null and empty are the same. The command cuts a long one."""
     value = fields.get("reason")
     if value is None:
         return ""
@@ -154,7 +154,7 @@ def _amount(fields: Mapping[str, Any]) -> Decimal:
 
 
 def _decimals(amount: Decimal) -> int:
-    """How many digits after the point say something."""
+    """The number of significant digits after the point."""
     _, digits, exponent = amount.as_tuple()
     assert isinstance(exponent, int)  # noqa: S101 - what the pattern lets through is finite
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
@@ -163,7 +163,7 @@ def _decimals(amount: Decimal) -> int:
 
 @frozen(init=False)
 class _Payload:
-    """The payload, and what every command takes from it and the envelope."""
+    """The payload, and the fields of it and of the envelope that every command has."""
 
     fields: Mapping[str, Any]
     common: Mapping[str, Any]
