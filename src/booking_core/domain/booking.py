@@ -12,13 +12,7 @@ from uuid import UUID
 
 from attrs import define, evolve, field
 
-from booking_core.domain.events import (
-    BookingCancelled,
-    BookingConfirmed,
-    BookingCreated,
-    BookingEvent,
-    RefundRequested,
-)
+from booking_core.domain.events import BookingCancelled, BookingConfirmed, BookingCreated, BookingEvent, RefundRequested
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import new_booking_id, new_id, new_ticket_reference, slot_of_booking
 from booking_core.domain.lifecycle import LIVE, RESERVED, TRANSITIONS, Becomes, Status, Stays, Trigger
@@ -150,10 +144,7 @@ class Booking:
         """
         self.expire(now, cause)
         facts = Facts(
-            now=now,
-            event_starts_at=event_starts_at,
-            cancelled_for=self.cancellation_reason,
-            payments=self.payments,
+            now=now, event_starts_at=event_starts_at, cancelled_for=self.cancellation_reason, payments=self.payments
         )
         self._apply(Trigger.CUSTOMER_CANCELS, facts, cause)
 
@@ -277,11 +268,7 @@ class Booking:
         event: BookingEvent
         if kind is BookingCreated:
             event = BookingCreated(
-                **header,
-                event_id=self.event_id,
-                seat_ids=self.seat_ids,
-                total=self.total,
-                expires_at=self.expires_at,
+                **header, event_id=self.event_id, seat_ids=self.seat_ids, total=self.total, expires_at=self.expires_at
             )
         elif kind is BookingConfirmed:
             event = BookingConfirmed(
