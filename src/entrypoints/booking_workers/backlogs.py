@@ -9,7 +9,7 @@ from booking_core.ports.event_bus import EventBus
 from booking_core.ports.reads import Backlogs
 from booking_core.ports.store import Store
 from booking_telemetry.logs import get_logger
-from booking_workers.jobs import ShouldContinue, always
+from booking_workers.jobs import ShouldContinue, WithoutResources, always
 
 _log = get_logger(__name__)
 
@@ -19,7 +19,7 @@ BUS_SAMPLE_SECONDS: Final = 30.0
 REFUND_SAMPLE_SECONDS: Final = 600.0
 
 
-class StoreSampler:
+class StoreSampler(WithoutResources):
     """Samples what waits in the store. `sample`: of the last successful pass; None before the first."""
 
     name = "backlogs"
@@ -34,9 +34,6 @@ class StoreSampler:
         self.sample = self._store.reads.backlogs()
         return False
 
-    def close(self) -> None:
-        """Do nothing: the job opens nothing."""
-
 
 @frozen
 class TopicBacklog:
@@ -46,7 +43,7 @@ class TopicBacklog:
     oldest_seconds: float
 
 
-class BusSampler:
+class BusSampler(WithoutResources):
     """Samples what waits on the bus: messages of the Payment Service, and dead letters.
 
     `payments` and `dead_letters`: of the last successful pass; None before the first.
@@ -77,9 +74,6 @@ class BusSampler:
             self.dead_letters = self._backlog(*self._dead_letters_source)
         return False
 
-    def close(self) -> None:
-        """Do nothing: the bus belongs to the caller."""
-
     def _backlog(self, topic: str, group: str) -> TopicBacklog:
         messages = sum(map(len, self._bus.backlog(topic, group).values()))
         oldest = self._bus.oldest(topic, group) if messages else None
@@ -89,7 +83,7 @@ class BusSampler:
         return (self._store.reads.now() - moment).total_seconds()
 
 
-class RefundSampler:
+class RefundSampler(WithoutResources):
     """Warns of refunds that the Payment Service has not answered for an hour. `unanswered`: of the last sample."""
 
     name = "refunds"
@@ -107,6 +101,3 @@ class RefundSampler:
             oldest = statistics.oldest_unanswered_refund_seconds or 0.0
             _log.warning("refunds.unanswered", refunds=self.unanswered, oldest_seconds=round(oldest))
         return False
-
-    def close(self) -> None:
-        """Do nothing: the job opens nothing."""

@@ -51,6 +51,13 @@ class Job(Protocol):
         ...
 
 
+class WithoutResources:
+    """A base for jobs that open nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 def keep_running(job: Job, stop: Flag, runtime: Runtime = SYSTEM_RUNTIME) -> None:
     """Run passes until `stop` is set; then return when the current unit of work is finished.
 

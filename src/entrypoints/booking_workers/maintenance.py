@@ -8,7 +8,7 @@ from booking_core.domain.errors import ServiceBusy
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_telemetry.logs import get_logger
-from booking_workers.jobs import ShouldContinue, always
+from booking_workers.jobs import ShouldContinue, WithoutResources, always
 
 _log = get_logger(__name__)
 
@@ -16,7 +16,7 @@ _PRUNED_ROWS: Final = 1000
 _PRUNED_CHUNKS: Final = 20
 
 
-class ExpiryJob:
+class ExpiryJob(WithoutResources):
     """Ends overdue holds (US-04, FR-14). `expired` and `seats_released` count since the start.
 
     A hold is over at its deadline whether this job has run or not (ADR 0004). Passes begin `every_seconds` apart, or
@@ -44,11 +44,8 @@ class ExpiryJob:
         self.idle_seconds = max(0.0, self._every_seconds - (self._runtime.monotonic() - began))
         return False
 
-    def close(self) -> None:
-        """Do nothing: the job opens nothing."""
 
-
-class CancellationJob:
+class CancellationJob(WithoutResources):
     """Ends the live bookings of cancelled events (spec 6.4), the oldest cancellation first.
 
     A cancellation that waits for a lock does not delay the others.
@@ -84,11 +81,8 @@ class CancellationJob:
             raise busy
         return False
 
-    def close(self) -> None:
-        """Do nothing: the job opens nothing."""
 
-
-class RetentionJob:
+class RetentionJob(WithoutResources):
     """Deletes expired idempotency keys, old inbox rows, dead holds and events published long ago.
 
     Bookings and their history are never deleted. `deleted` counts since the start.
@@ -120,6 +114,3 @@ class RetentionJob:
         if rows or events:
             _log.info("prune.removed", rows=rows, events=events)
         return False
-
-    def close(self) -> None:
-        """Do nothing: the job opens nothing."""

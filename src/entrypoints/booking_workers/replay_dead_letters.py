@@ -13,7 +13,6 @@ from booking_telemetry.logs import get_logger
 from booking_workers.consumer import (
     POLL_SECONDS,
     Handle,
-    MessageHandler,
     MessageOutcome,
     MessageResult,
     parsed,
@@ -79,11 +78,6 @@ class DeadLetterReplay:
         # By partition: the next offset that this process has not handled, and the first one that is not its work.
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
-
-    @classmethod
-    def applying(cls, bus: EventBus, handler: MessageHandler, *, topic: str, group: str) -> "DeadLetterReplay":
-        """A replay that applies the messages, unlike a dry run."""
-        return cls(bus, topic=topic, group=group, handle=handler.handle, dead_letters=DeadLetters(bus, topic))
 
     def run(
         self, progress: Callable[[int, int], None] = lambda done, of: None, should_continue: ShouldContinue = always

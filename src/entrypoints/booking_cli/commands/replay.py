@@ -128,15 +128,17 @@ def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:
 
 def _letters(composition: Composition, dry_run: bool) -> "DeadLetterReplay":
     from booking_workers.consumer import MessageHandler
+    from booking_workers.dead_letters import DeadLetters
     from booking_workers.replay_dead_letters import DeadLetterReplay, dry_run_handle, replay_group
 
-    topic, group = composition.settings.dead_letter_topic, replay_group(composition.settings.consumer_group)
-    if dry_run:
-        return DeadLetterReplay(
-            composition.event_bus, topic=topic, group=group, handle=dry_run_handle(composition.store), dead_letters=None
-        )
-    return DeadLetterReplay.applying(
-        composition.event_bus, MessageHandler(composition.store, composition.terms), topic=topic, group=group
+    bus, topic = composition.event_bus, composition.settings.dead_letter_topic
+    handle = MessageHandler(composition.store, composition.terms).handle
+    return DeadLetterReplay(
+        bus,
+        topic=topic,
+        group=replay_group(composition.settings.consumer_group),
+        handle=dry_run_handle(composition.store) if dry_run else handle,
+        dead_letters=None if dry_run else DeadLetters(bus, topic),
     )
 
 
