@@ -172,9 +172,12 @@ def _credentials(given: Mapping[str, str]) -> dict[str, Any]:
 def _tls(cafile: str | None) -> ssl.SSLContext:
     """Return a context that checks certificate and host name, against the system's authorities without a CA file."""
     try:
-        return ssl.create_default_context(cafile=cafile)
+        context = ssl.create_default_context(cafile=cafile)
     except (OSError, ssl.SSLError) as error:
         raise InvalidValue(_CAFILE, f"must name a readable file of certificates: {error}") from None
+    # Python's own default, which Debian's Python leaves to the configuration of OpenSSL.
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context
 
 
 def described(error: BaseException) -> str:
