@@ -78,7 +78,7 @@ class GatewayResponses:
         None if that needs a query (see `taken_after_queries`), because the token was not verified before or the
         request has an idempotency key; and if the request is invalid.
         """
-        identity = self._verifier.remembered(follower.request.headers.get("authorization"))
+        identity = self._verifier.cached_identity(follower.request.headers.get("authorization"))
         reservation = None if identity is None else _reservation(follower, identity)
         return None if reservation is None or reservation.key is not None else self._refused(follower, reservation)
 

@@ -162,7 +162,7 @@ class TestAfterALook:
         app.test_client().get("/api/v1/events", headers=headers)
         return headers
 
-    def told(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Follower:
+    def follower(self, headers: dict[str, str], key: str = "k", body: bytes | None = None) -> Follower:
         request = GatewayRequest("POST", headers | {"idempotency-key": key}, monotonic())
         return follower(request, body or order(SEAT, OTHER), OTHER)
 
@@ -183,7 +183,7 @@ class TestAfterALook:
             environ_overrides={KNOWN_TAKEN: frozenset({OTHER})},
         )
 
-        assert same(app.gateway_responses.taken_after_queries([self.told(headers)])[0], routed)
+        assert same(app.gateway_responses.taken_after_queries([self.follower(headers)])[0], routed)
 
     def test_whoever_may_have_been_answered_asks_the_application(
         self, app: BookingApi, store: MemoryStore, issuer: DevTokens, headers: dict[str, str]
@@ -191,14 +191,14 @@ class TestAfterALook:
         self.keep(store, "ann", "kept")
         self.keep(store, "bob", "of another")
         asked = [
-            self.told(headers, "kept"),
-            self.told(headers, "of another"),
-            self.told(headers, "kept", order(SEAT)),
-            self.told(headers, "new"),
-            self.told(headers, "x" * 256),
-            self.told(headers, "new", order(SEAT, SEAT)),
-            self.told(headers | {"authorization": f"Bearer {issuer.sign('stranger')}"}, "kept"),
-            self.told(headers | {"authorization": "Bearer not.a.token"}, "new"),
+            self.follower(headers, "kept"),
+            self.follower(headers, "of another"),
+            self.follower(headers, "kept", order(SEAT)),
+            self.follower(headers, "new"),
+            self.follower(headers, "x" * 256),
+            self.follower(headers, "new", order(SEAT, SEAT)),
+            self.follower(headers | {"authorization": f"Bearer {issuer.sign('stranger')}"}, "kept"),
+            self.follower(headers | {"authorization": "Bearer not.a.token"}, "new"),
         ]
 
         answers = app.gateway_responses.taken_after_queries(asked)
@@ -206,9 +206,9 @@ class TestAfterALook:
         assert [answer and answer[0] for answer in answers] == [None, 409, None, 409, None, None, 409, None]
 
     def test_one_with_a_key_is_not_told_without_a_look(self, app: BookingApi, headers: dict[str, str]) -> None:
-        told = self.told(headers)
+        waiting = self.follower(headers)
 
-        assert app.gateway_responses.taken(told) is None
+        assert app.gateway_responses.taken(waiting) is None
 
     def test_all_are_told_to_come_again_if_the_store_is_busy(
         self, app: BookingApi, store: MemoryStore, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -217,17 +217,17 @@ class TestAfterALook:
             raise ServiceBusy()
 
         monkeypatch.setattr("booking_memory.reads.MemoryReads.stored_responses", busy)
-        answers = app.gateway_responses.taken_after_queries([self.told(headers), self.told(headers, "x" * 256)])
+        answers = app.gateway_responses.taken_after_queries([self.follower(headers), self.follower(headers, "x" * 256)])
 
         assert [answer and answer[0] for answer in answers] == [503, 503]
 
     def test_a_stranger_is_known_from_then_on(self, app: BookingApi, issuer: DevTokens) -> None:
         headers = {"authorization": f"Bearer {issuer.sign('eve')}"}
-        told = follower(GatewayRequest("POST", headers, monotonic()), order(SEAT), SEAT)
-        assert app.gateway_responses.taken(told) is None
+        waiting = follower(GatewayRequest("POST", headers, monotonic()), order(SEAT), SEAT)
+        assert app.gateway_responses.taken(waiting) is None
 
-        [answer] = app.gateway_responses.taken_after_queries([told])
+        [answer] = app.gateway_responses.taken_after_queries([waiting])
 
         assert answer is not None
         assert answer[0] == 409
-        assert app.gateway_responses.taken(told) is not None
+        assert app.gateway_responses.taken(waiting) is not None

@@ -96,7 +96,7 @@ class TokenVerifier:
     `nbf` and `iat`, where present, reached, each by this server's clock within `leeway_seconds`; and what
     identity_of() requires of `sub` and `permissions`. A text of more than 8192 characters is rejected unread.
 
-    At most `remember` valid tokens are cached, and only compared from then on: until they end, or until the issuer's
+    At most `cache_size` valid tokens are cached, and only compared from then on: until they end, or until the issuer's
     keys no longer contain the key that proved them.
     """
 
@@ -107,7 +107,7 @@ class TokenVerifier:
         audience: str,
         keys: KeySource,
         leeway_seconds: int = 30,
-        remember: int = 10_000,
+        cache_size: int = 10_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not issuer or not audience or leeway_seconds < 0:
@@ -117,13 +117,13 @@ class TokenVerifier:
         self.leeway_seconds = leeway_seconds
         self._keys = keys
         self._clock = clock
-        self._cache = TokenCache(remember)
+        self._cache = TokenCache(cache_size)
 
     def verify(self, authorization_header: str | None) -> Identity:
         """The caller that sent this `Authorization` header. Raises TokenRefused, KeysUnavailable."""
         return self.verify_token(bearer_token(authorization_header)).identity
 
-    def remembered(self, authorization_header: str | None) -> Identity | None:
+    def cached_identity(self, authorization_header: str | None) -> Identity | None:
         """As verify(), but never waits: None unless the token is in the cache and still valid."""
         try:
             token = bearer_token(authorization_header)
@@ -185,7 +185,7 @@ class TokenCache:
 
     def __init__(self, size: int) -> None:
         if size < 0:
-            raise ValueError("the number of remembered tokens cannot be negative")
+            raise ValueError("the number of cached tokens cannot be negative")
         # Not an LRU or TTL cache: their reads need a lock, and take two to three times as long (ADR 0022).
         self._tokens: FIFOCache[bytes, VerifiedToken] = FIFOCache(size)
         self._lock = threading.Lock()

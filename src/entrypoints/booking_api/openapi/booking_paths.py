@@ -40,7 +40,7 @@ _CREATE: Final = guarded(
     tag=TAG["name"],
     parameters=parameters("idempotencyKey"),
     body=ref("NewBooking"),
-    answers={
+    successes={
         "201": json_success(
             "The seats are held.",
             ref("Booking"),
@@ -62,7 +62,7 @@ _LIST: Final = guarded(
     ("Your bookings", "Newest first, in pages. A page past the last one is empty. Unknown parameters are ignored."),
     tag=TAG["name"],
     parameters=parameters("status", "page", "limit"),
-    answers={
+    successes={
         "200": json_success(
             "A page of your bookings.",
             {"type": "array", "items": ref("Booking"), "maxItems": 100},
@@ -88,7 +88,7 @@ _GET: Final = guarded(
     ),
     tag=TAG["name"],
     parameters=parameters("bookingId"),
-    answers={
+    successes={
         "200": json_success(
             "The booking.",
             ref("Booking"),
@@ -113,7 +113,7 @@ _DELETE: Final = guarded(
     ),
     tag=TAG["name"],
     parameters=parameters("bookingId"),
-    answers={
+    successes={
         "200": json_success(
             "The booking, which is CANCELLED.",
             ref("Booking"),

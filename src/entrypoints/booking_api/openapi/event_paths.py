@@ -27,7 +27,7 @@ _LIST: Final = guarded(
     ),
     tag=TAG["name"],
     parameters=parameters("page", "limit"),
-    answers={
+    successes={
         "200": json_success(
             "A page of events.",
             {"type": "array", "items": ref("Event"), "maxItems": 100},
@@ -47,7 +47,7 @@ _GET: Final = guarded(
     ("One event", "As in the Catalog; CANCELLED if it was cancelled in this service."),
     tag=TAG["name"],
     parameters=parameters("eventId"),
-    answers={
+    successes={
         "200": json_success(
             "The event.",
             ref("Event"),
@@ -63,7 +63,7 @@ _SEATS: Final = guarded(
     ("The seats of an event", "All of them, with their present statuses; never who holds one."),
     tag=TAG["name"],
     parameters=parameters("eventId"),
-    answers={"200": json_success("The seats.", ref("SeatMap"), {"two": shown(SEAT_MAP)}, links={"reserve": _BOOK})},
+    successes={"200": json_success("The seats.", ref("SeatMap"), {"two": shown(SEAT_MAP)}, links={"reserve": _BOOK})},
     codes=("EVENT_NOT_FOUND", "NOT_FOUND", "CATALOG_UNAVAILABLE"),
 )
 
@@ -79,7 +79,7 @@ _CANCEL: Final = guarded(
     parameters=parameters("eventId", "idempotencyKey"),
     body=ref("EventCancellation"),
     permission=ADMIN,
-    answers={
+    successes={
         "202": json_success(
             "The event is closed; its bookings are being ended.",
             ref("ClosedEvent"),

@@ -17,7 +17,7 @@ def guarded(
     text: tuple[str, str],
     *,
     tag: str,
-    answers: Mapping[str, Any],
+    successes: Mapping[str, Any],
     codes: Iterable[str] = (),
     parameters: Iterable[Any] = (),
     body: Schema | None = None,
@@ -29,7 +29,7 @@ def guarded(
     """
     needed = ("FORBIDDEN",) if permission else ()
     every = (*codes, *needed, *(_BODY if body else ()), *_ANY_ROUTE, "UNAUTHENTICATED")
-    described = _operation(name, text, tag=tag, answers=answers, codes=every, parameters=parameters)
+    described = _operation(name, text, tag=tag, successes=successes, codes=every, parameters=parameters)
     described["security"] = [{BEARER: [permission] if permission else []}]
     if body is not None:
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
@@ -41,12 +41,12 @@ def public(
     text: tuple[str, str],
     *,
     tag: str,
-    answers: Mapping[str, Any],
+    successes: Mapping[str, Any],
     codes: Iterable[str] = _ANY_ROUTE,
     parameters: Iterable[Any] = (),
 ) -> dict[str, Any]:
     """An operation without a token."""
-    return _operation(name, text, tag=tag, answers=answers, codes=codes, parameters=parameters) | {"security": []}
+    return _operation(name, text, tag=tag, successes=successes, codes=codes, parameters=parameters) | {"security": []}
 
 
 def _operation(
@@ -54,7 +54,7 @@ def _operation(
     text: tuple[str, str],
     *,
     tag: str,
-    answers: Mapping[str, Any],
+    successes: Mapping[str, Any],
     codes: Iterable[str],
     parameters: Iterable[Any],
 ) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _operation(
         "description": description,
         "tags": [tag],
         "parameters": list(parameters),
-        "responses": {**answers, **responses_by_status(*dict.fromkeys(codes))},
+        "responses": {**successes, **responses_by_status(*dict.fromkeys(codes))},
     }
 
 

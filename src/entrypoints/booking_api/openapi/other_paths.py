@@ -26,7 +26,7 @@ _HEALTHZ: Final = public(
     ("Is the process alive?", "Independent of the database."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": json_success("The process responds.", _status("ALIVE"), {"alive": shown({"status": "ALIVE"})})},
+    successes={"200": json_success("The process responds.", _status("ALIVE"), {"alive": shown({"status": "ALIVE"})})},
     codes=("INTERNAL_ERROR",),
 )
 _READYZ: Final = public(
@@ -34,14 +34,14 @@ _READYZ: Final = public(
     ("Is the service ready?", "The database is available and has the required schema; checked at most 1 s ago."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": json_success("The service is ready.", _status("READY"), {"ready": shown({"status": "READY"})})},
+    successes={"200": json_success("The service is ready.", _status("READY"), {"ready": shown({"status": "READY"})})},
 )
 _METRICS: Final = public(
     "metrics",
     ("Metrics", "In Prometheus' text format; the sum of all processes of this service."),
     tag=OPERATIONS["name"],
     parameters=parameters(),
-    answers={"200": file("The metrics.", CONTENT_TYPE_LATEST, METRICS)},
+    successes={"200": file("The metrics.", CONTENT_TYPE_LATEST, METRICS)},
     codes=("INTERNAL_ERROR",),
 )
 _OPENAPI: Final = public(
@@ -49,7 +49,7 @@ _OPENAPI: Final = public(
     ("This document", "OpenAPI 3.1."),
     tag=DESCRIPTION["name"],
     parameters=parameters("ifNoneMatch"),
-    answers=_cacheable(
+    successes=_cacheable(
         {
             "description": "The document.",
             "headers": headers("ETag"),
@@ -76,7 +76,7 @@ _DOCS: Final = public(
     ("This document as a page", "Swagger UI, served by this server: it needs no access to the internet."),
     tag=DESCRIPTION["name"],
     parameters=parameters("ifNoneMatch"),
-    answers=_cacheable(
+    successes=_cacheable(
         file("The page.", "text/html; charset=utf-8", "<!doctype html>…", "ETag", "Content-Security-Policy")
     ),
 )
@@ -95,7 +95,7 @@ _ASSET: Final = public(
         },
         *parameters("ifNoneMatch"),
     ],
-    answers=_cacheable(
+    successes=_cacheable(
         {
             "description": "The file.",
             "headers": headers("ETag"),

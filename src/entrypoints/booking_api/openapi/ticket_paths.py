@@ -81,7 +81,7 @@ def _image(kind: str, content_type: str, schema: Schema, text: str) -> dict[str,
         ),
         tag=TAG["name"],
         parameters=parameters("bookingId"),
-        answers={
+        successes={
             "200": {
                 "description": "The image.",
                 "headers": headers("Content-Disposition", "Content-Security-Policy"),
@@ -103,7 +103,7 @@ _VERIFY: Final = guarded(
     parameters=parameters(),
     body=ref("ScannedTicket"),
     permission=VERIFY,
-    answers={
+    successes={
         "200": json_success(
             "The present status of the ticket.",
             ref("TicketCheck"),

@@ -55,14 +55,14 @@ def public_key(issuer: DevTokens) -> RSAPublicKey:
     return FixedKeys(jwks).key(jwks["keys"][0]["kid"])
 
 
-def verifier(keys: ChangingKeys, remember: int = 10) -> TokenVerifier:
-    return TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, remember=remember, clock=lambda: NOW)
+def verifier(keys: ChangingKeys, cache_size: int = 10) -> TokenVerifier:
+    return TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, cache_size=cache_size, clock=lambda: NOW)
 
 
-@pytest.mark.parametrize(("remember", "uses"), [(0, 3), (10, 1)])
-def test_a_remembered_token_is_not_verified_again(issuer: DevTokens, remember: int, uses: int) -> None:
+@pytest.mark.parametrize(("cache_size", "uses"), [(0, 3), (10, 1)])
+def test_a_remembered_token_is_not_verified_again(issuer: DevTokens, cache_size: int, uses: int) -> None:
     key = CountedKey(public_key(issuer))
-    judge, text = verifier(ChangingKeys(key), remember), issuer.sign("ann", ["read"])
+    judge, text = verifier(ChangingKeys(key), cache_size), issuer.sign("ann", ["read"])
 
     answers = [judge.verify(f"Bearer {text}") for _ in range(3)]
 
@@ -76,16 +76,16 @@ def test_only_what_was_verified_and_still_holds_is_known_without_waiting(issuer:
     judge = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, clock=lambda: now[0])
     header = f"Bearer {issuer.sign('ann')}"
 
-    assert judge.remembered(header) is None
-    assert judge.remembered(None) is None
-    assert judge.remembered("Basic YW5uOg==") is None
+    assert judge.cached_identity(header) is None
+    assert judge.cached_identity(None) is None
+    assert judge.cached_identity("Basic YW5uOg==") is None
     judge.verify(header)
-    assert judge.remembered(header) == Identity(user_id="ann", permissions=frozenset())
+    assert judge.cached_identity(header) == Identity(user_id="ann", permissions=frozenset())
     keys.now_in_use, kept = None, keys.now_in_use
-    assert judge.remembered(header) is None
+    assert judge.cached_identity(header) is None
     keys.now_in_use = kept
     now[0] += 100 * 86400
-    assert judge.remembered(header) is None
+    assert judge.cached_identity(header) is None
 
 
 def test_a_remembered_token_is_refused_once_its_key_is_gone(issuer: DevTokens) -> None:

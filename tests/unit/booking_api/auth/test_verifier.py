@@ -37,9 +37,9 @@ class Clock:
         return self.now
 
 
-def verifier(clock: Clock | None = None, *, remember: int = 100) -> TokenVerifier:
+def verifier(clock: Clock | None = None, *, cache_size: int = 100) -> TokenVerifier:
     return TokenVerifier(
-        issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(JWKS), remember=remember, clock=clock or Clock()
+        issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(JWKS), cache_size=cache_size, clock=clock or Clock()
     )
 
 
@@ -132,8 +132,8 @@ def test_a_user_id_has_1_to_255_characters(user_id: str) -> None:
 def test_exp_counts_until_the_leeway_of_30_seconds_is_over() -> None:
     clock, text = Clock(), token(exp=NOW)
 
-    for remember in (0, 100):
-        judge = verifier(clock, remember=remember)
+    for cache_size in (0, 100):
+        judge = verifier(clock, cache_size=cache_size)
         clock.now = NOW + 29.999
         assert judge.verify(f"Bearer {text}").user_id == "auth0|ann"
         clock.now = NOW + 30
@@ -279,7 +279,7 @@ def test_headers_of_any_kind_are_refused(header: dict[str, object]) -> None:
     refused(signed(b"{}", header=header))
 
 
-@pytest.mark.parametrize("wrong", [{"issuer": ""}, {"audience": ""}, {"leeway_seconds": -1}, {"remember": -1}])
+@pytest.mark.parametrize("wrong", [{"issuer": ""}, {"audience": ""}, {"leeway_seconds": -1}, {"cache_size": -1}])
 def test_a_verifier_without_its_terms_is_not_made(wrong: dict[str, Any]) -> None:
     terms: dict[str, Any] = {"issuer": ISSUER, "audience": AUDIENCE, "keys": FixedKeys(JWKS)}
     with pytest.raises(ValueError, match="token"):
