@@ -102,7 +102,7 @@ def test_an_event_is_cancelled_and_told_again(desk: Desk) -> None:
 
     # The refund is asked for by an event: when it is answered, those before it and it are published.
     desk.dev.booking_when(token, booking, lambda shown: shown.get("refund", {}).get("status") == "COMPLETED")
-    follow(desk, "A reader of our events has lost some", EVENT=JAZZ)
+    follow(desk, "A consumer of our events has lost some", EVENT=JAZZ)
 
 
 def test_every_section_with_commands_is_followed() -> None:
@@ -113,7 +113,7 @@ def test_every_section_with_commands_is_followed() -> None:
         "The outbox grows",
         "There are dead letters",
         "An event is cancelled",
-        "A reader of our events has lost some",
+        "A consumer of our events has lost some",
     }
 
     assert {heading for heading, text in sections(PAGE).items() if steps(text)} == followed
