@@ -1,9 +1,9 @@
-"""An issuer of tokens to try the service with: whoever asks gets one, for any name. Never for production.
+"""An issuer of tokens to try the service with: it signs one for every caller and any name. Never for production.
 
     GET  /.well-known/jwks.json          the keys that verify its tokens
-    POST /token {"user", "admin"?}       {"token"}: good for a day
+    POST /token {"user", "admin"?}       {"token"}: valid for a day
 
-Started with the issuer's and the audience's name; listens on port 8080 of all addresses, keeps its key in /keys.
+Its arguments are the issuer and the audience. It listens on port 8080 of all addresses and stores its key in /keys.
 """
 
 import json
@@ -19,7 +19,7 @@ KEYS = Path("/keys")
 
 
 def handler(tokens: DevTokens) -> type[BaseHTTPRequestHandler]:
-    """What answers the two routes."""
+    """The handler of the two routes."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 5
