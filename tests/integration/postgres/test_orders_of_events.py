@@ -10,7 +10,6 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from booking_core.contracts.harness import StoreHarness
-from booking_postgres.tables import metadata
 from tests.integration.postgres.order_invariants import Watch
 from tests.integration.postgres.orders import EARLY, EVERY, LATE, PERMUTED, Order, Play, orders
 from tests.support.memory_harness import MemoryStoreHarness
@@ -28,19 +27,19 @@ ENOUGH = settings(max_examples=max(_chosen.max_examples, 100))
 class Theatre:
     """Stores in which one play after the other is given; each begins with nothing stored."""
 
-    harness: StoreHarness
+    harness: PostgresStoreHarness
     door: psycopg.Connection[tuple[object, ...]]
     _clearing: str = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         # Sent at once: so many plays are given that a round trip for each table would be felt.
-        self._clearing = "; ".join(f"DELETE FROM {table.fullname}" for table in reversed(metadata.sorted_tables))
+        self._clearing = "; ".join(f"DELETE FROM {table.fullname}" for table in reversed(self.harness.tables()))
 
     def give(self, order: Order, days: float, unwatched: int = 0) -> Play:
         """Play it in PostgreSQL; after each step the invariants hold, and at the end the tables agree."""
         self.door.execute(self._clearing)
         play = watched(self.harness, order, days, unwatched)
-        Stage("", self.harness.store, play.fixture, self.door).check_books()  # type: ignore[arg-type]
+        Stage("", self.harness.store, play.fixture, self.door).check_books()
         return play
 
 

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, MetaData, Table, create_engine, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from booking_core.ports import OutboxRecord
 from booking_postgres.adapter import create
-from booking_postgres.tables import metadata
 
 _CONNECTIONS = 20
+_OF_MIGRATIONS = ("schema_version", "migration_turn")
 _EVENTS = """
     SELECT slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body, traceparent
     FROM booking.outbox
 """
+
+
+_tables: list[Table] = []
 
 
 class PostgresStoreHarness:
@@ -24,9 +27,17 @@ class PostgresStoreHarness:
         self.store.upkeep.migrate()
         self._engine: Engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
 
+    def tables(self) -> Sequence[Table]:
+        """The tables as the database describes them, parents first; read once, since all databases are alike."""
+        if not _tables:
+            metadata = MetaData(schema="booking")
+            metadata.reflect(self._engine)
+            _tables.extend(each for each in metadata.sorted_tables if each.name not in _OF_MIGRATIONS)
+        return _tables
+
     def advance(self, seconds: float) -> None:
         with self._engine.begin() as connection:
-            for table in metadata.sorted_tables:
+            for table in self.tables():
                 moments = [column.name for column in table.c if isinstance(column.type, TIMESTAMP)]
                 ages = ", ".join(
                     f"{name} = {name} - make_interval(secs => :seconds)" for name in moments if name != "starts_at"

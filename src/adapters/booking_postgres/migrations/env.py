@@ -3,11 +3,9 @@
 from alembic import context
 
 from booking_postgres.schema import SCHEMA, VERSION_TABLE
-from booking_postgres.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
     version_table=VERSION_TABLE,
     version_table_schema=SCHEMA,
     include_schemas=True,
