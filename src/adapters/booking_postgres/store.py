@@ -40,6 +40,7 @@ class PostgresUnitOfWork:
 
     def __attrs_post_init__(self) -> None:
         self.responses = PostgresStoredResponses(self.transaction, self.idempotency_hours)
+        self.transaction.translators.append(self.responses.translate)
         self.bookings = PostgresBookings(self.transaction, self.responses)
 
     @property

@@ -6,20 +6,17 @@ from typing import Final
 from uuid import UUID
 
 from attrs import define, field, frozen
-from psycopg.errors import UniqueViolation
 
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
+from booking_core.domain.errors import TransactionConflict
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.reservation import SeatRequest
 from booking_core.messages.envelopes import rfc3339
-from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
+from booking_core.ports import ExpiryResult, LockedBooking
 from booking_postgres.booking_rows import BOOKING_COLUMNS, affected_counts, booking_of, changed_booking
-from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
+from booking_postgres.driver.pipeline import Row, Statement
 from booking_postgres.driver.transaction import Transaction
-from booking_postgres.writes import reservation
 from booking_postgres.writes.expiry import BY_KEYS, expiry_statement
-from booking_postgres.writes.stored_responses import PostgresStoredResponses
+from booking_postgres.writes.reservation import PostgresReservations
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
 # The next statement begins after the waits of this one, and therefore reads what is valid under the lock.
@@ -44,33 +41,11 @@ _MARK_PROCESSED: Final = """
 
 
 @define(eq=False)
-class PostgresBookings:
+class PostgresBookings(PostgresReservations):
     """See `booking_core.ports.BookingRepository`."""
 
-    transaction: Transaction
-    responses: PostgresStoredResponses
     _locked: dict[UUID, int] = field(factory=dict, init=False)
     _saved: list[Booking] = field(factory=list, init=False)
-    _added: Booking | None = field(default=None, init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.transaction.translators.append(self._translate)
-        self.transaction.before_commit.append(self._count_affected)
-
-    def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
-        found = reservation.loaded(
-            self.transaction.run(reservation.lock_and_load(request, self.transaction.reservation_timeouts))
-        )
-        if request.idempotency is not None and not found.key_is_ours:
-            response = self.responses.stored(request.idempotency, found.earlier)
-            if response is not None:
-                return response
-        if found.taken:
-            return found.reservation_facts(request, ())
-        if not found.is_settled:
-            raise TransactionConflict()
-        rows = self._load(slot_of_event(request.event_id), found.overdue)
-        return found.reservation_facts(request, tuple(self._locked_of(row).booking for row in rows))
 
     def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         by_slot: dict[int, list[UUID]] = {}
@@ -86,11 +61,11 @@ class PostgresBookings:
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         slot = slot_of_event(event_id)
         [ids] = self.transaction.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
-        return [self._locked_of(row) for row in self._load(slot, [row[0] for row in ids])]
+        return self.load_locked(slot, [row[0] for row in ids]) if ids else []
 
-    def add(self, booking: Booking) -> None:
-        self._added = booking
-        self.transaction.pending.append(reservation.insert_booking(booking))
+    def load_locked(self, slot: int, booking_ids: Sequence[UUID]) -> list[LockedBooking]:
+        [rows] = self.transaction.run([_loading(slot, booking_ids)])
+        return [self._locked_of(row) for row in rows]
 
     def save(self, booking: Booking) -> None:
         if booking.booking_id not in self._locked:
@@ -99,6 +74,8 @@ class PostgresBookings:
         if self._locked[booking.booking_id] != booking.loaded_revision:
             raise TransactionConflict()
         if booking.new_history:
+            if self._count_affected not in self.transaction.before_commit:
+                self.transaction.before_commit.append(self._count_affected)
             self._locked[booking.booking_id] = booking.revision
             self._saved.append(booking)
             self.transaction.pending += changed_booking(booking)
@@ -111,24 +88,8 @@ class PostgresBookings:
         return ExpiryResult(expired=counts[0], seats_released=counts[1])
 
     def _count_affected(self) -> None:
-        if self._saved:
-            self.transaction.pending += affected_counts(self._saved)
-            self._saved = []
-
-    def _translate(self, failure: StatementFailed) -> None:
-        self.responses.translate(failure)
-        if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
-            rows = self.transaction.run_after_rollback(
-                reservation.live_claims(self._added.event_id, self._added.seat_ids)
-            )
-            if rows:
-                raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
-
-    def _load(self, slot: int, booking_ids: Sequence[UUID]) -> list[Row]:
-        if not booking_ids:
-            return []
-        [loaded] = self.transaction.run([_loading(slot, booking_ids)])
-        return loaded
+        saved, self._saved = self._saved, []
+        self.transaction.pending += affected_counts(saved)
 
     def _locked_of(self, row: Row) -> LockedBooking:
         booking = booking_of(row)

@@ -8,32 +8,25 @@ If a wanted seat has a live committed claim, nothing is locked and nothing waits
 that were skipped for a claim that ended a moment later are detected, and the whole is run again.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import define, field, frozen
+from psycopg.errors import UniqueViolation
 
 from booking_core.domain.booking import Booking
+from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.reservation import IdempotencyKey, SeatRequest
+from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.messages.envelopes import encode
-from booking_core.ports import LockedSeats
-from booking_postgres.driver.pipeline import Row, Rows, Statement
-
-CLAIM_KEY: Final = "claim idempotency key"
-
-_CLAIM_KEY: Final = """
-    INSERT INTO booking.idempotency_keys (user_id, operation, key, fingerprint, created_at)
-    VALUES (%(user_id)s, %(operation)s, %(key)s, %(fingerprint)s, clock_timestamp())
-    ON CONFLICT (user_id, operation, key) DO NOTHING RETURNING true
-"""
-_READ_KEY: Final = """
-    SELECT fingerprint, answer, created_at, clock_timestamp() FROM booking.idempotency_keys
-    WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
-"""
+from booking_core.ports import LockedBooking, LockedSeats, StoredResponse
+from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed
+from booking_postgres.driver.transaction import Transaction
+from booking_postgres.writes.stored_responses import PostgresStoredResponses, claim_key
 
 _LIVE_CLAIMS: Final = """
     SELECT seat_id FROM booking.claims
@@ -107,6 +100,43 @@ class LockAndLoad:
         }
 
 
+@define(eq=False)
+class PostgresReservations(ABC):
+    """The part of the booking repository that a reservation uses."""
+
+    transaction: Transaction
+    responses: PostgresStoredResponses
+    _added: Booking | None = field(default=None, init=False)
+
+    def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
+        found = loaded(self.transaction.run(lock_and_load(request, self.transaction.reservation_timeouts)))
+        if request.idempotency is not None and not found.key_is_ours:
+            response = self.responses.stored(request.idempotency, found.earlier)
+            if response is not None:
+                return response
+        if found.taken:
+            return found.reservation_facts(request, ())
+        if not found.is_settled:
+            raise TransactionConflict()
+        holders = self.load_locked(slot_of_event(request.event_id), found.overdue) if found.overdue else []
+        return found.reservation_facts(request, tuple(holder.booking for holder in holders))
+
+    def add(self, booking: Booking) -> None:
+        self._added = booking
+        self.transaction.translators.append(self._translate)
+        self.transaction.pending.append(insert_booking(booking))
+
+    @abstractmethod
+    def load_locked(self, slot: int, booking_ids: Sequence[UUID]) -> list[LockedBooking]:
+        """Load bookings of one slot that this transaction has locked, sorted by id."""
+
+    def _translate(self, failure: StatementFailed) -> None:
+        if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
+            rows = self.transaction.run_after_rollback(live_claims(self._added.event_id, self._added.seat_ids))
+            if rows:
+                raise SeatAlreadyReserved.of(row[0] for row in rows) from failure.error
+
+
 def lock_and_load(request: SeatRequest, timeouts: Sequence[str] | None) -> list[Statement]:
     """Return the statements of the first round trip.
 
@@ -129,12 +159,6 @@ def loaded(results: Sequence[Rows]) -> LockAndLoad:
     return LockAndLoad(
         key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, row=results[-1][0]
     )
-
-
-def claim_key(key: IdempotencyKey) -> list[Statement]:
-    """Return two statements: claim the key, and read its row."""
-    values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
-    return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
 
 
 def live_claims(event_id: UUID, seat_ids: Sequence[UUID]) -> Statement:

@@ -11,8 +11,18 @@ from booking_core.domain.reservation import IdempotencyKey
 from booking_core.ports import StoredResponse
 from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 from booking_postgres.driver.transaction import Transaction
-from booking_postgres.writes.reservation import CLAIM_KEY, claim_key
 
+CLAIM_KEY: Final = "claim idempotency key"
+
+_CLAIM_KEY: Final = """
+    INSERT INTO booking.idempotency_keys (user_id, operation, key, fingerprint, created_at)
+    VALUES (%(user_id)s, %(operation)s, %(key)s, %(fingerprint)s, clock_timestamp())
+    ON CONFLICT (user_id, operation, key) DO NOTHING RETURNING true
+"""
+_READ_KEY: Final = """
+    SELECT fingerprint, answer, created_at, clock_timestamp() FROM booking.idempotency_keys
+    WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
+"""
 _KEEP: Final = """
     UPDATE booking.idempotency_keys SET answer = %(answer)s
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
@@ -74,3 +84,9 @@ class PostgresStoredResponses:
         [taken] = self.transaction.run([Statement(_TAKE_OVER, values, CLAIM_KEY)])
         if not taken:
             raise TransactionConflict()
+
+
+def claim_key(key: IdempotencyKey) -> list[Statement]:
+    """Return two statements: claim the key, and read its row."""
+    values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
+    return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
