@@ -7,32 +7,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
+from booking_core.ports.runtime import Runtime, Thread
 
 
 class SystemRuntime:
     """Clock, sleep, jitter and threads of Python's standard library."""
 
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def cpu_seconds(self) -> float:
-        return time.thread_time()
-
-    def utc_now(self) -> datetime:
-        return datetime.now(UTC)
+    # The library's own functions, not wrapped: a request reads the clock several times.
+    monotonic = staticmethod(time.monotonic)
+    cpu_seconds = staticmethod(time.thread_time)
+    uniform = staticmethod(random.uniform)
+    lock = staticmethod(threading.Lock)
+    flag = staticmethod(threading.Event)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def uniform(self, low: float, high: float) -> float:
-        return random.uniform(low, high)  # noqa: S311 - jitter, not a secret
-
-    def lock(self) -> Lock:
-        return threading.Lock()
-
-    def flag(self) -> Flag:
-        return threading.Event()
+    def utc_now(self) -> datetime:
+        return datetime.now(UTC)
 
     def start_thread(self, work: Callable[[], object], name: str) -> Thread:
         thread = threading.Thread(target=work, name=name, daemon=True)

@@ -57,7 +57,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
 
 def _metrics(service: Service, app: Flask) -> HttpMetrics:
     pool = PoolMetrics(service.store, service.catalog_cache.catalog, service.registry)
-    metrics = HttpMetrics(service.registry, pool.refresh_if_due)
+    metrics = HttpMetrics(service.registry, pool.refresh)
     metrics.create_initial_series(app)
     # At once: if several processes serve, this one's connections count before its first request, too.
     pool.refresh()

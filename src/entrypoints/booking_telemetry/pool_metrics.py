@@ -6,8 +6,6 @@ collector can query these objects at a scrape; so a request copies their values 
 
 from collections.abc import Iterable
 from threading import Lock
-from time import monotonic
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -15,8 +13,6 @@ from prometheus_client.registry import Collector
 
 from booking_core.ports import Catalog, ConnectionUse, Store
 from booking_telemetry import metric_specs
-
-_REFRESH_SECONDS: Final = 1.0
 
 
 def connection_families(use: ConnectionUse) -> Iterable[Metric]:
@@ -36,7 +32,7 @@ class PoolMetrics(Collector):
 
     def __init__(self, store: Store, catalog: Catalog | None, registry: CollectorRegistry) -> None:
         self._store, self._catalog = store, catalog
-        self._lock, self._due = Lock(), 0.0
+        self._lock = Lock()
         self._last: ConnectionUse | None = None
         # Registered before its metrics, so that `collect` refreshes them first.
         registry.register(self)
@@ -49,15 +45,9 @@ class PoolMetrics(Collector):
         if catalog is not None and catalog.breaker_state is not None:
             self._open = metric_specs.BREAKER.gauge(registry)
 
-    def refresh_if_due(self) -> None:
-        """Refresh at most once a second; a call between costs one reading of the clock."""
-        if monotonic() >= self._due:
-            self.refresh()
-
     def refresh(self) -> None:
         """Copy the current values."""
         with self._lock:
-            self._due = monotonic() + _REFRESH_SECONDS
             use = self._store.upkeep.connection_use()
             if use is not None:
                 self._copy(use)

@@ -20,6 +20,8 @@ ALIVE: Final = "/healthz"
 """Its response waits for nothing."""
 PROBES: Final = frozenset({ALIVE, "/readyz", "/metrics"})
 """The routes that orchestrators and monitoring poll."""
+REFRESH_SECONDS: Final = 1.0
+"""A process of several cannot refresh its share of the metrics when it is scraped, so it does with its requests."""
 _LONGEST_REASON: Final = 300
 
 _log = structlog.get_logger("booking_api.access")
@@ -56,6 +58,7 @@ class AccessLog:
     def __init__(self, metrics: HttpMetrics, pseudonym_key: bytes) -> None:
         self._metrics = metrics
         self._key = pseudonym_key
+        self._refresh_due = 0.0
 
     def record_response(self, response: Response) -> Response:
         """Flask's `after_request`: log and count the response to the current request."""
@@ -89,7 +92,10 @@ class AccessLog:
             metrics.waits.observe(record.waited)
         if record.gateway_response:
             metrics.gateway_responses[record.gateway_response,].inc()
-        metrics.refresh()
+        now = monotonic()
+        if now >= self._refresh_due:
+            self._refresh_due = now + REFRESH_SECONDS
+            metrics.refresh()
 
     def record(self, record: ResponseRecord) -> None:
         """Add the response to the metrics and to the log."""

@@ -58,7 +58,7 @@ class Children(dict[tuple[str, ...], T]):
 class HttpMetrics:
     """The metrics of requests and reservations in `registry`. Safe to use from many threads.
 
-    `refresh` is called with every request that is counted: see `PoolMetrics.refresh_if_due`.
+    `refresh` copies the metrics that others count; the access log calls it at most once a second.
     """
 
     def __init__(self, registry: CollectorRegistry, refresh: Callable[[], None] = lambda: None) -> None:

@@ -17,9 +17,10 @@ from booking_api.app import BookingApi, create_app
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import GatewayRequest
+from booking_api.http import access_log
 from booking_api.http.errors import STATUS
 from booking_api.http.flask_app import ARRIVED
-from booking_api.http.metrics import OUTCOMES
+from booking_api.http.metrics import OUTCOMES, HttpMetrics
 from booking_api.openapi.document import document
 from booking_api.openapi.error_responses import schema_name
 from booking_api.routes.bookings import BOOKINGS
@@ -28,7 +29,7 @@ from booking_core import CatalogCache, Seat, TicketedEvent
 from booking_core.ports import ConnectionUse
 from booking_dev.tokens import DevTokens
 from booking_memory.store import MemoryStore
-from booking_telemetry import metric_specs, pool_metrics
+from booking_telemetry import metric_specs
 from booking_telemetry.metric_specs import METRIC_SPECS, Kind
 from booking_telemetry.pool_metrics import PoolMetrics
 from tests.support.api import AUDIENCE, ISSUER
@@ -161,24 +162,19 @@ def test_what_the_parts_say_is_shown_as_it_is_now(store: Lender, catalog: Cut, c
     assert shown(client)[metric_specs.BREAKER.name, ()] == 0
 
 
-def test_a_request_carries_it_over_once_a_second_at_most(store: Lender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_refreshes_the_metrics_at_most_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    asked: list[float] = []
-    monkeypatch.setattr(pool_metrics, "monotonic", lambda: now)
-    parts = PoolMetrics(store, None, CollectorRegistry())
-    look = parts.refresh
-
-    def spy() -> None:
-        asked.append(now)
-        look()
-
-    monkeypatch.setattr(parts, "refresh", spy)
+    refreshed: list[float] = []
+    monkeypatch.setattr(access_log, "monotonic", lambda: now)
+    metrics = HttpMetrics(CollectorRegistry(), lambda: refreshed.append(now))
+    log = access_log.AccessLog(metrics, b"key")
+    response = access_log.ResponseRecord(method="GET", route="", status=404, seconds=0.01, correlation_id="c")
 
     for moment in (100.0, 100.5, 100.9, 101.0, 101.5, 102.5):
         now = moment
-        parts.refresh_if_due()
+        log.count(response)
 
-    assert asked == [100.0, 101.0, 102.5]
+    assert refreshed == [100.0, 101.0, 102.5]
 
 
 def test_parts_that_say_nothing_have_no_figures() -> None:
