@@ -1,0 +1,137 @@
+"""The files that a reservation and a payment pass through: few, and as docs/architecture.md draws them."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from attrs import define, field
+
+from booking_api.app import create_app
+from booking_api.auth.keys import FixedKeys
+from booking_api.auth.verifier import TokenVerifier
+from booking_api.service import Service
+from booking_core import CatalogCache, Terms
+from booking_core.ports import Message
+from booking_dev.tokens import DevTokens
+from booking_memory.bus import MemoryEventBus
+from booking_server.gateway import Gateway
+from booking_workers import Consumer, DeadLetters
+from tests.support.executed_files import ExecutedFiles
+from tests.support.postgres.stage import Stage
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "architecture.md"
+ISSUER: Final = "https://issuer.test/"
+AUDIENCE: Final = "booking"
+MOST_FOR_A_RESERVATION: Final = 20
+MOST_FOR_A_PAYMENT: Final = 15
+
+
+def drawn(heading: str) -> list[str]:
+    """The files in the picture under the heading, below `src`, sorted."""
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    picture = section.split("```text\n")[1].split("```")[0]
+    files, folder = [], ""
+    for line in picture.splitlines():
+        if found := re.fullmatch(r"│ src/(\S+)", line):
+            folder = found[1]
+        elif found := re.match(r"├─ (\S+\.py) ", line):
+            files.append(folder + found[1])
+    return sorted(files)
+
+
+@define
+class Scope:
+    """A request as granian describes it."""
+
+    headers: dict[str, str]
+    method: str = "POST"
+    path: str = "/api/v1/bookings"
+    query_string: str = ""
+    server: str = "127.0.0.1:8000"
+    client: str = "10.0.0.7:5555"
+    scheme: str = "http"
+    http_version: str = "1.1"
+    authority: str | None = None
+
+
+@define
+class Protocol:
+    """granian's side of one request."""
+
+    body: bytes
+    responses: list[tuple[int, Any, bytes]] = field(factory=list)
+
+    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
+        self.responses.append((status, headers, body))
+
+    async def __call__(self) -> bytes:
+        return self.body
+
+
+def gateway_over(stage: Stage, tokens: DevTokens) -> Gateway:
+    verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
+    service = Service(store=stage.store, catalog_cache=CatalogCache(store=stage.store), terms=Terms())
+    return Gateway(create_app(service, verifier), 1)
+
+
+def request_for(stage: Stage, token: str, place: int) -> tuple[Scope, Protocol]:
+    """The request that reserves the seat at that place."""
+    wanted = {"eventId": str(stage.fixture.event.event_id), "seatIds": [str(each) for each in stage.fixture.ids(place)]}
+    body = json.dumps(wanted).encode()
+    headers = {"content-length": str(len(body)), "content-type": "application/json", "authorization": f"Bearer {token}"}
+    return Scope(headers), Protocol(body)
+
+
+@pytest.mark.leaves_threads  # the gateway's pool ends with its process
+def test_a_warm_reservation_passes_through_the_files_of_the_picture(stage: Stage, tmp_path: Path) -> None:
+    tokens, executed = DevTokens(tmp_path, ISSUER, AUDIENCE), ExecutedFiles()
+    token = tokens.sign("ann")
+
+    requests = [request_for(stage, token, place) for place in (0, 1, 2)]
+
+    async def send_all() -> None:
+        gateway = gateway_over(stage, tokens)
+        gateway.__rsgi_init__(asyncio.get_running_loop())
+        for scope, protocol in requests:
+            with executed.recording(protocol is requests[-1][1]):
+                await gateway.__rsgi__(scope, protocol)
+
+    with executed.tracing():
+        asyncio.run(send_all())
+
+    assert [protocol.responses[0][0] for _, protocol in requests] == [201, 201, 201]
+    assert executed.files == drawn("The way of a reservation")
+    assert len(executed.files) <= MOST_FOR_A_RESERVATION
+
+
+def test_a_payment_passes_through_the_files_of_the_picture(stage: Stage) -> None:
+    executed, bus = ExecutedFiles(), MemoryEventBus()
+    consumer = Consumer(stage.store, bus, topic="p", group="g", dead_letters=DeadLetters(bus, "d"), terms=Terms())
+    with executed.tracing():
+        for place in (0, 1):
+            booking = stage.fixture.reserve(place)
+            payload = {
+                "bookingId": str(booking.booking_id),
+                "paymentId": "p",
+                "amount": float(booking.total.amount),
+                "currency": booking.total.currency,
+            }
+            envelope = {
+                "eventId": str(uuid4()),
+                "eventType": "payment.success",
+                "timestamp": "2026-01-01T00:00:00Z",
+                "version": "1.0",
+                "correlationId": "c",
+                "payload": payload,
+            }
+            bus.publish("p", [Message(key=str(booking.booking_id).encode(), value=json.dumps(envelope).encode())])
+            with executed.recording(place == 1):
+                consumer.run_once()
+
+    assert consumer.counts["applied"] == 2
+    assert executed.files == drawn("The way of a payment")
+    assert len(executed.files) <= MOST_FOR_A_PAYMENT
