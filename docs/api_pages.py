@@ -1,4 +1,4 @@
-"""The pages of the HTTP API, from the description that the service itself serves, and from its table of errors."""
+"""The pages of the HTTP API, from its OpenAPI description and its table of errors."""
 
 from typing import Any, Final
 
@@ -14,22 +14,22 @@ _ROUTES: Final = """\
 
 # HTTP API
 
-A running service describes itself: `/docs` is a page to read and to try it on, and `/openapi.json` is the same for
-programs (OpenAPI 3.1), with every field, header and example. Both need no token and nothing from elsewhere. Here are
-the routes, and the [errors](errors.md) of their own. Beside those every route can answer `SERVICE_BUSY` and
-`INTERNAL_ERROR`, and every one that needs a token `UNAUTHENTICATED`.
+A running service describes itself: `/docs` is a page that lists the routes and sends requests, and `/openapi.json`
+has the same for programs (OpenAPI 3.1), with every field, header and example. Both need no token and no internet.
+This page lists the routes with their [errors](errors.md). Every route may also respond with `SERVICE_BUSY` and
+`INTERNAL_ERROR`, and every route that needs a token with `UNAUTHENTICATED`.
 {groups}
 
-## What holds for every route
+## Rules for every route
 
-So `/docs` begins:
+From the beginning of `/docs`:
 
 {prose}
 """
 _GROUP: Final = """
 ## {name}
 
-{told}
+{description}
 
 | request | | token | errors |
 |---|---|---|---|
@@ -40,7 +40,7 @@ _ERRORS: Final = """\
 
 # Errors
 
-Every answer that is not a success has this form. Decide by `code`; `message` is for people and may change.
+Every response that is not a success has this form. Decide by `code`; `message` is for people and may change.
 
 ```json
 {{
@@ -57,8 +57,8 @@ Every answer that is not a success has this form. Decide by `code`; `message` is
 |---|---|---|---|
 {rows}
 
-SERVICE_BUSY, CATALOG_UNAVAILABLE and IDEMPOTENCY_IN_PROGRESS come with `Retry-After` in whole seconds. A POST that is
-sent again with the same `Idempotency-Key` is done once, whatever became of the first.
+SERVICE_BUSY, CATALOG_UNAVAILABLE and IDEMPOTENCY_IN_PROGRESS have `Retry-After` in whole seconds. A POST that is sent
+again with the same `Idempotency-Key` is done once, whatever the outcome of the first request.
 
 The library raises the same refusals as typed errors of `booking_core`, each with its `code` and `details`.
 """
@@ -74,7 +74,7 @@ def routes_page() -> str:
         for method, operation in item.items():
             rows[operation["tags"][0]].append(_route(method, path, operation))
     groups = [
-        _GROUP.format(name=tag["name"], told=tag["description"], rows="\n".join(rows[tag["name"]]))
+        _GROUP.format(name=tag["name"], description=tag["description"], rows="\n".join(rows[tag["name"]]))
         for tag in described["tags"]
     ]
     return _ROUTES.format(made=_MADE, prose=quoted, groups="".join(groups).rstrip())
@@ -89,13 +89,13 @@ def errors_page() -> str:
 def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     granted = [permission for scheme in operation["security"] for permission in next(iter(scheme.values()))]
     token = ("yes" + "".join(f", with `{each}`" for each in granted)) if operation["security"] else "no"
-    told = f"{operation['summary'].rstrip('.')}"
+    summary = operation["summary"].rstrip(".")
     codes = ", ".join(f"`{code}`" for code in STATUS if code in _codes(operation))
-    return f"| `{method.upper()} {path}` | {told} | {token} | {codes} |"
+    return f"| `{method.upper()} {path}` | {summary} | {token} | {codes} |"
 
 
 def _codes(operation: dict[str, Any]) -> set[str]:
-    """What it can be refused with, but for what every route has."""
+    """The error codes of an operation, without those that every route has."""
     found = {
         code
         for answer in operation["responses"].values()

@@ -1,7 +1,7 @@
 """Builds the documentation as a site: `python docs/build_site.py [DIRECTORY]`; without one, in `site`.
 
-DIRECTORY/html has the result, to be opened from the disk or served by anything. Whatever is wrong fails the build:
-a page that is nowhere in the site map, a link or an anchor that leads nowhere.
+DIRECTORY/html has the result; a browser opens it from the disk or from any server. A page that is not in the site map and
+a broken link or anchor fail the build.
 """
 
 import json
@@ -16,17 +16,17 @@ from typing import Final
 from site_map import OUTSIDE, pages_of, site_map
 from site_sources import DOCS, PROJECT, BrokenLink, staged
 
-# It paints what it says even where nobody can see it.
+# zensical colours its output even if it is no terminal.
 _COLOURS: Final = re.compile("\x1b\\[[0-9;]*m")
 _LOGO: Final = re.compile(r'<a href="(?P<href>[^"]*)" (?P<rest>[^>]*data-md-component="logo")')
 
 
 class BuildFailed(Exception):
-    """What is wrong, for people."""
+    """The reason why the site could not be built, for people."""
 
 
 def build(directory: Path) -> Path:
-    """The directory with the finished site. Raises BuildFailed."""
+    """Build the site and return its directory. Raises BuildFailed."""
     pages, placed = directory / "pages", pages_of(site_map())
     for old in (pages, directory / "html", directory / ".cache"):
         shutil.rmtree(old, ignore_errors=True)
@@ -49,15 +49,15 @@ def build(directory: Path) -> Path:
         check=False,
     )
     if done.returncode:
-        said = (done.stdout + done.stderr).partition("Traceback")[0]
-        raise BuildFailed(_COLOURS.sub("", said).strip())
+        output = (done.stdout + done.stderr).partition("Traceback")[0]
+        raise BuildFailed(_COLOURS.sub("", output).strip())
     for page in (directory / "html").rglob("*.html"):
         page.write_text(_LOGO.sub(_with_its_page, page.read_text(encoding="utf-8")), encoding="utf-8")
     return directory / "html"
 
 
 def _with_its_page(logo: re.Match[str]) -> str:
-    """A server answers a directory with its index.html; a disk shows what lies in it."""
+    """Link to index.html instead of its directory: a browser that reads from the disk would list the directory."""
     directory = logo["href"]
     return f'<a href="{directory}{"/" if directory and not directory.endswith("/") else ""}index.html" {logo["rest"]}'
 
@@ -71,7 +71,7 @@ def _check_map(placed: list[str], there: set[str]) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "site"
     try:
         built = build(directory.absolute())

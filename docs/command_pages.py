@@ -15,16 +15,17 @@ _PAGE: Final = """\
 
 # Commands
 
-The program is `booking`; after `make` it is `.venv/bin/booking`. `booking completion bash` has your shell complete it.
+The program is `booking`; after `make` it is `.venv/bin/booking`. `booking completion bash` prints a completion script
+for your shell.
 
 | exit code | |
 |---|---|
 | 0 | done |
-| 1 | failed: a line `error: …` on standard error says what; what was printed is done |
-| 2 | called wrongly: an option, an argument or a [setting](settings.md) is missing or malformed; nothing was tried |
+| 1 | failed: a line `error: …` on standard error has the reason; steps that were printed are done |
+| 2 | wrong usage: an option, an argument or a [setting](settings.md) is missing or malformed; nothing was done |
 
 On a terminal lists are tables; in a pipe they are lines with tabs. `--json` prints one object, on standard output
-alone. Logs go to standard error. SIGTERM and ^C end what runs cleanly: the unit of work in hand is finished.
+alone. Logs go to standard error. SIGTERM and ^C stop a command cleanly: the unit of work in progress is finished.
 
 | command | |
 |---|---|
@@ -69,7 +70,7 @@ def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Comm
 def _section(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=name, max_content_width=1000)
     options = [record for each in command.params if (record := each.get_help_record(context))]
-    rows = [f"| `{_cell(names)}` | {_cell(told)} |" for names, told in options if told]
+    rows = [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in options if text]
     return _COMMAND.format(
         name=name,
         help=_paragraphs(command.help or ""),
@@ -80,7 +81,7 @@ def _section(name: str, command: click.Command) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """As Markdown: what Click is told not to wrap is shown as it is written."""
+    """The text as Markdown; a paragraph that Click must not wrap becomes a block of code."""
     return "\n\n".join(
         f"```text\n{each.removeprefix(_AS_WRITTEN)}\n```" if each.startswith(_AS_WRITTEN) else _code(each)
         for each in cleandoc(text).split("\n\n")
@@ -93,7 +94,7 @@ def _first_sentence(command: click.Command) -> str:
 
 
 def _code(text: str) -> str:
-    """Names of settings as code, in what is written for a terminal."""
+    """The text with the names of settings as code."""
     return re.sub(r"(?<!`)\b(BOOKING_[A-Z_]+)\b(?!`)", r"`\1`", text)
 
 

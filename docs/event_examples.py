@@ -1,4 +1,4 @@
-"""One example of every event: published ones said by their classes, consumed ones understood by the parser."""
+"""One example of every event: published ones are made by their classes, consumed ones pass the parser."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

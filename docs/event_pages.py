@@ -50,9 +50,10 @@ _INDEX: Final = """\
 
 # Events
 
-Every message is one JSON object in UTF-8: `eventId, eventType, timestamp, version, correlationId, payload`. Messages of
-one key stay in order. They come at least once: whoever reads them remembers each `eventId`. Within version 1.0 fields
-are only ever added, so a reader ignores what it does not know; a change that breaks readers gets another version.
+Every message is one JSON object in UTF-8: `eventId, eventType, timestamp, version, correlationId, payload`. Messages
+of one key stay in order. They are delivered at least once, so a consumer stores each `eventId` that it has processed.
+Within version 1.0 fields are only added, so a consumer ignores unknown fields; a breaking change gets another
+version.
 
 ## Published, to `BOOKING_EVENTS_TOPIC`
 
@@ -62,8 +63,8 @@ are only ever added, so a reader ignores what it does not know; a change that br
 
 ## Consumed, from `BOOKING_PAYMENTS_TOPIC`
 
-Keyed by booking id; versions 1.x. Other types than `payment.*` and `refund.*` are skipped and counted. What can't be
-parsed or applied becomes a dead letter ([how to replay them](../kafka.md#dead-letters)).
+Keyed by booking id; versions 1.x. Other types than `payment.*` and `refund.*` are skipped and counted. A message that
+cannot be parsed or applied becomes a dead letter ([how to replay them](../kafka.md#dead-letters)).
 
 | event | what it does |
 |---|---|
@@ -97,7 +98,7 @@ def _published_page(title: str, event: DomainEvent, schema: Schema) -> str:
 def _page(schema: Schema, example: Mapping[str, Any], traffic: str) -> str:
     payload = schema["properties"]["payload"]
     rows = [
-        f"| `{name}` | {_told(field)} | {'yes' if name in payload['required'] else 'no'} | {FIELDS[name]} |"
+        f"| `{name}` | {_type_of(field)} | {'yes' if name in payload['required'] else 'no'} | {FIELDS[name]} |"
         for name, field in payload["properties"].items()
     ]
     title = schema["title"]
@@ -118,7 +119,7 @@ def _index() -> str:
     return _INDEX.format(made=_MADE, published=published, consumed=consumed)
 
 
-def _told(field: Schema) -> str:
+def _type_of(field: Schema) -> str:
     """The type in words."""
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])

@@ -41,7 +41,7 @@ _REASONS: Final[Mapping[type[DomainEvent], frozenset[Enum]]] = {
 
 
 def published_schema(kind: type[DomainEvent]) -> Schema:
-    """What every published event of the class keeps. Raises TypeError for a field that no type explains."""
+    """The schema of a published event's class. Raises TypeError for a field without a known type."""
     example = published_example(kind)
     event_type = event_type_of(example)
     envelope = {
@@ -56,7 +56,7 @@ def published_schema(kind: type[DomainEvent]) -> Schema:
 
 
 def consumed_schema(event_type: str) -> Schema:
-    """What a message must keep to be understood: required is what the parser misses when it is left out."""
+    """The schema of a consumed message: a field is required if the parser rejects a message without it."""
     envelope = {
         "eventId": _UUID,
         "eventType": {"const": event_type},
@@ -88,7 +88,11 @@ def consumed_schema(event_type: str) -> Schema:
 
 
 def _schema(
-    event_type: str, envelope: Mapping[str, Schema], needed: list[str], payload: Mapping[str, Schema], told: list[str]
+    event_type: str,
+    envelope: Mapping[str, Schema],
+    needed: list[str],
+    payload: Mapping[str, Schema],
+    required: list[str],
 ) -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -96,12 +100,12 @@ def _schema(
         "title": event_type,
         "type": "object",
         "required": [*needed, "payload"],
-        "properties": {**envelope, "payload": {"type": "object", "required": told, "properties": dict(payload)}},
+        "properties": {**envelope, "payload": {"type": "object", "required": required, "properties": dict(payload)}},
     }
 
 
 def _published_field(kind: type[DomainEvent], name: str) -> Schema:
-    """The field's schema: of the attribute with the same name, or of the money that it is a part of."""
+    """The schema of a field: of the attribute with its name, or of the amount that it is a part of."""
     hints = get_type_hints(kind)
     hint = hints.get(re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name))
     if isinstance(hint, type) and issubclass(hint, Enum):

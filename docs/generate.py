@@ -1,4 +1,4 @@
-"""Writes the pages of the documentation that are made from the code: `python docs/generate.py`."""
+"""Write the pages of the documentation that are generated from the code: `python docs/generate.py`."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def pages() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write every generated file anew; what belongs to no event any more is removed."""
+    """Write every generated file; delete files of events that no longer exist."""
     files = pages()
     for name, content in files.items():
         (PAGES / name).parent.mkdir(exist_ok=True)

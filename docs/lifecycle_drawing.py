@@ -1,4 +1,4 @@
-"""The lifecycle as a picture: the words are those of the table, only the places are drawn by hand."""
+"""The lifecycle as a picture: texts come from the table, positions are set here."""
 
 from typing import Final
 from xml.sax.saxutils import escape

@@ -1,4 +1,4 @@
-"""The page `metrics.md`: every figure, from its one home. `generate.py` writes it."""
+"""The page `metrics.md`: every metric, from `booking_telemetry.metric_specs`. `generate.py` writes it."""
 
 from typing import Final
 
@@ -9,29 +9,30 @@ _PAGE: Final = """\
 
 # Metrics
 
-`booking serve` answers `GET /metrics` for all of its processes together, `booking worker` for itself on
-`BOOKING_WORKER_PORT`; both in Prometheus' text format, without a token. What they count begins at their start, and goes
-on when `serve` replaces a process; what usually happens is shown as 0 before it first does, so that rates see its
-beginning. Labels have values from closed sets, whatever callers send. Nothing is asked of the database or the broker
-for an answer: what waits is looked at by the worker, every 15 s in the store and every 30 s in the topics, and shown as
-it was then (`booking_task_last_done_timestamp_seconds` of the tasks `backlogs` and `bus` says when). Several workers
-say the same of what waits, so take the largest.
+`booking serve` exposes `GET /metrics` for all of its processes together, `booking worker` for itself on
+`BOOKING_WORKER_PORT`; both in Prometheus' text format, without a token. Counters begin at the start of the command,
+and continue when `serve` replaces a process. The usual series exist from the start with the value 0, so that rates
+include the first occurrence. Labels have values from closed sets, whatever callers send.
 
-A scrape configuration, recording rules and alerts are in `deploy/prometheus`, a dashboard for Grafana in
-`deploy/grafana`; what to do when an alert comes is in the [runbook](operations/runbook.md).
+A scrape queries neither the database nor the broker. The worker measures backlogs every 15 s in the store and every
+30 s in the topics, and exposes the latest values (`booking_task_last_done_timestamp_seconds` of the tasks `backlogs`
+and `bus` has their time). Several workers measure the same backlogs, so use the largest value.
+
+`deploy/prometheus` has a scrape configuration, recording rules and alerts, `deploy/grafana` a dashboard for Grafana.
+The [runbook](operations/runbook.md) has a section for each alert. *Front* in the names of metrics is the gateway,
+*closure* the cancellation of an event.
 
 ## Of `booking serve`
 
 {serve}
 
-Where several processes serve, `stamina_retries_total` is beside them: from the library that retries requests to the
-Catalog.
+With several processes there is also `stamina_retries_total`, from the library that retries requests to the Catalog.
 
 ## Of `booking worker`
 
 {worker}
 
-A worker also shows the usual ones of a process (`process_…`, `python_…`).
+A worker also exposes the usual metrics of a process (`process_…`, `python_…`).
 """
 
 
@@ -45,7 +46,7 @@ def _table(of: str) -> str:
     return "\n".join(["| name | kind | what | labels |", "|---|---|---|---|", *rows])
 
 
-def _row(figure: MetricSpec) -> str:
-    labels = "<br>".join(f"`{name}`: {said}" for name, said in figure.labels.items())
-    limits = f". Limits: {', '.join(f'{each:g}' for each in figure.buckets)} s" if figure.buckets else ""
-    return f"| `{figure.name}` | {figure.kind.value} | {figure.help}{limits} | {labels} |"
+def _row(spec: MetricSpec) -> str:
+    labels = "<br>".join(f"`{name}`: {meaning}" for name, meaning in spec.labels.items())
+    limits = f". Limits: {', '.join(f'{each:g}' for each in spec.buckets)} s" if spec.buckets else ""
+    return f"| `{spec.name}` | {spec.kind.value} | {spec.help}{limits} | {labels} |"

@@ -1,4 +1,4 @@
-"""The page of the settings, from the table that the program reads them by."""
+"""The page of the settings, from the fields of `booking_service.settings.Settings`."""
 
 from typing import Final
 
@@ -9,27 +9,27 @@ _PAGE: Final = """\
 
 # Settings
 
-All come from the environment. A command asks only for those that it uses, and a missing or malformed one stops it at
-once (exit code 2) with a line that names it. An empty value counts as none. No secret is ever logged or shown.
+All settings come from the environment. A command reads only those that it uses; a missing or malformed one stops it
+at once (exit code 2) with a line that names it. An empty value counts as not set. No secret is ever logged or shown.
 
-`booking doctor` says what is missing, and tries what is there.
+`booking doctor` names missing settings, and checks the components that the others configure.
 {groups}
 """
 _GROUP: Final = """
 ## {title}
 
-{who}
+{readers}
 
 | setting | default | meaning | for example |
 |---|---|---|---|
 {rows}
 """
-# Title, and who reads them.
+# Title, and the commands that read them.
 _NEEDS: Final = {
-    Need.DATABASE: ("Database", "For every command but `token` and `completion`; `dev` has a database of its own."),
+    Need.DATABASE: ("Database", "For every command but `token` and `completion`; `dev` has its own database."),
     Need.EVENT_BUS: (
         "Event bus",
-        "For `worker`, `relay`, `consume` and `replay`; `stats` and `doctor` look where a bus is named.",
+        "For `worker`, `relay`, `consume` and `replay`; for `stats` and `doctor` if a bus is configured.",
     ),
     Need.HEALTH: ("Health of the worker", "For `worker`."),
     Need.CATALOG: ("Catalog Service", "For `serve`, `catalog sync` and `cancel-event`."),
@@ -38,7 +38,10 @@ _NEEDS: Final = {
         "Terms",
         "For `serve`, `worker`, `consume` and `replay dead-letters`: the same in all of them.",
     ),
-    Need.RETENTION: ("Retention", "For `worker`, which removes what is older; `serve` keeps answers under their keys."),
+    Need.RETENTION: (
+        "Retention",
+        "For `worker`, which deletes older rows, and for `serve`, which stores responses under their keys.",
+    ),
     Need.HTTP: ("Browsers", "For `serve`."),
     Need.LOGS: ("Logs", "For every command."),
 }
@@ -49,16 +52,16 @@ def settings_page() -> str:
     groups = [
         _GROUP.format(
             title=title,
-            who=who,
+            readers=readers,
             rows="\n".join(_row(setting) for setting in SETTINGS if setting.need is need),
         )
-        for need, (title, who) in ((need, _NEEDS[need]) for need in dict.fromkeys(each.need for each in SETTINGS))
+        for need, (title, readers) in ((need, _NEEDS[need]) for need in dict.fromkeys(each.need for each in SETTINGS))
     ]
     return _PAGE.format(groups="".join(groups).rstrip())
 
 
 def _row(setting: Setting) -> str:
     notes = ["required"] * setting.required + ["secret"] * setting.is_secret
-    told = f"{setting.meaning} ({', '.join(notes)})" if notes else setting.meaning
+    meaning = f"{setting.meaning} ({', '.join(notes)})" if notes else setting.meaning
     default = f"`{setting.default}`" if setting.default is not None else "–"
-    return f"| `{setting.name}` | {default} | {told} | `{setting.example}` |"
+    return f"| `{setting.name}` | {default} | {meaning} | `{setting.example}` |"

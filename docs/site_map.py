@@ -1,4 +1,4 @@
-"""Which pages the site has, and where. A page that has no place here fails the build, so that none is forgotten."""
+"""The navigation of the site. A page that is missing here fails the build."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ Places = list[dict[str, Any]]
 
 
 def site_map() -> Places:
-    """The navigation, as zensical wants it. Where nothing else is said, a page is named by its first heading."""
+    """The navigation, as zensical wants it. A page without a title here has its first heading as its title."""
     return [
         {"Start": ["index.md"]},
         {"Tutorials": ["tutorial/first-booking.md", "tutorial/as-a-library.md"]},

@@ -1,4 +1,4 @@
-"""The pages as the site has them: those of `docs`, and whatever else of the project they link to, as pages too."""
+"""The sources of the site: the pages of `docs`, and the files of the project that they link to, as pages too."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _LISTING: Final = "---\nsearch:\n  exclude: true\n---\n\n# {name}\n\n`{path}`\n\
 
 
 class BrokenLink(Exception):
-    """A page links to something that is not there."""
+    """A page links to a file that does not exist."""
 
 
 def staged(extra: Sequence[str] = ()) -> dict[str, bytes]:
@@ -50,7 +50,7 @@ def staged(extra: Sequence[str] = ()) -> dict[str, bytes]:
 
 
 def place_of(path: Path) -> str:
-    """Where a file of the project is in the site's sources."""
+    """The path of a project's file in the site's sources."""
     if DOCS in path.parents and _is_published(path):
         return path.relative_to(DOCS).as_posix()
     name = f"{OUTSIDE}{path.relative_to(PROJECT).as_posix()}"
