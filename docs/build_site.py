@@ -1,7 +1,7 @@
 """Builds the documentation as a site: `python docs/build_site.py [DIRECTORY]`; without one, in `site`.
 
-DIRECTORY/html has the result; a browser opens it from the disk or from any server. A page that is not in the site map and
-a broken link or anchor fail the build.
+DIRECTORY/html has the result; a browser opens it from the disk or from any server. A page that is not in the site map
+and a broken link or anchor fail the build.
 """
 
 import json

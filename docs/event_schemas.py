@@ -33,7 +33,7 @@ _SEATS: Final[Schema] = {"type": "array", "items": _UUID, "minItems": 1, "maxIte
 _REASON_OR_NONE: Final[Schema] = {"type": ["string", "null"]}
 _OF_TYPE: Final[Mapping[Any, Schema]] = {UUID: _UUID, str: _TEXT, datetime: _TIME, int: _COUNT}
 
-# What the types can't say: spec 8.3 closes the reasons, and an expired booking has one alone.
+# Beyond the types: spec 8.3 closes the set of reasons, and an expired booking has only one.
 _REASONS: Final[Mapping[type[DomainEvent], frozenset[Enum]]] = {
     BookingCancelled: frozenset(CancellationReason) - {CancellationReason.EVENT_CANCELLED},
     BookingExpired: frozenset({CancellationReason.EXPIRED}),
@@ -119,7 +119,7 @@ def _published_field(kind: type[DomainEvent], name: str) -> Schema:
         return _CURRENCY
     if Money in hints.values() and isinstance(payload_of(published_example(kind))[name], Decimal):
         return _AMOUNT
-    raise TypeError(f"{kind.__name__} says {name}, and nothing tells what it is")
+    raise TypeError(f"{kind.__name__} has the field {name} of an unknown type")
 
 
 def _missed(names: Mapping[str, Schema], without: Callable[[str], dict[str, Any]]) -> list[str]:
