@@ -16,7 +16,7 @@ from booking_postgres.driver.pipeline import Statement
 from booking_postgres.driver.reader import Reader
 from booking_postgres.driver.transaction import WAIT_SECONDS, OwnTransaction, PoolCounters, Transaction
 from booking_postgres.outbox import PostgresOutbox
-from booking_postgres.reads.postgres_reads import PostgresReads
+from booking_postgres.reads.queries import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.upkeep import PostgresUpkeep
 from booking_postgres.writes.bookings import PostgresBookings, PostgresInbox

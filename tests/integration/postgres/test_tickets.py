@@ -7,7 +7,7 @@ import pytest
 
 from booking_core.application import TicketStatus, verify_ticket
 from booking_core.domain.identity import slot_of_ticket
-from booking_postgres.reads import postgres_reads
+from booking_postgres.reads import queries
 from tests.support.postgres.stage import Stage
 
 # Bookings like the first one, half of them of the same event: the reference, not the slot, must lead to the one.
@@ -35,7 +35,7 @@ def test_by_the_index_of_tickets_alone(stage: Stage, mode: str) -> None:
     stage.door.execute(_CROWD)
     stage.door.execute("ANALYZE booking.bookings")
 
-    query = postgres_reads._BY_TICKET.replace("%(slot)s", "$1").replace("%(reference)s", "$2")
+    query = queries._BY_TICKET.replace("%(slot)s", "$1").replace("%(reference)s", "$2")
     stage.door.execute(f"SET plan_cache_mode = {mode}")
     stage.door.execute(f"PREPARE by_ticket (smallint, text) AS {query}")
     explain = f"EXPLAIN (FORMAT JSON) EXECUTE by_ticket ({slot_of_ticket(reference)}, '{reference}')"
