@@ -68,6 +68,7 @@ def site_map() -> Places:
         },
         {
             "Explanation": [
+                "architecture.md",
                 "explanation/never-twice.md",
                 "explanation/time.md",
                 "explanation/money.md",
