@@ -16,6 +16,7 @@ from booking_api.openapi.serving import add_description_routes
 from booking_api.routes.bookings import add_booking_routes
 from booking_api.routes.events import add_event_routes
 from booking_api.routes.health import add_health_routes
+from booking_api.routes.seat_maps import add_seat_map_route
 from booking_api.routes.tickets import add_ticket_routes
 from booking_api.service import Service
 from booking_telemetry.otel import tracer_provider
@@ -42,6 +43,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_error_handlers(app)
     add_booking_routes(app, service)
     add_event_routes(app, service)
+    add_seat_map_route(app, service)
     add_ticket_routes(app, service)
     add_health_routes(app, service)
     add_description_routes(app)

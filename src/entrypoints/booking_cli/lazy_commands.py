@@ -18,15 +18,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "catalog": ("catalog", "Bring events and seats into the database."),
         "completion": ("completion", "Print a script that has your shell complete `booking` with the Tab key."),
-        "consume": ("working", "Apply what the Payment Service says, until SIGTERM."),
+        "consume": ("workers", "Apply what the Payment Service says, until SIGTERM."),
         "dev": ("dev", "Everything on this machine, with nothing else installed, until ^C or SIGTERM."),
         "doctor": (
             "doctor",
             "Check everything that the service needs, a line each, and say what to do about each trouble.",
         ),
-        "expire": ("working", "End the reservations whose time to pay has run out, and print what was done."),
+        "expire": ("workers", "End the reservations whose time to pay has run out, and print what was done."),
         "migrate": ("serving", "Bring the database's schema up to date."),
-        "relay": ("working", "Publish stored events, until SIGTERM."),
+        "relay": ("workers", "Publish stored events, until SIGTERM."),
         "replay": ("replay", "Publish events again, or feed dead letters back."),
         "serve": ("serving", "Serve the API until SIGTERM; requests in flight are answered first."),
         "show": ("inspecting", "Show any booking with its seats, payments and history."),
@@ -37,7 +37,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "token": ("dev", "Print a token for `booking dev`, signed with its key; it is good for a day."),
         "worker": (
-            "working",
+            "workers",
             "Relay, consumer, expiry, closures, pruning and a watch on refunds in one process, until SIGTERM.",
         ),
     }

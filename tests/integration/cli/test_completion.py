@@ -33,7 +33,7 @@ def walk(group, load, path):
         inner = load(name)
         walk(inner, lambda name: inner.commands[name], [*path, name])
 maker.get_completions([], "")
-watched = {[*_HEAVY, "booking_cli.commands.working", "booking_core"]!r}
+watched = {[*_HEAVY, "booking_cli.commands.workers", "booking_core"]!r}
 woken["booking"] = [each for each in watched if each in sys.modules]
 walk(cli, cli.load, [])
 print(json.dumps(woken))

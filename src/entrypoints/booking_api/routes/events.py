@@ -1,9 +1,9 @@
-"""The routes of events and their seats, and cancelling an event (spec 6.4)."""
+"""The routes of events, and cancelling an event (spec 6.4)."""
 
 from typing import Any, Final
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import frozen
 from flask import Response
 
 from booking_api.auth.tokens import Identity
@@ -11,7 +11,6 @@ from booking_api.http.bodies import cancel_event_body, idempotency_key, paginati
 from booking_api.http.errors import Forbidden
 from booking_api.http.flask_app import REPLAYED_HEADER, ApiFlask, ApiRequest, json_response, success
 from booking_api.http.query import InvalidRequest, id_in, page_of, query_of
-from booking_api.routes.seat_maps import SeatMapCache
 from booking_api.service import Service
 from booking_core import (
     CancelEvent,
@@ -22,7 +21,6 @@ from booking_core import (
     close_event,
     get_event,
     list_events,
-    list_seats,
 )
 from booking_core.application.retries import in_unit_of_work
 from booking_core.ports import KnownEvent, Store, UnitOfWork
@@ -38,7 +36,6 @@ def add_event_routes(app: ApiFlask, service: Service) -> None:
     routes = EventRoutes(service)
     app.add_guarded("GET", EVENTS, "list_events", routes.list)
     app.add_guarded("GET", f"{EVENTS}/<event_id>", "get_event", routes.show)
-    app.add_guarded("GET", f"{EVENTS}/<event_id>/seats", "list_seats", routes.seats)
     app.add_guarded("POST", f"{EVENTS}/<event_id>/cancel", "cancel_event", routes.cancel)
 
 
@@ -47,7 +44,6 @@ class EventRoutes:
     """One method a route. A refusal is raised; `http.errors` turns it into a response."""
 
     service: Service
-    seat_maps: SeatMapCache = field(factory=SeatMapCache)
 
     def list(self, request: ApiRequest, identity: Identity) -> Response:
         """200 with a page of the known events, by start."""
@@ -57,14 +53,10 @@ class EventRoutes:
 
     def show(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """200 with one event."""
+        service = self.service
         return success(
-            event_json(get_event(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache))
+            event_json(get_event(event_id_in(event_id), store=service.store, catalog_cache=service.catalog_cache))
         )
-
-    def seats(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
-        """200 with all seats of an event."""
-        seat_map = list_seats(_id_of(event_id), store=self.service.store, catalog_cache=self.service.catalog_cache)
-        return json_response(self.seat_maps.body(seat_map))
 
     def cancel(self, request: ApiRequest, identity: Identity, event_id: str) -> Response:
         """202 after the event was closed for reservations; the worker ends its bookings. For administrators.
@@ -146,7 +138,8 @@ def _stored_response(store: Store, key: IdempotencyKey, text: str) -> tuple[str,
     return in_unit_of_work(store, work)
 
 
-def _id_of(text: str) -> UUID:
+def event_id_in(text: str) -> UUID:
+    """The id in a path. Raises EventNotFound for a text that is no id."""
     known = id_in(text)
     if known is None:
         raise EventNotFound()

@@ -1,4 +1,4 @@
-"""The JSON of seat maps, and the cache of encoded ones."""
+"""The route of an event's seats, their JSON, and the cache of encoded ones."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,14 +8,31 @@ from uuid import UUID
 
 from attrs import define, field
 from cachetools import LRUCache
+from flask import Response
 from msgspec import Struct
 
+from booking_api.auth.tokens import Identity
 from booking_api.http.bodies import success_body
-from booking_core import SeatMap
+from booking_api.http.flask_app import ApiFlask, ApiRequest, json_response
+from booking_api.routes.events import EVENTS, event_id_in
+from booking_api.service import Service
+from booking_core import SeatMap, list_seats
 from booking_core.domain.values import SeatStatus, written_in
 
 _Key = tuple[UUID, str]
 _Encoded = tuple[int, bytes]
+
+
+def add_seat_map_route(app: ApiFlask, service: Service) -> None:
+    """Add /api/v1/events/{eventId}/seats."""
+    cache = SeatMapCache()
+
+    def seats(request: ApiRequest, identity: Identity, event_id: str) -> Response:
+        """200 with all seats of an event."""
+        seat_map = list_seats(event_id_in(event_id), store=service.store, catalog_cache=service.catalog_cache)
+        return json_response(cache.body(seat_map))
+
+    app.add_guarded("GET", f"{EVENTS}/<event_id>/seats", "list_seats", seats)
 
 
 class _SeatJson(Struct, rename="camel", gc=False):
