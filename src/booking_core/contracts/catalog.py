@@ -1,4 +1,4 @@
-"""The conformance suite of a Catalog. Each test takes a factory; under pytest, a fixture called `catalog_of`:
+"""The conformance suite of a Catalog. Each test takes a factory; under pytest, this is the fixture `catalog_of`:
 
 @pytest.fixture
 def catalog_of():
@@ -58,48 +58,48 @@ _KNOWN: Final[Known] = {_HALL: _HALL_SEATS, _YEN: _YEN_SEATS, _DINAR: _DINAR_SEA
 
 
 class CatalogContract:
-    """The promises of `booking_core.ports.Catalog` that need no misbehaving server."""
+    """The promises of `booking_core.ports.Catalog` that can be tested without a faulty server."""
 
-    def test_events_are_given_as_they_are(self, catalog_of: CatalogFactory) -> None:
+    def test_event_returns_the_event_unchanged(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         for event in _KNOWN:
             assert catalog.event(event.event_id) == event
 
-    def test_an_unknown_event_is_none(self, catalog_of: CatalogFactory) -> None:
+    def test_event_for_an_unknown_id_returns_none(self, catalog_of: CatalogFactory) -> None:
         assert catalog_of(_KNOWN).event(_UNKNOWN.event_id) is None
 
-    def test_all_seats_are_given_when_none_is_named(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_without_ids_returns_all_seats(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         for event, seats in _KNOWN.items():
             assert _sorted(catalog.seats(event)) == seats
 
-    def test_prices_are_exact_and_have_no_more_decimals_than_the_currency(self, catalog_of: CatalogFactory) -> None:
+    def test_prices_are_exact_and_fit_the_currencys_decimals(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         assert [seat.price for seat in _sorted(catalog.seats(_YEN))] == [Decimal(7500), Decimal(0)]
         assert [seat.price for seat in _sorted(catalog.seats(_DINAR))] == [Decimal("1.125")]
 
-    def test_only_the_named_seats_are_given_and_unknown_ones_are_left_out(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_with_ids_returns_only_the_known_ones(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         wanted = [_HALL_SEATS[3].seat_id, _id(999_999), _YEN_SEATS[0].seat_id, _HALL_SEATS[0].seat_id]
         assert _sorted(catalog.seats(_HALL, wanted)) == [_HALL_SEATS[0], _HALL_SEATS[3]]
 
-    def test_a_seat_named_many_times_is_given_once(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_with_a_repeated_id_returns_the_seat_once(self, catalog_of: CatalogFactory) -> None:
         wanted = [_HALL_SEATS[1].seat_id] * 250
         assert _sorted(catalog_of(_KNOWN).seats(_HALL, wanted)) == [_HALL_SEATS[1]]
 
-    def test_no_seats_named_gives_no_seats(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_with_an_empty_list_returns_no_seats(self, catalog_of: CatalogFactory) -> None:
         assert list(catalog_of(_KNOWN).seats(_HALL, []) or ()) == []
 
-    def test_hundreds_of_seats_can_be_named(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_accepts_hundreds_of_ids(self, catalog_of: CatalogFactory) -> None:
         wanted = {seat.seat_id for seat in _HALL_SEATS}
         assert _sorted(catalog_of(_KNOWN).seats(_HALL, wanted)) == _HALL_SEATS
 
-    def test_seats_of_an_unknown_event_are_none(self, catalog_of: CatalogFactory) -> None:
+    def test_seats_of_an_unknown_event_returns_none(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         assert catalog.seats(_UNKNOWN) is None
         assert catalog.seats(_UNKNOWN, [_HALL_SEATS[0].seat_id]) is None
 
-    def test_many_threads_may_ask_at_once(self, catalog_of: CatalogFactory) -> None:
+    def test_concurrent_calls_from_many_threads_succeed(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
 
         def ask(turn: int) -> bool:
@@ -109,7 +109,7 @@ class CatalogContract:
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(ask, range(64)))
 
-    def test_it_may_be_closed_twice_and_before_its_first_question(self, catalog_of: CatalogFactory) -> None:
+    def test_close_twice_and_before_the_first_request_succeeds(self, catalog_of: CatalogFactory) -> None:
         catalog = catalog_of(_KNOWN)
         catalog.close()
         catalog.close()

@@ -18,7 +18,7 @@ class StoreHarness(Protocol):
         ...
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for everything that is stored; no unit of work is open meanwhile.
+        """Advance the time of everything that is stored; no unit of work is open meanwhile.
 
         A store with a clock of its own moves it. A database may instead shift every stored time back: of bookings
         and their holds, payments, history, the last refresh of events, closures, idempotency keys, inbox and outbox.
@@ -28,7 +28,7 @@ class StoreHarness(Protocol):
         ...
 
     def events(self) -> Sequence[OutboxRecord]:
-        """Return every event ever stored in the outbox, published or not; those of one key in order of sequence."""
+        """Return all events ever stored in the outbox, published or not; those of one key in order of sequence."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How much of a topic waits for a group, and committing no further than to a mark."""
+"""The suite of backlogs: the messages that wait for a group, and commits of a part of them."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,25 +12,25 @@ _TICK: Final = timedelta(milliseconds=1)
 
 
 def waiting(bus: EventBus, topic: str, group: str) -> int:
-    """How many messages wait, over all partitions."""
+    """Return the number of messages that wait, over all partitions."""
     return sum(map(len, bus.backlog(topic, group).values()))
 
 
 def ends(bus: EventBus, topic: str) -> dict[int, int]:
-    """Where each partition ends now."""
-    return {partition: offsets.stop for partition, offsets in bus.backlog(topic, "nobody").items()}
+    """Return the end offset of each partition."""
+    return {partition: offsets.stop for partition, offsets in bus.backlog(topic, "reader-of-ends").items()}
 
 
 def _until_later_than(moment: datetime) -> None:
-    """Return when a clock that counts milliseconds shows more than at that moment."""
+    """Wait until a clock with a resolution of milliseconds shows a later time than that moment."""
     while datetime.now(UTC) <= moment + 2 * _TICK:
         time.sleep(_TICK.total_seconds())
 
 
 class BacklogContract:
-    """`EventBus.backlog`, `oldest`, and `Subscription.commit` with a mark."""
+    """`EventBus.backlog`, `oldest`, and `Subscription.commit` with `before`."""
 
-    def test_of_an_empty_topic(self, event_bus_harness: EventBusHarness) -> None:
+    def test_backlog_of_an_empty_topic_names_every_partition(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
 
         backlog = bus.backlog(topic, "group")
@@ -38,7 +38,7 @@ class BacklogContract:
         assert len(backlog) >= 2, "every partition is named"
         assert all(len(offsets) == 0 for offsets in backlog.values())
 
-    def test_nothing_that_waits_has_no_age(self, event_bus_harness: EventBusHarness) -> None:
+    def test_oldest_without_a_backlog_is_none(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
 
         assert bus.oldest(topic, "group") is None
@@ -50,7 +50,7 @@ class BacklogContract:
 
         assert bus.oldest(topic, "group") is None
 
-    def test_the_oldest_that_waits_is_the_first_that_was_sent(self, event_bus_harness: EventBusHarness) -> None:
+    def test_oldest_is_when_the_first_uncommitted_message_was_sent(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         begun = datetime.now(UTC)
         bus.publish(topic, numbered(0, 1))  # in one partition only: the others begin with younger ones
@@ -71,9 +71,9 @@ class BacklogContract:
         assert second is not None
         assert between < second <= datetime.now(UTC)
         assert of_another == first
-        assert waiting(bus, topic, "group") == 20, "looking takes nothing"
+        assert waiting(bus, topic, "group") == 20, "`oldest` consumes nothing"
 
-    def test_a_new_group_has_everything_before_it(self, event_bus_harness: EventBusHarness) -> None:
+    def test_backlog_of_a_new_group_contains_every_message(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
 
@@ -82,12 +82,12 @@ class BacklogContract:
         arrived = receive_number(subscription, 20)
         subscription.close()
 
-        assert waiting(bus, topic, "group") == 20, "asking and polling commit nothing"
+        assert waiting(bus, topic, "group") == 20, "`backlog` and `poll` commit nothing"
         assert {(delivery.partition, delivery.offset) for delivery in arrived} == {
             (partition, offset) for partition, offsets in backlog.items() for offset in offsets
         }
 
-    def test_it_shrinks_with_each_commit_and_grows_with_each_message(self, event_bus_harness: EventBusHarness) -> None:
+    def test_backlog_shrinks_with_commits_and_grows_with_messages(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
         subscription = bus.subscribe(topic, "group")
@@ -101,9 +101,9 @@ class BacklogContract:
         assert waiting(bus, topic, "another") == 27
         receive_number(subscription, 7)
         subscription.close()
-        assert waiting(bus, topic, "group") == 7, "what was polled and not committed still waits"
+        assert waiting(bus, topic, "group") == 7, "polled and uncommitted messages still wait"
 
-    def test_a_commit_up_to_a_mark_leaves_the_rest(self, event_bus_harness: EventBusHarness) -> None:
+    def test_commit_before_an_offset_leaves_later_messages(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
         mark = ends(bus, topic)
@@ -121,9 +121,7 @@ class BacklogContract:
         assert {partition: offsets.start for partition, offsets in left.items()} == mark
         assert values(arrived) == set(range(20, 50))
 
-    def test_what_lies_behind_the_mark_is_rewound_and_committed_like_anything_else(
-        self, event_bus_harness: EventBusHarness
-    ) -> None:
+    def test_messages_left_by_a_commit_can_be_rewound_and_committed(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 10))
         mark = ends(bus, topic)
@@ -140,7 +138,7 @@ class BacklogContract:
         assert values(again) == set(range(10, 30))
         assert waiting(bus, topic, "group") == 0
 
-    def test_a_partition_without_a_mark_is_left_as_it_is(self, event_bus_harness: EventBusHarness) -> None:
+    def test_commit_leaves_partitions_that_are_not_named(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, [Message(key=b"k", value=b"1"), Message(key=b"k", value=b"2")])
         subscription = bus.subscribe(topic, "group")
@@ -154,7 +152,7 @@ class BacklogContract:
         assert untouched == 2
         assert waiting(bus, topic, "group") == 0
 
-    def test_a_mark_never_takes_a_group_back(self, event_bus_harness: EventBusHarness) -> None:
+    def test_commit_before_an_earlier_offset_does_not_move_back(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         start = ends(bus, topic)
         bus.publish(topic, numbered(0, 10))

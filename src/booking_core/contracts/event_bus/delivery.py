@@ -1,4 +1,4 @@
-"""The event bus: at least once, in order per key, and a group goes on where it had committed."""
+"""The suite of delivery: at least once, in order per key, and from the last commit of the group."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,25 +11,25 @@ from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, EventBus, Message, Subscription
 
 _POLL_SECONDS = 0.2
-_PATIENCE_SECONDS = 60.0
-# A prime number of keys: dealing messages out in turns must not look like keeping each key together.
+_TIMEOUT_SECONDS = 60.0
+# A prime number of keys: distribution in turns must not by chance keep each key in one partition.
 KEYS = [f"booking-{n}".encode() for n in range(17)]
 
 
 def numbered(first: int, last: int) -> list[Message]:
-    """Messages with these numbers as values, spread over the keys."""
+    """Make messages with these numbers as values, distributed over the keys."""
     return [Message(key=KEYS[n % len(KEYS)], value=str(n).encode()) for n in range(first, last)]
 
 
 def values(deliveries: Sequence[Delivery]) -> set[int]:
-    """The numbers that arrived."""
+    """Return the numbers that were delivered."""
     return {int(delivery.value or b"-1") for delivery in deliveries}
 
 
 def receive(subscription: Subscription, enough: Callable[[list[Delivery]], bool]) -> list[Delivery]:
-    """Poll until that is enough, without committing; AssertionError after a minute."""
+    """Poll without committing until the deliveries are enough. Raises AssertionError after 60 s."""
     arrived: list[Delivery] = []
-    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    give_up_at = time.monotonic() + _TIMEOUT_SECONDS
     while not enough(arrived):
         assert time.monotonic() < give_up_at, f"only {len(arrived)} messages arrived"
         arrived += subscription.poll(_POLL_SECONDS)
@@ -37,12 +37,12 @@ def receive(subscription: Subscription, enough: Callable[[list[Delivery]], bool]
 
 
 def receive_number(subscription: Subscription, number: int) -> list[Delivery]:
-    """Poll until so many messages arrived."""
+    """Poll until this number of messages was delivered."""
     return receive(subscription, lambda arrived: len(arrived) >= number)
 
 
 class Member:
-    """One member of a group in a thread of its own: it polls and commits until it is told to stop, then leaves."""
+    """A member of a group in a thread of its own: it polls and commits until `stop`, then leaves the group."""
 
     def __init__(self, bus: EventBus, topic: str, group: str) -> None:
         self.arrived: list[Delivery] = []
@@ -57,7 +57,7 @@ class Member:
                 try:
                     subscription.commit()
                 except BusUnavailable:
-                    continue  # the group has changed; what was not committed arrives again
+                    continue  # the group has changed: uncommitted messages are delivered again
         finally:
             subscription.close()
 
@@ -68,7 +68,7 @@ class Member:
 class EventBusContract:
     """`EventBus` and `Subscription`."""
 
-    def test_a_message_arrives_as_it_was_sent(self, event_bus_harness: EventBusHarness) -> None:
+    def test_a_message_is_delivered_unchanged(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         headers = {"event_type": "booking.created", "sequence": "1", "empty": "", "text": "Zürich 🎭"}
         bus.publish(topic, [Message(key=b"\x00\xff", value=b'{"price": 1.50}', headers=headers)])
@@ -81,7 +81,7 @@ class EventBusContract:
         assert dict(delivery.headers) == {name: text.encode() for name, text in headers.items()}
         assert delivery.timestamp is None or delivery.timestamp.tzinfo is not None
 
-    def test_nothing_is_too_small_and_100_kb_is_not_too_large(self, event_bus_harness: EventBusHarness) -> None:
+    def test_messages_of_0_bytes_and_of_100_kb_are_delivered(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         sent = [b"", bytes(range(256)) * 400, b"x"]
         bus.publish(topic, [Message(key=b"k", value=value) for value in sent])
@@ -93,7 +93,7 @@ class EventBusContract:
         assert [delivery.value for delivery in arrived] == sent
         assert all(list(delivery.headers) == [] for delivery in arrived)
 
-    def test_publishing_nothing(self, event_bus_harness: EventBusHarness) -> None:
+    def test_publishing_no_messages_delivers_nothing(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, [])
         subscription = bus.subscribe(topic, "group")
@@ -102,7 +102,7 @@ class EventBusContract:
         subscription.commit()
         subscription.close()
 
-    def test_one_keys_messages_keep_their_order(self, event_bus_harness: EventBusHarness) -> None:
+    def test_messages_of_one_key_are_delivered_in_order(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         for first in range(0, 600, 150):
             bus.publish(topic, numbered(first, first + 150))
@@ -119,7 +119,7 @@ class EventBusContract:
             offsets = [delivery.offset for delivery in arrived if delivery.partition == partition]
             assert offsets == sorted(set(offsets))
 
-    def test_what_was_not_committed_arrives_again(self, event_bus_harness: EventBusHarness) -> None:
+    def test_uncommitted_messages_are_delivered_again(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
         first = bus.subscribe(topic, "group")
@@ -132,7 +132,7 @@ class EventBusContract:
 
         assert values(again) == set(range(20))
 
-    def test_what_was_committed_does_not(self, event_bus_harness: EventBusHarness) -> None:
+    def test_committed_messages_are_not_delivered_again(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
         first = bus.subscribe(topic, "group")
@@ -148,7 +148,7 @@ class EventBusContract:
 
         assert values(arrived) == set(range(20, 30))
 
-    def test_a_rewind_goes_back_to_the_last_commit(self, event_bus_harness: EventBusHarness) -> None:
+    def test_rewind_returns_to_the_last_commit(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 10))
         subscription = bus.subscribe(topic, "group")
@@ -164,7 +164,7 @@ class EventBusContract:
 
         assert values(again) == set(range(10, 20))
 
-    def test_every_group_gets_everything(self, event_bus_harness: EventBusHarness) -> None:
+    def test_every_group_receives_every_message(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         bus.publish(topic, numbered(0, 20))
         for group in ("one", "two"):
@@ -173,7 +173,7 @@ class EventBusContract:
             subscription.commit()
             subscription.close()
 
-    def test_topics_are_apart(self, event_bus_harness: EventBusHarness) -> None:
+    def test_a_message_is_delivered_in_its_topic_only(self, event_bus_harness: EventBusHarness) -> None:
         bus = event_bus_harness.bus
         here, there = event_bus_harness.new_topic(), event_bus_harness.new_topic()
         bus.publish(there, numbered(0, 5))
@@ -183,7 +183,7 @@ class EventBusContract:
         assert values(receive_number(subscription, 5)) == set(range(5, 10))
         subscription.close()
 
-    def test_two_members_share_and_one_takes_over(self, event_bus_harness: EventBusHarness) -> None:
+    def test_two_members_share_partitions_and_one_takes_over(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         members = [Member(bus, topic, "group") for _ in range(2)]
         with ThreadPoolExecutor(2) as pool:
@@ -191,43 +191,43 @@ class EventBusContract:
             try:
                 sent = self._publish_until(bus, topic, 0, lambda: all(member.arrived for member in members))
                 members[0].stop()
-                running[0].result(_PATIENCE_SECONDS)
+                running[0].result(_TIMEOUT_SECONDS)
                 seen = len(members[1].arrived)
                 sent = self._publish_until(bus, topic, sent, lambda: len(members[1].arrived) > seen)
                 self._wait(lambda: values([*members[0].arrived, *members[1].arrived]) == set(range(sent)))
             finally:
                 for member in members:
                     member.stop()
-            running[1].result(_PATIENCE_SECONDS)
+            running[1].result(_TIMEOUT_SECONDS)
 
         for member in members:
             for key in KEYS:
                 firsts = list(dict.fromkeys(d.value for d in member.arrived if d.key == key))
                 assert firsts == sorted(firsts, key=lambda value: int(value or b""))
 
-    def test_a_poll_ends_when_something_comes(self, event_bus_harness: EventBusHarness) -> None:
+    def test_poll_returns_when_a_message_arrives(self, event_bus_harness: EventBusHarness) -> None:
         bus, topic = event_bus_harness.bus, event_bus_harness.new_topic()
         subscription = bus.subscribe(topic, "group")
         subscription.poll(_POLL_SECONDS)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(receive_number, subscription, 1)
             bus.publish(topic, numbered(0, 1))
-            assert values(waiting.result(_PATIENCE_SECONDS)) == {0}
+            assert values(waiting.result(_TIMEOUT_SECONDS)) == {0}
         subscription.close()
 
     def _publish_until(self, bus: EventBus, topic: str, first: int, is_enough: Callable[[], bool]) -> int:
-        """Keep publishing, a message per key and round, until that is enough; the next free number."""
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        """Publish a message per key and round until that is enough; return the next free number."""
+        give_up_at = time.monotonic() + _TIMEOUT_SECONDS
         for start in count(first, len(KEYS)):
             bus.publish(topic, numbered(start, start + len(KEYS)))
-            time.sleep(_POLL_SECONDS / 4)  # a pace, so that a slow join does not meet a million messages
+            time.sleep(_POLL_SECONDS / 4)  # limits the messages that a slow join finds
             if is_enough():
                 return start + len(KEYS)
-            assert time.monotonic() < give_up_at, "a member got nothing"
+            assert time.monotonic() < give_up_at, "a member received no message"
         raise AssertionError("unreachable")
 
     def _wait(self, condition: Callable[[], bool]) -> None:
-        give_up_at = time.monotonic() + _PATIENCE_SECONDS
+        give_up_at = time.monotonic() + _TIMEOUT_SECONDS
         while not condition():
             assert time.monotonic() < give_up_at, "messages are missing"
             time.sleep(_POLL_SECONDS / 4)

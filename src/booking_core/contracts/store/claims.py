@@ -1,4 +1,4 @@
-"""BR-01: one live claim per seat, whatever the caller believes."""
+"""The suite of BR-01: at most one live claim per seat, even if a caller ignores the facts."""
 
 from uuid import uuid4
 
@@ -15,9 +15,9 @@ from booking_core.ports import UnitOfWork
 
 
 class ClaimsContract:
-    """Claims: who is told that a seat is taken, and when it is free again."""
+    """Claims: when a seat counts as taken, and when it is free again."""
 
-    def test_the_facts_name_the_taken_seats_of_this_request(self, store_harness: StoreHarness) -> None:
+    def test_facts_list_the_taken_seats_of_the_request(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0, 1, user="grace")
         fixture.pay(fixture.reserve(2, user="alan"))
@@ -38,13 +38,13 @@ class ClaimsContract:
         assert missing_seats(facts) == [stranger]
         assert facts.taken == frozenset(fixture.ids(0))
 
-    def test_ones_own_seats_are_taken_too(self, store_harness: StoreHarness) -> None:
+    def test_facts_list_the_customers_own_seats_as_taken(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
 
         assert facts_of(fixture.store, fixture.request(0)).taken == frozenset(fixture.ids(0))
 
-    def test_a_claim_against_the_facts_fails_at_commit(self, store_harness: StoreHarness) -> None:
+    def test_commit_with_a_claim_on_a_taken_seat_is_refused(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0, 1, user="grace")
         intruder = fixture.new_booking(1, 2)
@@ -62,7 +62,7 @@ class ClaimsContract:
         assert fixture.seat_status(2) is SeatStatus.AVAILABLE
         assert facts_of(fixture.store, fixture.request(3)).pending == 0
 
-    def test_a_sold_seat_is_not_claimed_either(self, store_harness: StoreHarness) -> None:
+    def test_commit_with_a_claim_on_a_sold_seat_is_refused(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         owner = fixture.reserve(0, user="grace")
         fixture.pay(owner)
@@ -77,7 +77,7 @@ class ClaimsContract:
         assert fixture.stored(owner).status is Status.CONFIRMED
         assert fixture.seat_status(0) is SeatStatus.SOLD
 
-    def test_an_overdue_holder_that_is_not_settled_still_has_its_claim(self, store_harness: StoreHarness) -> None:
+    def test_commit_without_settling_the_overdue_holder_is_refused(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         holder = fixture.reserve(0, user="grace", window=1)
         store_harness.advance(2)
@@ -102,19 +102,19 @@ class ClaimsContract:
         assert facts_of(fixture.store, fixture.request(0, 1, 2)).taken == frozenset()
         assert fixture.stored(fixture.reserve(0, 1, 2)).status is Status.PENDING
 
-    def test_an_ended_booking_lets_go_of_its_own_claims_alone(self, store_harness: StoreHarness) -> None:
+    def test_saving_an_ended_booking_releases_only_its_own_claims(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first = fixture.reserve(0, user="grace")
         fixture.cancel(first)
         second = fixture.reserve(0)
 
-        # A payment for the first comes late: it is written again while the seat is the second's.
+        # A late payment saves the first booking again, while the second one owns the seat.
         fixture.pay(first)
 
         assert facts_of(fixture.store, fixture.request(0, user="alan")).taken == frozenset(fixture.ids(0))
         assert fixture.stored(second).is_live
 
-    def test_how_it_is_with_some_seats_can_be_asked_without_locks(self, store_harness: StoreHarness) -> None:
+    def test_seat_statuses_are_read_without_locks(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
         fixture.reserve(0, user="alan", window=1)
         fixture.cancel(fixture.reserve(1, user="grace"))
@@ -128,7 +128,7 @@ class ClaimsContract:
         assert ask(event_id, [*wanted, uuid4()]) == dict(zip(wanted, (free, free, held, sold, free), strict=True))
         assert ask(event_id, []) == ask(other.event.event_id, wanted) == ask(uuid4(), wanted) == {}
 
-    def test_nothing_is_said_of_a_withdrawn_seat(self, store_harness: StoreHarness) -> None:
+    def test_seat_statuses_leave_out_withdrawn_seats(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         with fixture.store.unit_of_work() as uow:
@@ -139,7 +139,7 @@ class ClaimsContract:
 
         assert statuses == dict.fromkeys(fixture.ids(2), SeatStatus.AVAILABLE)
 
-    def test_an_overdue_holder_is_handed_over_and_not_taken(self, store_harness: StoreHarness) -> None:
+    def test_facts_list_an_overdue_holder_and_not_its_seats_as_taken(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         late = [fixture.reserve(0, 1, user="grace", window=1), fixture.reserve(2, user="alan", window=1)]
         store_harness.advance(5)
@@ -151,7 +151,7 @@ class ClaimsContract:
         for holder in facts.overdue:
             assert content_of(holder) == content_of(fixture.stored(holder))
 
-    def test_a_payment_in_progress_has_time_of_its_own(self, store_harness: StoreHarness) -> None:
+    def test_a_payment_in_progress_has_its_own_deadline(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.start_payment(fixture.reserve(0, user="grace", window=10))
         store_harness.advance(200)
@@ -174,7 +174,7 @@ class ClaimsContract:
         assert facts_of(fixture.store, fixture.request(0, 1, 2, 3)).taken == frozenset(fixture.ids(1, 2, 3))
         assert taker.is_live
 
-    def test_a_rolled_back_taker_leaves_the_holder_as_it_was(self, store_harness: StoreHarness) -> None:
+    def test_a_rollback_leaves_the_overdue_holder_unchanged(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         late = fixture.reserve(0, user="grace", window=1)
         store_harness.advance(2)

@@ -1,4 +1,4 @@
-"""Cancelling an event (spec 6.4): closing it, waiting out what is in flight, ending its bookings, saying so once."""
+"""The suite of cancelled events (spec 6.4): close, wait for reservations in flight, end bookings, publish once."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from booking_core.ports import Closure, Store
 
 
 def closing(fixture: StoreFixture, reason: str = "rain") -> Closure:
-    """What an administrator asks for; the moment in it is to be replaced."""
+    """Make an administrator's closure; the store replaces its time."""
     return Closure(
         event_id=fixture.event.event_id,
         reason=reason,
@@ -31,7 +31,7 @@ def closing(fixture: StoreFixture, reason: str = "rain") -> Closure:
 
 
 def close(store: Store, closure: Closure) -> Closure | None:
-    """Close the event, in a unit of work of its own."""
+    """Close the event in a unit of work of its own."""
     with store.unit_of_work() as uow:
         stands = uow.events.close(closure)
         uow.commit()
@@ -39,7 +39,7 @@ def close(store: Store, closure: Closure) -> Closure | None:
 
 
 def finish(fixture: StoreFixture, closure: Closure) -> bool:
-    """Store `event.cancelled`, in a unit of work of its own."""
+    """Store `event.cancelled` in a unit of work of its own."""
     with fixture.store.unit_of_work() as uow:
         is_first = uow.events.finish(end_of(closure))
         uow.commit()
@@ -47,7 +47,7 @@ def finish(fixture: StoreFixture, closure: Closure) -> bool:
 
 
 def end_of(closure: Closure) -> EventCancelled:
-    """The event to store; its number of bookings is to be replaced."""
+    """Make the event to store; the store replaces its number of bookings."""
     return EventCancelled(
         message_id=new_id(closure.cancelled_at),
         timestamp=closure.cancelled_at,
@@ -63,7 +63,7 @@ def end_of(closure: Closure) -> EventCancelled:
 class ClosuresContract:
     """`EventRepository.close` and `finish`, `Store.await_reservations_in_flight`, `BookingRepository.lock_live`."""
 
-    def test_a_locked_booking_knows_of_the_closure(self, store_harness: StoreHarness) -> None:
+    def test_a_locked_booking_shows_the_closure_of_its_event(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
 
@@ -72,10 +72,8 @@ class ClosuresContract:
 
         assert (before, self._is_closed(fixture, made.booking_id)) == (False, True)
 
-    def test_a_customer_who_cancels_before_the_closure_gets_there_has_the_money_back(
-        self, store_harness: StoreHarness
-    ) -> None:
-        """The event is cancelled: the 24 hours of BR-04 are set aside, whoever comes first."""
+    def test_a_customer_who_cancels_after_the_closure_is_refunded(self, store_harness: StoreHarness) -> None:
+        """A closed event refunds every payment: the 24 hours of BR-04 do not matter."""
         fixture = StoreFixture.of(store_harness, days=0.5)
         paid, held = fixture.reserve(0), fixture.reserve(1)
         fixture.change(paid.booking_id, paying("pay-1"))
@@ -88,7 +86,7 @@ class ClosuresContract:
         assert refused(BookingNotCancellable, lambda: fixture.cancel(paid)).code == "BOOKING_NOT_CANCELLABLE"
         assert fixture.store.reads.cancellation_preview(fixture.event.event_id).ended == 2
 
-    def test_closing_says_when_by_the_stores_clock(self, store_harness: StoreHarness) -> None:
+    def test_closing_uses_the_stores_clock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         before, asked = fixture.store.reads.now(), closing(fixture)
 
@@ -102,7 +100,7 @@ class ClosuresContract:
         assert known.closed_at == stands.cancelled_at
         assert list(fixture.store.reads.open_closures()) == [stands]
 
-    def test_the_first_closure_stands(self, store_harness: StoreHarness) -> None:
+    def test_closing_twice_keeps_the_first_closure(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first = close(fixture.store, closing(fixture))
 
@@ -123,9 +121,9 @@ class ClosuresContract:
             uow.events.put(fixture.event, ages=True, complete=True)
             uow.commit()
 
-        catalog_cache = fixture.store.reads.event(fixture.event.event_id)
-        assert catalog_cache is not None
-        assert catalog_cache.closed
+        known = fixture.store.reads.event(fixture.event.event_id)
+        assert known is not None
+        assert known.closed
         assert facts_of(fixture.store, fixture.request(0)).closed
 
     def test_closing_does_not_wait_for_reservations_in_flight(self, store_harness: StoreHarness) -> None:
@@ -139,7 +137,7 @@ class ClosuresContract:
         self._await_reservations(fixture)
 
     def test_a_reservation_of_the_last_of_many_seats_is_waited_for(self, store_harness: StoreHarness) -> None:
-        """More seats than any adapter should lock in one transaction."""
+        """The event has more seats than any adapter should lock in one transaction."""
         fixture = StoreFixture.of(store_harness, seats=1201)
         with fixture.store.unit_of_work() as in_flight:
             lock_seats(in_flight, fixture.request(1200))
@@ -161,7 +159,7 @@ class ClosuresContract:
     def test_an_event_without_seats_has_no_reservation_to_wait_for(self, store_harness: StoreHarness) -> None:
         self._await_reservations(StoreFixture.of(store_harness, seats=0))
 
-    def test_live_bookings_are_locked_sorted(self, store_harness: StoreHarness) -> None:
+    def test_live_bookings_are_locked_in_order(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness, seats=8), StoreFixture.of(store_harness)
         live = [fixture.reserve(place, user=f"user-{place}", window=1) for place in range(4)]
         fixture.change(live[1].booking_id, starting("pay-1"))
@@ -181,13 +179,13 @@ class ClosuresContract:
         assert all(content_of(each.booking) == content_of(fixture.stored(each.booking)) for each in found)
         assert {each.event_starts_at for each in found} == {fixture.event.starts_at}
 
-    def test_no_live_booking(self, store_harness: StoreHarness) -> None:
+    def test_lock_live_without_a_live_booking_is_empty(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as uow:
             assert list(uow.bookings.lock_live(fixture.event.event_id, 10)) == []
             assert list(uow.bookings.lock_live(uuid4(), 10)) == []
 
-    def test_bookings_that_others_work_on_are_waited_for(self, store_harness: StoreHarness) -> None:
+    def test_lock_live_waits_for_locked_bookings(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
 
@@ -200,7 +198,7 @@ class ClosuresContract:
             refused(ServiceBusy, lock_live)
         lock_live()
 
-    def test_the_end_is_said_once(self, store_harness: StoreHarness) -> None:
+    def test_finishing_twice_stores_event_cancelled_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         closure = close(fixture.store, closing(fixture))
         assert closure is not None
@@ -214,7 +212,7 @@ class ClosuresContract:
         assert list(fixture.store.reads.open_closures()) == []
         assert close(fixture.store, closing(fixture, "storm")) == evolve(closure, finished=True)
 
-    def test_open_closures_come_oldest_first(self, store_harness: StoreHarness) -> None:
+    def test_open_closures_are_listed_oldest_first(self, store_harness: StoreHarness) -> None:
         fixtures = [StoreFixture.of(store_harness, seats=1) for _ in range(3)]
         for fixture in fixtures:
             close(fixture.store, closing(fixture))
@@ -248,7 +246,7 @@ class ClosuresContract:
         preview = fixture.store.reads.cancellation_preview(fixture.event.event_id)
         assert (preview.ended, preview.bookings) == (2, 0)
 
-    def test_a_preview_of_what_cancelling_would_do(self, store_harness: StoreHarness) -> None:
+    def test_the_preview_shows_what_cancelling_would_do(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=9)
         fixture.reserve(0, 1, user="late", window=1)
         store_harness.advance(2)

@@ -1,4 +1,4 @@
-"""Concurrent callers, and objects that callers share with nothing stored."""
+"""The suites of concurrency: racing callers, and bookings that are copies of what is stored."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,9 +20,9 @@ ROUNDS = 10
 
 
 class ConcurrencyContract:
-    """The promises of BR-01, BR-03 and FR-11 while threads race."""
+    """BR-01, BR-03 and FR-11 while threads race."""
 
-    def test_one_seat_has_one_winner(self, store_harness: StoreHarness) -> None:
+    def test_a_seat_is_reserved_by_one_of_many_customers(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=3)
         for place in range(3):
             jobs = [partial(fixture.reserve, place, user=f"user-{place}-{n}") for n in range(12)]
@@ -33,7 +33,7 @@ class ConcurrencyContract:
             losers = [outcome for outcome in outcomes if outcome is not winner]
             assert all(self._names(error, fixture, place) for error in losers), losers
 
-    def test_a_customer_gets_three_holds(self, store_harness: StoreHarness) -> None:
+    def test_a_customer_gets_three_of_many_parallel_holds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=12)
 
         outcomes = in_parallel([partial(fixture.reserve, place) for place in range(12)])
@@ -44,7 +44,7 @@ class ConcurrencyContract:
         assert all(isinstance(error, PendingLimitReached) for error in errors), errors
         assert fixture.store.reads.bookings_of("ada", Status.PENDING, Page()).total == 3
 
-    def test_two_customers_want_the_same_two_seats(self, store_harness: StoreHarness) -> None:
+    def test_two_customers_request_the_same_two_seats(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=2 * ROUNDS)
         for first in range(0, 2 * ROUNDS, 2):
             outcomes = in_parallel(
@@ -83,7 +83,7 @@ class ConcurrencyContract:
         types = [record.event_type for record in store_harness.events()]
         assert types == ["booking.created", "booking.confirmed"]
 
-    def test_changes_of_one_booking_come_one_after_the_other(self, store_harness: StoreHarness) -> None:
+    def test_parallel_changes_of_one_booking_are_serialised(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
         verbs = [paying(f"pay-{n}") for n in range(6)] + [failing("pay-6"), failing("pay-7")]
@@ -99,7 +99,7 @@ class ConcurrencyContract:
         assert len(taken) == 6
         assert len(kept) == (1 if after.status is Status.CONFIRMED else 0)
 
-    def test_no_booking_survives_the_cancelling_of_its_event(self, store_harness: StoreHarness) -> None:
+    def test_no_booking_survives_the_cancellation_of_its_event(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=12)
         early = [fixture.reserve(place, user=f"early-{place}") for place in range(2)]
         command = CancelEvent(
@@ -128,8 +128,8 @@ class ConcurrencyContract:
         return isinstance(error, SeatAlreadyReserved) and error.details == wanted
 
 
-def vandalise(booking: Booking) -> None:
-    """Change whatever can be changed."""
+def overwrite_everything(booking: Booking) -> None:
+    """Overwrite every attribute of the booking that can be changed."""
     booking.status = Status.CANCELLED
     booking.user_id = "mallory"
     booking.revision += 7
@@ -142,54 +142,54 @@ def vandalise(booking: Booking) -> None:
 
 
 class AliasingContract:
-    """No live objects, neither in nor out."""
+    """Stored bookings share no object with those of callers."""
 
-    def test_from_a_lock(self, store_harness: StoreHarness) -> None:
+    def test_a_locked_booking_is_a_copy(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
         with fixture.store.unit_of_work() as uow:
             locked = uow.bookings.lock(before.booking_id)[before.booking_id]
-            vandalise(locked.booking)
+            overwrite_everything(locked.booking)
             uow.commit()
 
         self._is_untouched(fixture, before)
 
-    def test_from_the_queries(self, store_harness: StoreHarness) -> None:
+    def test_bookings_that_were_read_are_copies(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
         snapshot = fixture.store.reads.booking(before.booking_id)
         assert snapshot is not None
-        vandalise(snapshot.booking)
-        vandalise(fixture.store.reads.bookings_of("ada", None, Page()).items[0])
+        overwrite_everything(snapshot.booking)
+        overwrite_everything(fixture.store.reads.bookings_of("ada", None, Page()).items[0])
 
         self._is_untouched(fixture, before)
 
-    def test_from_locking_the_bookings_of_an_event(self, store_harness: StoreHarness) -> None:
+    def test_live_bookings_of_an_event_are_copies(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
         with fixture.store.unit_of_work() as uow:
-            vandalise(uow.bookings.lock_live(fixture.event.event_id, 1)[0].booking)
+            overwrite_everything(uow.bookings.lock_live(fixture.event.event_id, 1)[0].booking)
             uow.commit()
 
         self._is_untouched(fixture, before)
 
-    def test_from_reservation_facts(self, store_harness: StoreHarness) -> None:
+    def test_bookings_in_reservation_facts_are_copies(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         late = fixture.reserve(0, window=1)
         fixture.change(late.booking_id, paying("pay-1", "1.00"))
         store_harness.advance(2)
         before = fixture.stored(late)
-        vandalise(facts_of(fixture.store, fixture.request(0, user="grace")).overdue[0])
+        overwrite_everything(facts_of(fixture.store, fixture.request(0, user="grace")).overdue[0])
 
         self._is_untouched(fixture, before)
 
-    def test_what_was_saved_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
+    def test_a_saved_booking_is_the_callers_after_the_commit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         saved = fixture.change(fixture.reserve(0).booking_id, paying("pay-1"))
         before = fixture.stored(saved)
         assert content_of(before) == content_of(saved)
-        vandalise(saved)
+        overwrite_everything(saved)
 
         self._is_untouched(fixture, before)
 
-    def test_what_was_added_is_the_callers_again_after_the_commit(self, store_harness: StoreHarness) -> None:
+    def test_an_added_booking_is_the_callers_after_the_commit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         added = fixture.reserve(0)
         before = fixture.stored(added)
@@ -198,10 +198,10 @@ class AliasingContract:
 
         self._is_untouched(fixture, before)
 
-    def test_two_readers_share_nothing(self, store_harness: StoreHarness) -> None:
+    def test_two_readers_get_separate_copies(self, store_harness: StoreHarness) -> None:
         fixture, before = self._paid(store_harness)
         first, second = fixture.stored(before), fixture.stored(before)
-        vandalise(first)
+        overwrite_everything(first)
 
         assert content_of(second) == content_of(before)
 

@@ -1,4 +1,4 @@
-"""What arrives twice: messages (FR-11) and requests with an idempotency key."""
+"""The suites of duplicates: messages (FR-11), and requests with an idempotency key."""
 
 from uuid import UUID, uuid4
 
@@ -23,53 +23,53 @@ OTHER_SCOPES = (
 class InboxContract:
     """`Inbox`: a message is applied once."""
 
-    def test_a_message_is_remembered_once(self, store_harness: StoreHarness) -> None:
+    def test_a_message_is_new_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
 
-        assert self._remember(fixture.store, booking_id, message_id)
-        assert not self._remember(fixture.store, booking_id, message_id)
-        assert self._remember(fixture.store, booking_id, uuid4())
+        assert self._mark_processed(fixture.store, booking_id, message_id)
+        assert not self._mark_processed(fixture.store, booking_id, message_id)
+        assert self._mark_processed(fixture.store, booking_id, uuid4())
 
-    def test_twice_in_one_unit_of_work(self, store_harness: StoreHarness) -> None:
+    def test_a_message_is_new_once_in_one_unit_of_work(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
         with fixture.store.unit_of_work() as uow:
             assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
             assert uow.inbox.mark_processed([(booking_id, message_id)]) == [False]
 
-    def test_several_at_once(self, store_harness: StoreHarness) -> None:
+    def test_several_messages_are_marked_at_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first, second = fixture.reserve(0).booking_id, fixture.reserve(1).booking_id
         known, message_id, other = uuid4(), uuid4(), uuid4()
-        self._remember(fixture.store, first, known)
+        self._mark_processed(fixture.store, first, known)
         with fixture.store.unit_of_work() as uow:
             messages = [(second, other), (first, known), (first, message_id), (first, message_id)]
 
             assert uow.inbox.mark_processed(messages) == [True, False, True, False]
             assert uow.inbox.mark_processed([]) == []
 
-    def test_a_rollback_forgets(self, store_harness: StoreHarness) -> None:
+    def test_a_message_is_new_again_after_a_rollback(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
         with fixture.store.unit_of_work() as uow:
             assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
 
-        assert self._remember(fixture.store, booking_id, message_id)
+        assert self._mark_processed(fixture.store, booking_id, message_id)
 
     def test_old_messages_are_pruned_and_young_ones_kept(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking_id, old, young = fixture.reserve(0).booking_id, uuid4(), uuid4()
-        self._remember(fixture.store, booking_id, old)
+        self._mark_processed(fixture.store, booking_id, old)
         store_harness.advance(3 * 86400)
-        self._remember(fixture.store, booking_id, young)
+        self._mark_processed(fixture.store, booking_id, young)
 
         fixture.store.upkeep.prune(idempotency_hours=24, retention_days=2, limit=100)
 
-        assert not self._remember(fixture.store, booking_id, young)
-        assert self._remember(fixture.store, booking_id, old)
+        assert not self._mark_processed(fixture.store, booking_id, young)
+        assert self._mark_processed(fixture.store, booking_id, old)
 
-    def _remember(self, store: Store, booking_id: UUID, message_id: UUID) -> bool:
+    def _mark_processed(self, store: Store, booking_id: UUID, message_id: UUID) -> bool:
         with store.unit_of_work() as uow:
             uow.bookings.lock(booking_id)
             [is_new] = uow.inbox.mark_processed([(booking_id, message_id)])
@@ -78,9 +78,9 @@ class InboxContract:
 
 
 class IdempotencyContract:
-    """`StoredResponses`, and the keys that reserving locks itself."""
+    """`StoredResponses`, and the keys that `lock_seats` locks itself."""
 
-    def test_an_answer_is_kept_with_what_it_answers(self, store_harness: StoreHarness) -> None:
+    def test_a_response_is_stored_under_its_fingerprint(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._keep(fixture.store, KEY, '{"bookingId": "…"}')
 
@@ -89,10 +89,10 @@ class IdempotencyContract:
             for other in OTHER_SCOPES:
                 assert uow.responses.claim(other) is None
 
-    def test_many_can_be_asked_for_at_once(self, store_harness: StoreHarness) -> None:
+    def test_many_stored_responses_are_looked_up_at_once(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
-        self._keep(store, KEY, "kept")
-        self._keep(store, OTHER_SCOPES[1], "kept")
+        self._keep(store, KEY, "stored")
+        self._keep(store, OTHER_SCOPES[1], "stored")
         with store.unit_of_work() as uow:
             uow.responses.claim(OTHER_SCOPES[2])
             uow.responses.keep(OTHER_SCOPES[2], "not committed")
@@ -101,7 +101,7 @@ class IdempotencyContract:
         assert list(store.reads.stored_responses(asked)) == [False, True, False, True, True, True]
         assert list(store.reads.stored_responses([])) == []
 
-    def test_reserving_finds_it_and_its_own_answers_are_found(self, store_harness: StoreHarness) -> None:
+    def test_reserving_finds_stored_responses_and_stores_its_own(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._keep(fixture.store, KEY, "earlier")
         assert self._lock_seats(fixture, KEY) == StoredResponse(text="earlier")
@@ -130,7 +130,7 @@ class IdempotencyContract:
         refused(IdempotencyKeyReused, claim)
         refused(IdempotencyKeyReused, lambda: self._lock_seats(fixture, reused))
 
-    def test_the_first_still_running_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
+    def test_a_running_first_request_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         def claim() -> None:
@@ -145,7 +145,7 @@ class IdempotencyContract:
 
         claim()
 
-    def test_a_rollback_keeps_no_answer(self, store_harness: StoreHarness) -> None:
+    def test_a_rollback_stores_no_response(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as uow:
             uow.responses.claim(KEY)
@@ -153,7 +153,7 @@ class IdempotencyContract:
 
         assert isinstance(self._lock_seats(fixture, KEY), LockedSeats)
 
-    def test_old_answers_are_pruned_and_young_ones_kept(self, store_harness: StoreHarness) -> None:
+    def test_old_responses_are_pruned_and_young_ones_kept(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._keep(fixture.store, KEY, "old")
         store_harness.advance(25 * 3600)
@@ -165,7 +165,7 @@ class IdempotencyContract:
             assert uow.responses.claim(KEY) is None
             assert uow.responses.claim(OTHER_SCOPES[0]) == StoredResponse(text="young")
 
-    def test_pruning_keeps_to_its_limit(self, store_harness: StoreHarness) -> None:
+    def test_pruning_stops_at_its_limit(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
         for key in (KEY, *OTHER_SCOPES):
             self._keep(store, key, "old")

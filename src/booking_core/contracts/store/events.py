@@ -1,4 +1,4 @@
-"""Events and seats as they were put, and how they are read again."""
+"""The suite of events and seats: writing them and reading them again."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,14 +18,14 @@ from booking_core.ports import KnownEvent, Page, Store
 
 
 def put(store: Store, event: TicketedEvent, *, ages: bool = False, complete: bool = False) -> None:
-    """Put the event, in a unit of work of its own."""
+    """Put the event in a unit of work of its own."""
     with store.unit_of_work() as uow:
         uow.events.put(event, ages=ages, complete=complete)
         uow.commit()
 
 
 def put_seats(store: Store, event_id: UUID, seats: Sequence[Seat]) -> int:
-    """Put seats, in a unit of work of its own; how many rows that changed."""
+    """Put seats in a unit of work of its own; return the number of changed rows."""
     with store.unit_of_work() as uow:
         changed = uow.events.put_seats(event_id, seats)
         uow.commit()
@@ -33,13 +33,13 @@ def put_seats(store: Store, event_id: UUID, seats: Sequence[Seat]) -> int:
 
 
 def known_event(store: Store, event_id: UUID) -> KnownEvent:
-    """The event, which must be known."""
-    catalog_cache = store.reads.event(event_id)
-    assert catalog_cache is not None
-    return catalog_cache
+    """Read an event that must be known."""
+    known = store.reads.event(event_id)
+    assert known is not None
+    return known
 
 
-def _put_over(store: Store, event: TicketedEvent, before: TicketedEvent | None) -> bool:
+def _put_if_unchanged(store: Store, event: TicketedEvent, before: TicketedEvent | None) -> bool:
     with store.unit_of_work() as uow:
         is_put = uow.events.put_if_unchanged(event, before, ages=True, complete=False)
         uow.commit()
@@ -49,7 +49,7 @@ def _put_over(store: Store, event: TicketedEvent, before: TicketedEvent | None) 
 class EventsContract:
     """`EventRepository.put`, `put_if_unchanged`, `lock`, `put_seats`, `withdraw_seats`, and the queries for events."""
 
-    def test_an_event_comes_back_as_it_was_put(self, store_harness: StoreHarness) -> None:
+    def test_an_event_is_read_as_it_was_put(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         store = fixture.store
         changed = evolve(
@@ -61,10 +61,10 @@ class EventsContract:
         )
         put(store, changed)
 
-        catalog_cache = known_event(store, fixture.event.event_id)
+        known = known_event(store, fixture.event.event_id)
 
-        assert catalog_cache.event == changed
-        assert (catalog_cache.closed, catalog_cache.age_seconds) == (False, None)
+        assert known.event == changed
+        assert (known.closed, known.age_seconds) == (False, None)
         assert store.reads.event(uuid4()) is None
 
     def test_complete_is_never_unset(self, store_harness: StoreHarness) -> None:
@@ -77,54 +77,54 @@ class EventsContract:
 
         assert known_event(fixture.store, fresh.event_id).complete
 
-    def test_put_over_writes_what_still_stands_as_before(self, store_harness: StoreHarness) -> None:
+    def test_put_if_unchanged_replaces_an_unchanged_event(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         store, before = fixture.store, fixture.event
         changed = evolve(before, name="Der Sturm", currency="EUR", status=SaleStatus.DRAFT)
 
-        assert not _put_over(store, changed, evolve(before, currency="EUR"))
-        assert not _put_over(store, changed, evolve(before, status=SaleStatus.DRAFT))
-        assert not _put_over(store, changed, None)
+        assert not _put_if_unchanged(store, changed, evolve(before, currency="EUR"))
+        assert not _put_if_unchanged(store, changed, evolve(before, status=SaleStatus.DRAFT))
+        assert not _put_if_unchanged(store, changed, None)
         assert known_event(store, before.event_id).event == before
 
-        assert _put_over(store, changed, evolve(before, name="another name decides nothing"))
-        catalog_cache = known_event(store, before.event_id)
-        assert (catalog_cache.event, catalog_cache.complete) == (changed, True)
-        assert catalog_cache.age_seconds is not None
+        assert _put_if_unchanged(store, changed, evolve(before, name="another name decides nothing"))
+        known = known_event(store, before.event_id)
+        assert (known.event, known.complete) == (changed, True)
+        assert known.age_seconds is not None
 
-    def test_put_over_nothing_writes_what_is_unknown(self, store_harness: StoreHarness) -> None:
+    def test_put_if_unchanged_inserts_an_unknown_event(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fresh = evolve(fixture.event, event_id=uuid4())
 
-        assert not _put_over(fixture.store, fresh, fresh)
+        assert not _put_if_unchanged(fixture.store, fresh, fresh)
         assert fixture.store.reads.event(fresh.event_id) is None
-        assert _put_over(fixture.store, fresh, None)
-        assert not _put_over(fixture.store, evolve(fresh, currency="EUR"), None)
+        assert _put_if_unchanged(fixture.store, fresh, None)
+        assert not _put_if_unchanged(fixture.store, evolve(fresh, currency="EUR"), None)
         assert known_event(fixture.store, fresh.event_id).event == fresh
 
-    def test_of_many_that_see_an_event_first_one_puts_it(self, store_harness: StoreHarness) -> None:
+    def test_one_of_many_parallel_inserts_succeeds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         for _ in range(5):
             fresh = evolve(fixture.event, event_id=uuid4())
             named = [evolve(fresh, name=f"name {n}") for n in range(8)]
 
-            outcomes = in_parallel([partial(_put_over, fixture.store, event, None) for event in named])
+            outcomes = in_parallel([partial(_put_if_unchanged, fixture.store, event, None) for event in named])
 
             assert sorted(outcomes, key=bool) == [False] * 7 + [True]
             assert known_event(fixture.store, fresh.event_id).event == named[outcomes.index(True)]
 
-    def test_a_locked_event_stands_still_and_can_be_booked(self, store_harness: StoreHarness) -> None:
+    def test_a_locked_event_cannot_change_and_can_be_reserved(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         store, changed = fixture.store, evolve(fixture.event, currency="EUR")
         with store.unit_of_work() as uow:
             assert uow.events.lock(fixture.event.event_id) == fixture.event
             assert uow.events.lock(uuid4()) is None
             refused(ServiceBusy, lambda: put(store, changed))
-            refused(ServiceBusy, lambda: _put_over(store, changed, fixture.event))
+            refused(ServiceBusy, lambda: _put_if_unchanged(store, changed, fixture.event))
             assert fixture.reserve(0).status is Status.PENDING
             assert known_event(store, fixture.event.event_id).event == fixture.event
 
-        assert _put_over(store, changed, fixture.event)
+        assert _put_if_unchanged(store, changed, fixture.event)
         with store.unit_of_work() as uow:
             assert uow.events.lock(fixture.event.event_id) == changed
 
@@ -141,7 +141,7 @@ class EventsContract:
         assert 100 <= age < 160
         assert 0 <= refreshed < 60
 
-    def test_events_by_start_and_id_in_pages(self, store_harness: StoreHarness) -> None:
+    def test_events_are_listed_by_start_and_id_in_pages(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         later = [
             evolve(fixture.event, event_id=uuid4(), starts_at=fixture.event.starts_at + timedelta(hours=n))
@@ -157,7 +157,7 @@ class EventsContract:
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
         assert {page.total for page in pages} == {5}
 
-    def test_only_rows_that_change_are_counted(self, store_harness: StoreHarness) -> None:
+    def test_put_seats_counts_only_changed_rows(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=4)
         cheaper = evolve(fixture.seats[1], price=Decimal("60.00"))
         newcomer = Seat(seat_id=uuid4(), row="B", number=1, price=Decimal("5.00"))
@@ -170,7 +170,7 @@ class EventsContract:
         on_map = {each.seat for each in fixture.store.reads.seats(fixture.event.event_id).seats}
         assert on_map == {fixture.seats[0], cheaper, fixture.seats[2], fixture.seats[3], newcomer}
 
-    def test_seats_by_row_number_and_id(self, store_harness: StoreHarness) -> None:
+    def test_seats_are_listed_by_row_number_and_id(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=0)
         seats = [
             Seat(seat_id=uuid4(), row=row, number=number, price=Decimal(1))
@@ -183,7 +183,7 @@ class EventsContract:
         assert found == sorted(seats, key=lambda seat: (seat.row, seat.number, seat.seat_id))
         assert list(fixture.store.reads.seats(uuid4()).seats) == []
 
-    def test_what_everybody_may_know_of_a_seat(self, store_harness: StoreHarness) -> None:
+    def test_seats_are_listed_with_their_public_status(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0, window=1)
         store_harness.advance(2)
@@ -196,7 +196,7 @@ class EventsContract:
 
         assert found == ["AVAILABLE", "HELD", "HELD", "SOLD", "AVAILABLE", "AVAILABLE"]
 
-    def test_a_withdrawn_seat_cannot_be_reserved_until_it_is_back(self, store_harness: StoreHarness) -> None:
+    def test_a_withdrawn_seat_cannot_be_reserved_until_put_again(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=3)
         held = fixture.reserve(2, user="grace")
 
@@ -208,14 +208,14 @@ class EventsContract:
         assert put_seats(fixture.store, fixture.event.event_id, [fixture.seats[1]]) == 1
         assert set(facts_of(fixture.store, fixture.request(0, 1)).seats) == set(fixture.ids(0, 1))
 
-    def test_withdrawing_all_and_none(self, store_harness: StoreHarness) -> None:
+    def test_withdrawing_all_seats_and_none(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness, seats=3), StoreFixture.of(store_harness, seats=2)
 
         assert self._withdraw(fixture, 0, 1, 2) == 0
         assert self._withdraw(fixture) == 3
         assert len(facts_of(other.store, other.request(0, 1)).seats) == 2
 
-    def test_a_row_seen_is_a_row_written_in_the_same_unit_of_work(self, store_harness: StoreHarness) -> None:
+    def test_a_unit_of_work_sees_its_own_writes_of_events(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fresh = evolve(fixture.event, event_id=uuid4())
         seats = [evolve(seat, seat_id=uuid4()) for seat in fixture.seats]

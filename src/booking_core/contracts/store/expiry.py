@@ -1,4 +1,4 @@
-"""BR-02 and US-04: ending holds in sets gives what `Booking.expire` gives for each."""
+"""The suite of expiry (BR-02, US-04): ending holds in sets has the effect of `Booking.expire` on each."""
 
 from datetime import datetime
 
@@ -15,21 +15,21 @@ from booking_core.domain.values import ActorKind, Cause, SeatStatus
 from booking_core.messages import envelopes
 from booking_core.ports import ExpiryResult, Store
 
-EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="anybody", correlation_id="replaced by the booking's own")
+EXPIRY_JOB = Cause(actor=ActorKind.EXPIRY_JOB, actor_id="expiry", correlation_id="replaced by the booking's own")
 
 
 def expire_once(store: Store, limit: int = 100) -> ExpiryResult:
-    """One transaction of expiry."""
+    """Run one transaction of expiry."""
     with store.unit_of_work() as uow:
-        swept = uow.bookings.expire_overdue(limit)
+        ended = uow.bookings.expire_overdue(limit)
         uow.commit()
-        return swept
+        return ended
 
 
 class ExpiryContract:
     """`BookingRepository.expire_overdue`."""
 
-    def test_it_does_what_the_aggregate_does(self, store_harness: StoreHarness) -> None:
+    def test_expiry_stores_what_the_aggregate_does(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=8)
         pending = fixture.reserve(0, 1, user="grace", window=1)
         processing = fixture.reserve(2, user="alan", window=1)
@@ -46,7 +46,7 @@ class ExpiryContract:
             self._same_history(fixture, each)
             self._same_events(store_harness, each)
 
-    def test_what_is_in_time_or_over_is_left_alone(self, store_harness: StoreHarness) -> None:
+    def test_bookings_in_time_or_ended_are_unchanged(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         fixture.pay(fixture.reserve(1, window=60))
@@ -58,10 +58,10 @@ class ExpiryContract:
         assert expire_once(fixture.store) == ExpiryResult(expired=0, seats_released=0)
         assert len(store_harness.events()) == before
 
-    def test_an_empty_store(self, store_harness: StoreHarness) -> None:
+    def test_expiry_of_an_empty_store_ends_nothing(self, store_harness: StoreHarness) -> None:
         assert expire_once(store_harness.store) == ExpiryResult(expired=0, seats_released=0)
 
-    def test_it_keeps_to_its_limit(self, store_harness: StoreHarness) -> None:
+    def test_expiry_stops_at_its_limit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         for place in range(5):
             fixture.reserve(place, user=f"user-{place}", window=1)
@@ -93,7 +93,7 @@ class ExpiryContract:
         assert fixture.stored(free).status is Status.CANCELLED
         assert expire_once(fixture.store).expired == 1
 
-    def test_a_rolled_back_pass_has_ended_nothing(self, store_harness: StoreHarness) -> None:
+    def test_a_rolled_back_pass_ends_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0, window=1)
         store_harness.advance(2)

@@ -1,4 +1,4 @@
-"""A fixture for the suites: one event with seats in a store, and short names for frequent steps."""
+"""The fixture of the suites: one event with seats in a store, and short names for frequent steps."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -55,26 +55,26 @@ class StoreFixture:
         return cls(store, event, tuple(sorted(rows, key=lambda seat: seat.seat_id)))
 
     def ids(self, *places: int) -> tuple[UUID, ...]:
-        """The ids of the seats at these places, in the order given."""
+        """Return the ids of the seats at these places, in the order given."""
         return tuple(self.seats[place].seat_id for place in places)
 
     def request(self, *places: int, user: str = "ada") -> SeatRequest:
-        """What `lock_seats` is asked."""
+        """Make the argument of `lock_seats`."""
         return SeatRequest(user_id=user, event_id=self.event.event_id, seat_ids=tuple(sorted(self.ids(*places))))
 
     def command(self, *places: int, user: str = "ada") -> Reserve:
-        """What the use case is asked."""
+        """Make the command of the use case."""
         return Reserve(
             user_id=user, event_id=self.event.event_id, seat_ids=self.ids(*places), correlation_id=CORRELATION
         )
 
     def reserve(self, *places: int, user: str = "ada", window: float = WINDOW_SECONDS) -> Booking:
-        """A PENDING booking, through the use case."""
+        """Reserve through the use case; return the PENDING booking."""
         terms = Terms(payment_window=timedelta(seconds=window))
         return reserve(self.command(*places, user=user), store=self.store, terms=terms)
 
     def new_booking(self, *places: int, user: str = "ada") -> Booking:
-        """A booking that no store has seen, made without looking whether the seats are free."""
+        """Make a booking that is in no store, whether or not the seats are free."""
         return Booking.reserve(
             user_id=user,
             event=self.event,
@@ -85,22 +85,22 @@ class StoreFixture:
         )
 
     def start_payment(self, booking: Booking, payment_id: str = "pay-1") -> bool:
-        """`payment.processing` arrives."""
+        """Apply `payment.processing`."""
         return start_payment(StartPayment(**_message(booking, payment_id)), store=self.store)
 
     def pay(self, booking: Booking, payment_id: str = "pay-1") -> bool:
-        """`payment.success` over the whole amount arrives."""
+        """Apply `payment.success` with the whole amount."""
         total, message = booking.total, _message(booking, payment_id)
         command = ConfirmPayment(**message, amount=total.amount, currency=total.currency)
         return confirm_payment(command, store=self.store)
 
     def cancel(self, booking: Booking) -> Booking:
-        """Its customer gives it back."""
+        """Cancel the booking as its customer."""
         command = CancelBooking(user_id=booking.user_id, booking_id=booking.booking_id, correlation_id=CORRELATION)
         return cancel(command, store=self.store)
 
     def change(self, booking_id: UUID, verb: Callable[[LockedBooking], object]) -> Booking:
-        """Lock the booking, apply the verb, save and commit; the booking as its caller has it afterwards."""
+        """Lock the booking, apply the verb, save and commit; return the changed booking."""
         with self.store.unit_of_work() as uow:
             locked = uow.bookings.lock(booking_id)[booking_id]
             verb(locked)
@@ -109,19 +109,19 @@ class StoreFixture:
             return locked.booking
 
     def stored(self, booking: Booking) -> Booking:
-        """The booking as it is written, whatever the time: loaded under its lock, and let go."""
+        """Return the booking as it is written, even if it is overdue: loaded under its lock."""
         with self.store.unit_of_work() as uow:
             locked = uow.bookings.lock(booking.booking_id)
             assert booking.booking_id in locked, "the booking is not stored"
             return locked[booking.booking_id].booking
 
     def seat_status(self, place: int) -> SeatStatus:
-        """What everybody may know of the seat."""
+        """Return the public status of the seat."""
         on_map = {each.seat.seat_id: each.status for each in self.store.reads.seats(self.event.event_id).seats}
         return on_map[self.seats[place].seat_id]
 
     def as_seen_from(self, store: Store) -> "StoreFixture":
-        """The same, through another store object."""
+        """Return the same fixture on another store object."""
         return evolve(self, store=store)
 
 
@@ -133,13 +133,13 @@ def lock_seats(uow: UnitOfWork, request: SeatRequest) -> LockedSeats:
 
 
 def content_of(booking: Booking) -> dict[str, Any]:
-    """All that is stored of a booking itself, to compare; what is new since it was loaded is left out."""
+    """Return the stored fields of a booking, to compare; events and history recorded since loading are left out."""
     names = [each.name for each in fields(Booking) if each.name not in ("new_events", "new_history")]
     return {name: getattr(booking, name) for name in names}
 
 
 def refused(kind: type[E], call: Callable[[], object]) -> E:
-    """The error of that kind, which the call must raise."""
+    """Return the error of that kind, which the call must raise."""
     try:
         call()
     except kind as error:

@@ -1,4 +1,4 @@
-"""A unit of work: all or nothing, invisible until it commits, and never on top of somebody else's change."""
+"""The suites of a unit of work: atomic, invisible until it commits, and never over a concurrent change."""
 
 from uuid import uuid4
 
@@ -15,13 +15,13 @@ KEY = IdempotencyKey(user_id="ada", operation="POST /bookings", key="k", fingerp
 
 
 class Interruption(Exception):
-    """Something goes wrong in the middle."""
+    """An error that interrupts a unit of work."""
 
 
 class IsolationContract:
     """`UnitOfWork`: commit, rollback, and what others see meanwhile."""
 
-    def test_nothing_is_seen_before_the_commit(self, store_harness: StoreHarness) -> None:
+    def test_writes_are_invisible_before_the_commit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking = fixture.new_booking(0)
         with fixture.store.unit_of_work() as uow:
@@ -35,7 +35,7 @@ class IsolationContract:
         assert fixture.store.reads.booking(booking.booking_id) is not None
         assert len(fixture.store.outbox.unpublished(10)) == 1
 
-    def test_leaving_without_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
+    def test_ending_without_commit_stores_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         held = fixture.reserve(5, user="grace")
         with fixture.store.unit_of_work() as uow:
@@ -44,7 +44,7 @@ class IsolationContract:
         self._nothing_has_happened(store_harness, fixture)
         assert content_of(fixture.stored(held)) == content_of(held)
 
-    def test_an_error_in_the_middle_leaves_nothing(self, store_harness: StoreHarness) -> None:
+    def test_an_error_before_the_commit_stores_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(5, user="grace")
 
@@ -57,7 +57,7 @@ class IsolationContract:
 
         self._nothing_has_happened(store_harness, fixture)
 
-    def test_a_refused_commit_leaves_nothing(self, store_harness: StoreHarness) -> None:
+    def test_a_refused_commit_stores_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(5, user="grace")
 
@@ -71,7 +71,7 @@ class IsolationContract:
 
         self._nothing_has_happened(store_harness, fixture)
 
-    def test_a_unit_of_work_with_nothing_in_it(self, store_harness: StoreHarness) -> None:
+    def test_an_empty_unit_of_work_stores_nothing(self, store_harness: StoreHarness) -> None:
         with store_harness.store.unit_of_work() as uow:
             uow.commit()
         with store_harness.store.unit_of_work():
@@ -104,7 +104,7 @@ class IsolationContract:
 
         facts_of(fixture.store, fixture.request(0))
 
-    def test_a_commit_lets_go_of_the_locks(self, store_harness: StoreHarness) -> None:
+    def test_a_commit_releases_the_locks(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as first:
             first.bookings.lock_seats(fixture.request(0))
@@ -176,7 +176,7 @@ class StaleRevisionContract:
         with fixture.store.unit_of_work() as uow:
             assert uow.inbox.mark_processed([(stale.booking_id, fixture.event.event_id)]) == [True]
 
-    def test_one_stale_booking_among_many_stops_all(self, store_harness: StoreHarness) -> None:
+    def test_one_stale_booking_among_many_prevents_the_commit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         stale, fresh = fixture.stored(fixture.reserve(0)), fixture.stored(fixture.reserve(1))
         fixture.change(stale.booking_id, starting("pay-1"))

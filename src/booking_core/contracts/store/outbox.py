@@ -1,4 +1,4 @@
-"""The outbox: order per key, nothing passed over, nothing twice once it is marked."""
+"""The suite of the outbox: order per key, every event, and none again after it is marked."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ _TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def sequences(records: Sequence[OutboxRecord]) -> dict[UUID, list[int]]:
-    """The numbers of the events by key, in the order given."""
+    """Return the sequence numbers of the events by key, in the order given."""
     found: dict[UUID, list[int]] = defaultdict(list)
     for record in records:
         found[record.key].append(record.sequence)
@@ -27,7 +27,7 @@ def sequences(records: Sequence[OutboxRecord]) -> dict[UUID, list[int]]:
 class OutboxContract:
     """`Outbox`."""
 
-    def test_an_empty_outbox(self, store_harness: StoreHarness) -> None:
+    def test_an_empty_outbox_returns_nothing(self, store_harness: StoreHarness) -> None:
         outbox = store_harness.store.outbox
 
         assert list(outbox.unpublished(10)) == []
@@ -37,16 +37,16 @@ class OutboxContract:
     def test_the_stored_message_is_the_envelope(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
-        (said,) = made.new_events
+        (created,) = made.new_events
 
         (record,) = fixture.store.outbox.unpublished(10)
 
-        assert record.message_id == said.message_id
+        assert record.message_id == created.message_id
         assert record.correlation_id == CORRELATION
-        assert record.recorded_at == said.timestamp
-        assert envelope_of(record) == envelopes.envelope_of(said)
+        assert record.recorded_at == created.timestamp
+        assert envelope_of(record) == envelopes.envelope_of(created)
 
-    def test_an_event_is_kept_with_the_trace_it_was_stored_in(self, store_harness: StoreHarness) -> None:
+    def test_an_event_is_stored_with_its_trace(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with traced_as(_TRACE):
             fixture.reserve(0)
@@ -71,7 +71,7 @@ class OutboxContract:
 
         assert sequences(everything) == {booking_id: [1, 2, 3] for booking_id in made}
 
-    def test_small_bites_come_in_order_too(self, store_harness: StoreHarness) -> None:
+    def test_small_batches_are_in_order(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = self._two_bookings(fixture)
 
@@ -79,13 +79,13 @@ class OutboxContract:
 
         assert sequences(taken) == {booking_id: [1, 2, 3] for booking_id in made}
 
-    def test_what_is_marked_does_not_come_again(self, store_harness: StoreHarness) -> None:
+    def test_marked_events_are_not_returned_again(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         self._two_bookings(fixture)
         first = fixture.store.outbox.unpublished(2)
         assert list(fixture.store.outbox.unpublished(2)) == list(first), "reading marks nothing"
         marked = [fixture.store.outbox.mark_published(records) for records in (first[:1], first, first)]
-        assert marked == [1, 1, 0], "only what was not marked before counts"
+        assert marked == [1, 1, 0], "only records that were not marked before count"
 
         rest = fixture.store.outbox.unpublished(100)
 
@@ -94,7 +94,7 @@ class OutboxContract:
         assert {record.message_id for record in first}.isdisjoint(record.message_id for record in rest)
         assert len(store_harness.events()) == 6
 
-    def test_an_open_unit_of_work_hides_its_own_events_alone(self, store_harness: StoreHarness) -> None:
+    def test_an_open_unit_of_work_hides_only_its_own_events(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         slow = fixture.new_booking(0)
         with fixture.store.unit_of_work() as uow:
@@ -105,9 +105,9 @@ class OutboxContract:
         late = self._publish_all(fixture.store, 10)
 
         assert [record.key for record in taken] == [fast.booking_id]
-        assert [record.key for record in late] == [slow.booking_id], "committed late, and not passed over"
+        assert [record.key for record in late] == [slow.booking_id], "a late commit is not skipped"
 
-    def test_pruning_removes_what_was_published_long_ago(self, store_harness: StoreHarness) -> None:
+    def test_pruning_removes_events_published_long_ago(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         fixture.reserve(1)
@@ -126,7 +126,7 @@ class OutboxContract:
         assert {record.key for record in store_harness.events()} == {waiting.booking_id, young.booking_id}
         assert [record.key for record in fixture.store.outbox.unpublished(10)] == [waiting.booking_id]
 
-    def test_while_others_write(self, store_harness: StoreHarness) -> None:
+    def test_relaying_while_others_write_is_complete_and_in_order(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=8)
 
         def live(place: int) -> list[OutboxRecord]:
@@ -147,7 +147,7 @@ class OutboxContract:
         assert all(numbers == [1, 2, 3] for numbers in sequences(taken).values())
 
     def _two_bookings(self, fixture: StoreFixture) -> set[UUID]:
-        """Two bookings whose events are stored in turns, three each."""
+        """Make two bookings with three events each, stored in turns."""
         made = [fixture.reserve(place).booking_id for place in (0, 1)]
         for verb in (starting("pay-1"), paying("pay-1"), paying("pay-2")):
             for booking_id in made:
@@ -164,5 +164,5 @@ class OutboxContract:
         taken: list[OutboxRecord] = []
         while records := self._publish_some(store, limit):
             taken += records
-            assert len(taken) < 1000, "what is marked comes again and again"
+            assert len(taken) < 1000, "marked events are returned again"
         return taken

@@ -1,4 +1,4 @@
-"""Changing a booking: every verb of the aggregate, saved and loaded again without losing anything."""
+"""The suite of changes: every verb of the aggregate, saved and loaded again without loss."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,36 +19,36 @@ Verb = Callable[[LockedBooking], object]
 
 
 def paying(payment_id: str, amount: str = "75.00", currency: str = "USD") -> Verb:
-    """`payment.success`, of any amount."""
+    """Make the verb of a `payment.success` with any amount."""
     paid = Money(amount=Decimal(amount), currency=currency)
     return lambda locked: locked.booking.confirm(payment_id, paid, locked.now, CAUSE)
 
 
 def starting(payment_id: str) -> Verb:
-    """`payment.processing`."""
+    """Make the verb of a `payment.processing`."""
     return lambda locked: locked.booking.start_payment(payment_id, locked.now, Terms(), CAUSE)
 
 
 def failing(payment_id: str) -> Verb:
-    """`payment.failed`."""
+    """Make the verb of a `payment.failed`."""
     return lambda locked: locked.booking.fail_payment(payment_id, "card declined", locked.now, CAUSE)
 
 
 def answering(payment_id: str, status: RefundStatus) -> Verb:
-    """`refund.completed` or `refund.failed`."""
+    """Make the verb of a `refund.completed` or `refund.failed`."""
     return lambda locked: locked.booking.answer_refund(payment_id, status, "", locked.now, CAUSE)
 
 
 class PaymentsContract:
     """`BookingRepository.lock` and `save`."""
 
-    def test_an_unknown_booking_is_none(self, store_harness: StoreHarness) -> None:
+    def test_locking_an_unknown_booking_returns_none(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         with fixture.store.unit_of_work() as uow:
             assert uow.bookings.lock(fixture.new_booking(0).booking_id) == {}
 
-    def test_a_locked_booking_comes_with_clock_and_start(self, store_harness: StoreHarness) -> None:
+    def test_a_locked_booking_has_the_clock_and_the_events_start(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
         before = fixture.store.reads.now()
@@ -62,7 +62,7 @@ class PaymentsContract:
         assert (locked.booking.new_events, locked.booking.new_history) == ([], [])
         assert locked.booking.loaded_revision == made.revision == 1
 
-    def test_several_are_locked_and_those_unknown_left_out(self, store_harness: StoreHarness) -> None:
+    def test_locking_several_bookings_leaves_out_unknown_ones(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first, second, other = (fixture.reserve(number) for number in range(3))
         unknown = fixture.new_booking(3).booking_id
@@ -78,7 +78,7 @@ class PaymentsContract:
         assert all(each.event_starts_at == fixture.event.starts_at for each in locked.values())
         assert other.booking_id not in locked
 
-    def test_all_that_were_locked_together_can_be_changed(self, store_harness: StoreHarness) -> None:
+    def test_bookings_locked_together_can_all_be_saved(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = [fixture.reserve(number).booking_id for number in range(3)]
 
@@ -96,7 +96,7 @@ class PaymentsContract:
             Status.PROCESSING,
         ]
 
-    def test_a_payment_in_progress(self, store_harness: StoreHarness) -> None:
+    def test_a_payment_in_progress_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         changed = self._made_of(fixture, starting("pay-1"))
@@ -107,7 +107,7 @@ class PaymentsContract:
         assert fixture.seat_status(0) is SeatStatus.HELD
         assert refused(PaymentInProgress, lambda: fixture.cancel(changed)).code == "PAYMENT_IN_PROGRESS"
 
-    def test_a_confirmed_booking(self, store_harness: StoreHarness) -> None:
+    def test_a_confirmed_booking_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         changed = self._made_of(fixture, starting("pay-1"), paying("pay-1"))
@@ -118,7 +118,7 @@ class PaymentsContract:
         assert (record.event_type, record.sequence) == ("booking.confirmed", 2)
         assert payload_of(record) == envelopes.payload_of(changed.new_events[0])
 
-    def test_a_failed_payment(self, store_harness: StoreHarness) -> None:
+    def test_a_failed_payment_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         changed = self._made_of(fixture, failing("pay-1"))
@@ -128,7 +128,7 @@ class PaymentsContract:
         assert fixture.store.reads.history(changed.booking_id)[-1].note == "card declined"
         assert payload_of(store_harness.events()[-1]) == envelopes.payload_of(changed.new_events[0])
 
-    def test_money_after_the_end_is_asked_back(self, store_harness: StoreHarness) -> None:
+    def test_a_payment_after_the_end_is_stored_with_a_refund(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         changed = self._made_of(fixture, failing("pay-1"), paying("pay-1"), paying("pay-2", "12.34", "EUR"))
@@ -141,7 +141,7 @@ class PaymentsContract:
         assert (last["paymentId"], last["amount"], last["currency"]) == ("pay-2", Decimal("12.34"), "EUR")
         assert store_harness.events()[-1].event_type == "booking.refund_requested"
 
-    def test_several_payments_of_one_booking(self, store_harness: StoreHarness) -> None:
+    def test_several_payments_of_one_booking_are_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         changed = self._made_of(fixture, starting("pay-1"), paying("pay-2", "1.00"), paying("pay-1"), paying("pay-3"))
@@ -152,7 +152,7 @@ class PaymentsContract:
             "pay-3": RefundReason.DUPLICATE_PAYMENT,
         }
 
-    def test_what_became_of_a_refund(self, store_harness: StoreHarness) -> None:
+    def test_the_outcome_of_a_refund_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         failed = self._made_of(fixture, failing("pay-1"), paying("pay-1"), answering("pay-1", RefundStatus.FAILED))
@@ -162,7 +162,7 @@ class PaymentsContract:
         assert completed.payments["pay-1"].refund_status is RefundStatus.COMPLETED
         assert completed.payments["pay-1"].refund_answered_at is not None
 
-    def test_a_customer_who_cancels_what_was_paid(self, store_harness: StoreHarness) -> None:
+    def test_the_cancellation_of_a_paid_booking_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         def cancelling(locked: LockedBooking) -> None:
@@ -177,7 +177,7 @@ class PaymentsContract:
         assert [record.event_type for record in records[2:]] == ["booking.cancelled", "booking.refund_requested"]
         assert fixture.seat_status(0) is SeatStatus.AVAILABLE
 
-    def test_two_changes_in_one_save(self, store_harness: StoreHarness) -> None:
+    def test_two_changes_in_one_save_are_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         def both(locked: LockedBooking) -> None:
@@ -188,7 +188,7 @@ class PaymentsContract:
 
         assert (changed.status, changed.revision) == (Status.CONFIRMED, 3)
 
-    def test_saving_what_did_not_change_writes_nothing(self, store_harness: StoreHarness) -> None:
+    def test_saving_an_unchanged_booking_writes_nothing(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = self._made_of(fixture, paying("pay-1"))
         before = len(store_harness.events())
@@ -199,7 +199,7 @@ class PaymentsContract:
         assert len(fixture.store.reads.history(made.booking_id)) == 2
         assert len(store_harness.events()) == before
 
-    def test_every_change_has_its_line_in_the_history(self, store_harness: StoreHarness) -> None:
+    def test_every_change_has_an_entry_in_the_history(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
         written = list(made.new_history)
@@ -210,7 +210,7 @@ class PaymentsContract:
         assert [entry.number for entry in written] == [1, 2, 3, 4, 5]
 
     def _made_of(self, fixture: StoreFixture, *verbs: Verb) -> Booking:
-        """A booking of the first seat after these verbs, each in a unit of work of its own."""
+        """Reserve the first seat and apply these verbs, each in a unit of work of its own."""
         booking = fixture.reserve(0)
         for verb in verbs:
             booking = self._then(fixture, booking, verb)

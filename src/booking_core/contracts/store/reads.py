@@ -1,4 +1,4 @@
-"""`Reads`: bookings and their lists by effective status, and bookings by ticket."""
+"""The suites of reads: bookings and their lists by effective status, and bookings by ticket."""
 
 from uuid import uuid4
 
@@ -14,14 +14,14 @@ from booking_core.ports import Page, Store
 
 
 def listed(store: Store, user: str, status: Status | None = None, page: Page | None = None) -> list[Booking]:
-    """One page of a user's bookings."""
+    """Read one page of a user's bookings."""
     return list(store.reads.bookings_of(user, status, page or Page(limit=100)).items)
 
 
 class ReadsContract:
     """`Reads` over bookings and history."""
 
-    def test_the_clock_has_a_zone_and_goes_forward(self, store_harness: StoreHarness) -> None:
+    def test_the_clock_has_a_zone_and_advances(self, store_harness: StoreHarness) -> None:
         reads = store_harness.store.reads
         first = reads.now()
         offset = first.utcoffset()
@@ -30,15 +30,15 @@ class ReadsContract:
         assert not offset
         assert reads.now() >= first
 
-    def test_what_does_not_exist(self, store_harness: StoreHarness) -> None:
+    def test_reads_of_unknown_ids_are_empty(self, store_harness: StoreHarness) -> None:
         store = StoreFixture.of(store_harness).store
 
         assert store.reads.booking(uuid4()) is None
         assert list(store.reads.history(uuid4())) == []
-        assert store.reads.bookings_of("nobody", None, Page()).total == 0
-        assert listed(store, "nobody") == []
+        assert store.reads.bookings_of("stranger", None, Page()).total == 0
+        assert listed(store, "stranger") == []
 
-    def test_newest_first_in_pages(self, store_harness: StoreHarness) -> None:
+    def test_bookings_are_listed_newest_first_in_pages(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=9)
         made = [fixture.reserve(place) for place in range(3)]
         for booking in made:
@@ -55,7 +55,7 @@ class ReadsContract:
         assert [len(page.items) for page in pages] == [2, 2, 1, 0]
         assert {page.total for page in pages} == {5}
 
-    def test_listed_bookings_are_whole(self, store_harness: StoreHarness) -> None:
+    def test_listed_bookings_are_complete(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         paid, held = fixture.reserve(0, 1), fixture.reserve(2)
         fixture.pay(paid)
@@ -79,7 +79,7 @@ class ReadsContract:
         assert snapshot.booking.cancelled_at == written.deadline
         assert [content_of(each) for each in listed(fixture.store, "ada")] == [content_of(snapshot.booking)]
 
-    def test_filter_and_total_go_by_the_effective_status(self, store_harness: StoreHarness) -> None:
+    def test_filter_and_total_use_the_effective_status(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=9)
         overdue = fixture.reserve(0, window=1)
         paying = fixture.reserve(1, window=1)
@@ -113,7 +113,7 @@ class ReadsContract:
         assert after is not None
         assert (before.booking.status, after.booking.status) == (Status.PROCESSING, Status.CANCELLED)
 
-    def test_a_history_in_order(self, store_harness: StoreHarness) -> None:
+    def test_the_history_is_in_order(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made, other = fixture.reserve(0), fixture.reserve(1, user="grace")
         fixture.start_payment(made)
@@ -133,7 +133,7 @@ class ReadsContract:
 
 
 def paid(fixture: StoreFixture, *places: int) -> tuple[Booking, str]:
-    """A confirmed booking of these seats, and its ticket reference."""
+    """Make a confirmed booking of these seats; return it and its ticket reference."""
     made = fixture.reserve(*places)
     fixture.pay(made)
     stored = fixture.stored(made)
@@ -144,7 +144,7 @@ def paid(fixture: StoreFixture, *places: int) -> tuple[Booking, str]:
 class TicketsContract:
     """`Reads.booking_with_ticket`."""
 
-    def test_the_booking_of_a_ticket_whole(self, store_harness: StoreHarness) -> None:
+    def test_a_ticket_reference_finds_the_complete_booking(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking, reference = paid(fixture, 0, 2)
         paid(fixture, 1)
@@ -156,7 +156,7 @@ class TicketsContract:
         assert found.booking is not booking
         assert found.now >= booking.created_at
 
-    def test_no_booking_has_a_ticket_that_was_never_given(self, store_harness: StoreHarness) -> None:
+    def test_an_unknown_ticket_reference_finds_no_booking(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         _, reference = paid(fixture, 0)
         fixture.reserve(1)
@@ -176,7 +176,7 @@ class TicketsContract:
 
         assert [other for other in others if fixture.store.reads.booking_with_ticket(other) is not None] == []
 
-    def test_a_cancelled_booking_is_found_by_the_ticket_that_it_had(self, store_harness: StoreHarness) -> None:
+    def test_a_cancelled_booking_is_found_by_its_ticket(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking, reference = paid(fixture, 0)
         fixture.cancel(booking)
@@ -188,7 +188,7 @@ class TicketsContract:
         assert (found.booking.booking_id, found.booking.status) == (booking.booking_id, Status.CANCELLED)
         assert found.booking.booking_id != later.booking_id
 
-    def test_a_ticket_is_worth_nothing_from_the_moment_its_event_is_closed(self, store_harness: StoreHarness) -> None:
+    def test_a_ticket_is_invalid_once_its_event_is_closed(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         store = fixture.store
         booking, reference = paid(fixture, 0)

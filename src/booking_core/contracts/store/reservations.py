@@ -1,4 +1,4 @@
-"""Reserving: the facts that `lock_seats` gives, and what a stored reservation looks like."""
+"""The suite of reserving: the facts from `lock_seats`, and the content of a stored reservation."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from booking_core.ports import LockedSeats, Store
 
 
 def facts_of(store: Store, request: SeatRequest) -> LockedSeats:
-    """The facts for the request, in a unit of work that changes nothing."""
+    """Read the facts for the request in a unit of work that changes nothing."""
     with store.unit_of_work() as uow:
         return lock_seats(uow, request)
 
@@ -28,7 +28,7 @@ def facts_of(store: Store, request: SeatRequest) -> LockedSeats:
 class ReservationsContract:
     """`BookingRepository.lock_seats` and `add`."""
 
-    def test_the_facts_have_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
+    def test_facts_have_event_seats_and_clock(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         before = fixture.store.reads.now()
 
@@ -41,7 +41,7 @@ class ReservationsContract:
         assert (facts.closed, facts.taken, facts.overdue, facts.pending) == (False, frozenset(), (), 0)
         assert facts.refreshed_at is None
 
-    def test_an_unknown_event_has_no_event_and_no_seats(self, store_harness: StoreHarness) -> None:
+    def test_facts_of_an_unknown_event_are_empty(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         elsewhere = evolve(fixture.request(0), event_id=uuid4())
 
@@ -50,7 +50,7 @@ class ReservationsContract:
         assert facts.event is None
         assert missing_seats(facts) == list(elsewhere.seat_ids)
 
-    def test_seats_that_do_not_exist_are_left_out(self, store_harness: StoreHarness) -> None:
+    def test_facts_leave_out_unknown_seats(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
         stranger = uuid4()
         wanted = tuple(sorted((*fixture.ids(0), *other.ids(0), stranger)))
@@ -60,7 +60,7 @@ class ReservationsContract:
         assert set(facts.seats) == set(fixture.ids(0))
         assert set(missing_seats(facts)) == {other.seats[0].seat_id, stranger}
 
-    def test_an_event_that_ages_says_when_it_was_refreshed(self, store_harness: StoreHarness) -> None:
+    def test_facts_have_the_age_of_an_event_of_the_catalog(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         with fixture.store.unit_of_work() as uow:
             uow.events.put(fixture.event, ages=True, complete=True)
@@ -72,7 +72,7 @@ class ReservationsContract:
         assert facts.refreshed_at is not None
         assert timedelta(seconds=90) <= facts.now - facts.refreshed_at < timedelta(seconds=120)
 
-    def test_a_reservation_is_stored_whole(self, store_harness: StoreHarness) -> None:
+    def test_a_reservation_is_stored_completely(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 
         made = fixture.reserve(2, 0)
@@ -85,7 +85,7 @@ class ReservationsContract:
         assert fixture.seat_status(0) is SeatStatus.HELD
         assert fixture.seat_status(1) is SeatStatus.AVAILABLE
 
-    def test_its_history_starts_with_the_reservation(self, store_harness: StoreHarness) -> None:
+    def test_the_history_starts_with_the_reservation(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
 
@@ -99,7 +99,7 @@ class ReservationsContract:
         )
         assert (entry.at, entry.actor_id, entry.correlation_id) == (made.created_at, "ada", CORRELATION)
 
-    def test_its_event_waits_in_the_outbox(self, store_harness: StoreHarness) -> None:
+    def test_booking_created_is_stored_in_the_outbox(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(1, 0)
 
@@ -109,7 +109,7 @@ class ReservationsContract:
         assert record.slot == slot_of_event(fixture.event.event_id)
         assert payload_of(record) == envelopes.payload_of(made.new_events[0])
 
-    def test_prices_are_those_of_the_moment(self, store_harness: StoreHarness) -> None:
+    def test_a_booking_keeps_its_prices_when_the_seats_change(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = fixture.reserve(0)
         with fixture.store.unit_of_work() as uow:
@@ -140,9 +140,9 @@ class ReservationsContract:
 
         assert facts_of(fixture.store, fixture.request(7)).pending == 2
         assert facts_of(fixture.store, fixture.request(7, user="grace")).pending == 1
-        assert facts_of(fixture.store, fixture.request(7, user="nobody")).pending == 0
+        assert facts_of(fixture.store, fixture.request(7, user="stranger")).pending == 0
 
-    def test_users_with_the_strangest_names(self, store_harness: StoreHarness) -> None:
+    def test_user_ids_of_any_text_are_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=4)
         for place, user in enumerate(("auth0|5f7c8ec7", "o'brien; --", "名前 🎭", "u" * 255)):
             made = fixture.reserve(place, user=user)
@@ -150,14 +150,14 @@ class ReservationsContract:
             assert fixture.stored(made).user_id == user
             assert facts_of(fixture.store, fixture.request(place, user=user)).pending == 1
 
-    def test_ten_seats_at_once(self, store_harness: StoreHarness) -> None:
+    def test_ten_seats_are_reserved_at_once(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=10)
 
         made = fixture.reserve(*range(10))
 
         assert fixture.stored(made).seats == fixture.seats
 
-    def test_a_caller_may_add_without_locking_the_seats_first(self, store_harness: StoreHarness) -> None:
+    def test_a_booking_can_be_added_without_locking_seats_first(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking = Booking.reserve(
             user_id="ada",

@@ -1,4 +1,4 @@
-"""Events read again after they were published: selected, in order, a page at a time."""
+"""The suite of published events: selected, in order, in pages."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -14,26 +14,28 @@ EVERYTHING = EventSelection()
 
 
 def publish_all(store: Store) -> None:
-    """Mark whatever waits, as a relay would."""
+    """Mark all waiting events as published, as a relay would."""
     while records := store.outbox.unpublished(100):
         store.outbox.mark_published(records)
 
 
 def pages(store: Store, selection: EventSelection, limit: int) -> list[OutboxRecord]:
-    """All that is selected, read in pages of that size."""
+    """Read all selected events in pages of that size."""
     found: list[OutboxRecord] = []
     while page := store.outbox.stored(selection, found[-1] if found else None, limit):
         assert len(page) <= limit
         found += page
-        assert len(found) < 1000, "pages come again and again"
+        assert len(found) < 1000, "the pages do not end"
     return found
 
 
 def by_key(records: list[OutboxRecord]) -> dict[UUID, list[str]]:
-    """The types of the events by key, in the order given; AssertionError where a key's events are torn apart."""
+    """Return the event types by key, in order. Raises AssertionError if the events of a key are not adjacent."""
     found: dict[UUID, list[str]] = {}
     for before, record in zip([None, *records], records, strict=False):
-        assert record.key not in found or (before is not None and before.key == record.key), "a key comes back"
+        assert record.key not in found or (before is not None and before.key == record.key), (
+            "the events of a key are not adjacent"
+        )
         found.setdefault(record.key, []).append(record.event_type)
     return found
 
@@ -41,7 +43,7 @@ def by_key(records: list[OutboxRecord]) -> dict[UUID, list[str]]:
 class StoredEventsContract:
     """`Outbox.stored`."""
 
-    def test_what_waits_is_not_found(self, store_harness: StoreHarness) -> None:
+    def test_unpublished_events_are_not_returned(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         first = fixture.reserve(0)
         publish_all(fixture.store)
@@ -50,7 +52,7 @@ class StoredEventsContract:
 
         assert by_key(pages(fixture.store, EVERYTHING, 10)) == {first.booking_id: ["booking.created"]}
 
-    def test_a_record_is_as_it_was_when_it_waited(self, store_harness: StoreHarness) -> None:
+    def test_a_published_record_equals_the_unpublished_one(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         waiting = list(fixture.store.outbox.unpublished(10))
@@ -58,7 +60,7 @@ class StoredEventsContract:
 
         assert pages(fixture.store, EVERYTHING, 10) == waiting
 
-    def test_pages_of_any_size_find_everything_once_and_in_order(self, store_harness: StoreHarness) -> None:
+    def test_pages_of_any_size_return_all_events_once_in_order(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = [fixture.reserve(place, user=f"user-{place}") for place in range(4)]
         for booking in made:
@@ -76,7 +78,7 @@ class StoredEventsContract:
         for limit in (1, 3, 16):
             assert pages(fixture.store, EVERYTHING, limit) == whole
 
-    def test_of_one_booking(self, store_harness: StoreHarness) -> None:
+    def test_a_selection_by_booking(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         mine, _ = fixture.reserve(0), fixture.reserve(1)
         fixture.cancel(mine)
@@ -87,7 +89,7 @@ class StoredEventsContract:
         assert by_key(pages(fixture.store, selected, 1)) == {mine.booking_id: ["booking.created", "booking.cancelled"]}
         assert pages(fixture.store, EventSelection(booking_id=uuid4()), 10) == []
 
-    def test_of_one_event_with_its_own_end(self, store_harness: StoreHarness) -> None:
+    def test_a_selection_by_event_includes_event_cancelled(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
         mine = [fixture.reserve(place) for place in (0, 1)]
         other.reserve(0, user="grace")
@@ -100,7 +102,7 @@ class StoredEventsContract:
 
         assert found == {booking.booking_id: ["booking.created"] for booking in mine} | {event_id: ["event.cancelled"]}
 
-    def test_of_some_types(self, store_harness: StoreHarness) -> None:
+    def test_a_selection_by_types(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking = fixture.reserve(0)
         fixture.pay(booking)
@@ -113,7 +115,7 @@ class StoredEventsContract:
         assert [record.event_type for record in found] == ["booking.created", "booking.cancelled"]
         assert pages(fixture.store, EventSelection(types=frozenset({"booking.expired"})), 10) == []
 
-    def test_from_one_moment_to_before_another(self, store_harness: StoreHarness) -> None:
+    def test_a_selection_by_time_includes_since_and_excludes_until(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = [fixture.reserve(place, user=f"user-{place}").booking_id for place in range(3)]
         publish_all(fixture.store)
@@ -128,7 +130,7 @@ class StoredEventsContract:
         assert between(EventSelection(since=at[made[1]], until=at[made[2]])) == {made[1]}
         assert between(EventSelection(since=at[made[2]] + timedelta(seconds=1))) == set()
 
-    def test_conditions_are_met_together(self, store_harness: StoreHarness) -> None:
+    def test_a_selection_combines_its_conditions(self, store_harness: StoreHarness) -> None:
         fixture, other = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
         booking = fixture.reserve(0)
         fixture.cancel(booking)
@@ -139,7 +141,7 @@ class StoredEventsContract:
         assert [record.sequence for record in pages(fixture.store, created, 10)] == [1]
         assert pages(fixture.store, elsewhere, 10) == []
 
-    def test_what_was_pruned_is_gone(self, store_harness: StoreHarness) -> None:
+    def test_pruned_events_are_not_returned(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         publish_all(fixture.store)

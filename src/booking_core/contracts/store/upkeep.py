@@ -1,4 +1,4 @@
-"""Upkeep and what operators watch: pruning, health, backlogs and statistics."""
+"""The suites of upkeep: pruning, health, backlogs and statistics."""
 
 from booking_core.application import confirm_payment, expire
 from booking_core.contracts.harness import StoreHarness
@@ -14,7 +14,7 @@ from booking_core.ports import HealthKind, Store
 
 
 def prune_everything(store: Store) -> int:
-    """Whatever may be removed at all; how many rows it was."""
+    """Prune until nothing is left to remove; return the number of rows removed."""
     removed = 0
     while step := store.upkeep.prune(idempotency_hours=0, retention_days=0, limit=100).total:
         removed += step
@@ -24,7 +24,7 @@ def prune_everything(store: Store) -> int:
 class PruningContract:
     """`Upkeep.prune`."""
 
-    def test_bookings_and_their_history_are_kept(self, store_harness: StoreHarness) -> None:
+    def test_pruning_keeps_bookings_and_their_history(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         store = fixture.store
         kept, given_back, overdue = (fixture.reserve(place, user=f"user-{place}") for place in range(3))
@@ -45,7 +45,7 @@ class PruningContract:
         assert store.reads.statistics().unanswered_refunds == 1
         assert expire(store=store).expired == 1
 
-    def test_events_that_wait_are_kept_however_old(self, store_harness: StoreHarness) -> None:
+    def test_pruning_keeps_unpublished_events_of_any_age(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         store_harness.advance(400 * 86_400)
@@ -54,7 +54,7 @@ class PruningContract:
 
         assert [record.event_type for record in fixture.store.outbox.unpublished(10)] == ["booking.created"]
 
-    def test_holds_that_count_are_kept(self, store_harness: StoreHarness) -> None:
+    def test_pruning_keeps_holds_that_count_for_the_limit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         for place in range(3):
             fixture.reserve(place)
@@ -63,7 +63,7 @@ class PruningContract:
 
         refused(PendingLimitReached, lambda: fixture.reserve(3))
 
-    def test_it_is_bounded(self, store_harness: StoreHarness) -> None:
+    def test_pruning_stops_at_its_limit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         booking = fixture.reserve(0)
         for _ in range(5):
@@ -114,7 +114,7 @@ class HealthContract:
 class StatisticsContract:
     """`Reads.statistics`."""
 
-    def test_an_empty_store(self, store_harness: StoreHarness) -> None:
+    def test_statistics_of_an_empty_store_are_zero(self, store_harness: StoreHarness) -> None:
         found = store_harness.store.reads.statistics()
 
         assert sum(found.by_status.values()) == 0
@@ -124,7 +124,7 @@ class StatisticsContract:
         assert found.oldest_unanswered_refund_seconds is None
         assert found.oldest_open_closure_seconds is None
 
-    def test_bookings_count_by_effective_status(self, store_harness: StoreHarness) -> None:
+    def test_statistics_count_bookings_by_effective_status(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=9)
         fixture.reserve(0, window=10)
         fixture.reserve(1, window=70)
@@ -142,7 +142,7 @@ class StatisticsContract:
         assert found.oldest_overdue_seconds is not None
         assert 90 <= found.oldest_overdue_seconds < 150
 
-    def test_backlogs_are_the_same_figures_and_count_the_holds(self, store_harness: StoreHarness) -> None:
+    def test_backlogs_equal_the_statistics_and_count_the_holds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness, seats=6)
         fixture.reserve(0, window=10)
         store_harness.advance(100)
@@ -159,7 +159,7 @@ class StatisticsContract:
         assert waits.oldest_overdue_seconds is not None
         assert 90 <= waits.oldest_overdue_seconds < 150
 
-    def test_the_outbox(self, store_harness: StoreHarness) -> None:
+    def test_statistics_of_the_outbox(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         fixture.reserve(0)
         store_harness.advance(50)
@@ -174,7 +174,7 @@ class StatisticsContract:
         assert before.oldest_outbox_seconds >= 50
         assert after.oldest_outbox_seconds < 50
 
-    def test_refunds_without_an_answer(self, store_harness: StoreHarness) -> None:
+    def test_statistics_of_unanswered_refunds(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
         made = [fixture.reserve(place) for place in range(3)]
         for booking in made:
@@ -190,7 +190,7 @@ class StatisticsContract:
         assert found.oldest_unanswered_refund_seconds is not None
         assert 7200 <= found.oldest_unanswered_refund_seconds < 7260
 
-    def test_closures_that_are_not_finished(self, store_harness: StoreHarness) -> None:
+    def test_statistics_of_open_closures(self, store_harness: StoreHarness) -> None:
         fixtures = [StoreFixture.of(store_harness, seats=1) for _ in range(2)]
         closures = [close(fixture.store, closing(fixture)) for fixture in fixtures]
         assert closures[0] is not None
