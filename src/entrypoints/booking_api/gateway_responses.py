@@ -23,6 +23,7 @@ GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
 _BUSY: Final = failure_body(ServiceBusy.code, ServiceBusy.message)
+_STOPPING: Final = failure_body(ServiceBusy.code, "The service stops")
 _LATE: Final = failure_body("VALIDATION_FAILED", "The body did not arrive in time")
 _BROKEN: Final = failure_body("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
 
@@ -63,6 +64,10 @@ class GatewayResponses:
     def busy(self, request: GatewayRequest) -> GatewayResponse:
         """SERVICE_BUSY, with `Retry-After`. Not logged: there may be thousands a second."""
         return self._response("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(ServiceBusy.retry_after)))
+
+    def stopping(self, request: GatewayRequest) -> GatewayResponse:
+        """SERVICE_BUSY, for the readiness probe of a service that stops."""
+        return self._response("stopping", request, ServiceBusy.code, _STOPPING)
 
     def late_body(self, request: GatewayRequest) -> GatewayResponse:
         """VALIDATION_FAILED: the body has not arrived. Closes the connection: the rest of the body is no request."""

@@ -18,6 +18,7 @@ from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 
 from booking_server.graceful_server import GracefulServer
+from booking_server.worker_stage import WorkerStage
 from booking_service.composition import Composition
 from booking_service.settings import Settings
 from booking_telemetry import logs
@@ -29,7 +30,8 @@ Compose = Callable[[Settings], Composition]
 
 _METRICS_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 # Connections that the kernel keeps until they are accepted: when that queue overflows, clients retry after seconds.
-_BACKLOG: Final = 2048
+# While a single worker is replaced its new connections wait there, 500 a second for 8 s. net.core.somaxconn caps it.
+_BACKLOG: Final = 4096
 # Open connections of one process; each costs a coroutine.
 _CONNECTIONS_PER_PROCESS: Final = 4096
 # granian's threads. Each acquires the GIL to pass a request to the event loop: with a single one, new connections
@@ -66,7 +68,7 @@ class Address:
 
 
 def serve(settings: Settings, address: Address, compose: Compose = Composition) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight end first, for at most 30 s.
+    """Serve until SIGTERM or SIGINT; requests in flight end first, for at most 30 s after the stop delay.
 
     Before it starts a process it raises SettingsError if there are fewer connections than workers, and CannotServe if
     the store has a problem or the port is in use. Later it raises CannotServe if a worker cannot be kept running.
@@ -80,12 +82,12 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
     with _metrics_directory(address.workers):
         _log.info("serve.starting", host=address.host, port=address.port, workers=address.workers)
         loader = partial(load_app, worker_settings, compose, secrets.token_bytes(32), os.getpid())
-        if not _new_server(address).run(loader):
+        if not _new_server(address).run(loader, stop_delay=settings.stop_delay_seconds):
             raise CannotServe("a worker process could not be kept running: see the log above")
     _log.info("serve.stopped")
 
 
-def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent: int) -> Any:
+def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent: int, stage: WorkerStage) -> Any:
     """Load the application behind its gateway, in a worker process. A failure is logged as one line and ends it."""
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     _exit_with_parent(parent)
@@ -96,7 +98,7 @@ def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent:
         parts = compose(settings)
         service = parts.service(metrics=_multiprocess_metrics(), pseudonym_key=pseudonym_key)
         # One thread for each connection: more threads than connections only compete for the GIL.
-        gateway = Gateway(create_app(service, parts.verifier), threads=settings.db_connections)
+        gateway = Gateway(create_app(service, parts.verifier), threads=settings.db_connections, stage=stage)
     except Exception as error:
         _log.error("serve.worker_cannot_start", error=f"{type(error).__name__}: {error}")
         sys.exit(1)

@@ -214,6 +214,13 @@ class Settings:
         "comma-separated origins whose pages may call the API; unset: none",
         "https://tickets.example.com",
     )
+    stop_delay_seconds: int = _setting(
+        Need.HTTP,
+        read.whole_number(0, 3600),
+        "how long `serve` goes on serving after SIGTERM, not ready and with `Connection: close`, so that a load"
+        " balancer removes it first",
+        default="0",
+    )
     log_level: str = _logs(read.one_of(*read.LOG_LEVELS), "the least important records that are logged", default="INFO")
     log_format: str = _logs(read.one_of("json", "console"), "`json`, or `console` for people", default="json")
 

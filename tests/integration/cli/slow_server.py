@@ -1,4 +1,6 @@
-"""A server for the tests: PORT, DIRECTORY and WORKERS. Each answer waits until there is a file `go` in the directory.
+"""A server for the tests: PORT, DIRECTORY, WORKERS, `replace` or `strict`, and the stop delay in seconds.
+
+Each answer waits until there is a file `go` in the directory.
 
 It says `began-PID` in the directory when a request has begun.
 """
@@ -21,17 +23,18 @@ from booking_api.http.cors import Cors
 from booking_api.http.metrics import HttpMetrics
 from booking_server.gateway import Gateway
 from booking_server.graceful_server import GracefulServer
+from booking_server.worker_stage import WorkerStage
 from booking_telemetry import logs
 
 
-def load(directory: Path) -> Gateway:
+def load(directory: Path, stage: WorkerStage) -> Gateway:
     if (directory / "broken").exists():
         sys.exit(3)
     (directory / "loading").touch()
     while (directory / "slow").exists():
         time.sleep(0.01)
 
-    return Gateway(Slow(directory), threads=4)
+    return Gateway(Slow(directory), threads=4, stage=stage)
 
 
 class Slow:
@@ -56,4 +59,4 @@ if __name__ == "__main__":
     limits = {"crash_loop_age": 0.0} if replace_young == "replace" else {}
     server = GracefulServer("unused", port=port, interface=Interfaces.RSGI, workers=workers, log_level=LogLevels.error)
     # Not 1, which is what a worker of granian or a traceback would end it with.
-    sys.exit(0 if server.run(partial(load, where), **limits) else 4)
+    sys.exit(0 if server.run(partial(load, where), stop_delay=float(sys.argv[5]), **limits) else 4)

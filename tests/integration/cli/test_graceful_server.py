@@ -22,7 +22,7 @@ class Slow:
     """The server, and requests to it."""
 
     def __init__(self, process: subprocess.Popen[str], port: int, directory: Path) -> None:
-        self.process, self._port, self._directory = process, port, directory
+        self.process, self.port, self._directory = process, port, directory
         self._threads = ThreadPoolExecutor(8)
 
     def begin(self) -> "Answer":
@@ -33,7 +33,7 @@ class Slow:
         return answer
 
     def ask(self) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/", timeout=30) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as response:
             return int(response.read())
 
     def go(self) -> None:
@@ -50,7 +50,7 @@ class Slow:
         """Whether anybody listens."""
         with socket.socket() as probe:
             probe.settimeout(1)
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -71,9 +71,9 @@ class Answer:
 
 
 @contextmanager
-def serving(directory: Path, workers: int = 1, mode: str = "strict") -> Iterator[Slow]:
+def serving(directory: Path, workers: int = 1, mode: str = "strict", delay: float = 0.0) -> Iterator[Slow]:
     port = free_port()
-    with running(SERVER, str(port), str(directory), str(workers), mode, **environment("")) as process:
+    with running(SERVER, str(port), str(directory), str(workers), mode, str(delay), **environment("")) as process:
         slow = Slow(process, port, directory)
         try:
             yield slow

@@ -108,9 +108,11 @@ def test_two_workers() -> None:
 
 @pytest.mark.parametrize("name", STAYING)
 def test_a_pod_may_finish_what_it_has_in_hand(name: str) -> None:
-    before = container(name).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    delay = program(name).settings().stop_delay_seconds
+    assert "lifecycle" not in container(name), "it would delay the stop as well"
+    assert (delay > 0) == (program(name).command == "serve"), "a Service balances the load"
 
-    assert pod(name)["terminationGracePeriodSeconds"] > before + DRAINS_WITHIN_SECONDS[program(name).command]
+    assert pod(name)["terminationGracePeriodSeconds"] > delay + DRAINS_WITHIN_SECONDS[program(name).command]
 
 
 def most_pods(name: str) -> int:

@@ -18,7 +18,9 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 """The methods that metrics, log and traces name; any other is OTHER there."""
 ALIVE: Final = "/healthz"
 """Its response waits for nothing."""
-PROBES: Final = frozenset({ALIVE, "/readyz", "/metrics"})
+READY: Final = "/readyz"
+"""The route of the readiness probe."""
+PROBES: Final = frozenset({ALIVE, READY, "/metrics"})
 """The routes that orchestrators and monitoring poll."""
 REFRESH_SECONDS: Final = 1.0
 """A process of several cannot refresh its share of the metrics when it is scraped, so it does with its requests."""

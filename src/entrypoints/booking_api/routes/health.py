@@ -4,7 +4,7 @@ from attrs import frozen
 from flask import Flask, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from booking_api.http.access_log import ALIVE
+from booking_api.http.access_log import ALIVE, READY
 from booking_api.http.errors import error_response
 from booking_api.http.flask_app import success
 from booking_api.service import Service
@@ -15,7 +15,7 @@ def add_health_routes(app: Flask, service: Service) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
     routes = HealthRoutes(service, Readiness(service.store))
     app.add_url_rule(ALIVE, "healthz", routes.healthz, methods=["GET"])
-    app.add_url_rule("/readyz", "readyz", routes.readyz, methods=["GET"])
+    app.add_url_rule(READY, "readyz", routes.readyz, methods=["GET"])
     app.add_url_rule("/metrics", "metrics", routes.metrics, methods=["GET"])
 
 

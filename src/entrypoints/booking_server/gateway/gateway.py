@@ -10,6 +10,7 @@ import sys
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from ctypes import c_ubyte
 from functools import lru_cache, partial
 from typing import Any, Final, Protocol
 
@@ -18,12 +19,13 @@ from attrs import define, field
 from granian.rsgi import ProtocolClosed
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
-from booking_api.http.access_log import ALIVE, PROBES
+from booking_api.http.access_log import ALIVE, PROBES, READY
 from booking_api.http.flask_app import ARRIVED, DECODED_BODY, FOUND_TAKEN, KNOWN_TAKEN, LONGEST_BODY, SEATS_BUSY
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports import Runtime
 from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
 from booking_server.gateway.coalescing import LeaderResult, PendingRequest, ReservationIntent
+from booking_server.worker_stage import Stage, WorkerStage
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +38,7 @@ _CHECKS_PER_TIMEOUT: Final = 10
 _METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 # Value of a header that is not ASCII. No header that the gateway reads may have it, so the request is rejected for it.
 _NOT_ASCII: Final = "\ufffd"
+_CLOSE: Final = ("Connection", "close")
 _SHARED_ENVIRON: Final[Mapping[str, Any]] = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -59,7 +62,8 @@ class Gateway:
     """The RSGI application of one process.
 
     `threads` requests run at once, and one more for each of PROBES: a probe never waits for customers' requests, and
-    ALIVE is answered on the event loop, which waits for no thread either.
+    ALIVE is answered on the event loop, which waits for no thread either. While the worker is replaced or stopped, as
+    `stage` says, each response closes its connection.
     """
 
     def __init__(
@@ -69,8 +73,10 @@ class Gateway:
         *,
         runtime: Runtime = SYSTEM_RUNTIME,
         limits: AdmissionLimits = AdmissionLimits(),  # noqa: B008 - immutable
+        stage: WorkerStage | None = None,
     ) -> None:
         self._application = application
+        self._stage = stage if stage is not None else c_ubyte(Stage.SERVING)
         self._runtime = runtime
         self._limits = limits
         self._pool = ThreadPool(runtime, "request", threads)
@@ -106,6 +112,8 @@ class Gateway:
                 _log.exception("front.failed")
                 request = GatewayRequest(scope.method, {}, self._runtime.monotonic())
                 status, headers, body = self._application.gateway_responses.broken(request)
+            if self._stage.value != Stage.SERVING:
+                headers = [*headers, _CLOSE]
             protocol.response_bytes(status, headers, body)
 
     async def _respond(self, scope: Any, protocol: Any) -> GatewayResponse:
@@ -118,6 +126,8 @@ class Gateway:
             return self._application.gateway_responses.late_body(GatewayRequest(method, headers, began))
         # A body may take its time: the request has arrived when all of it has.
         request = GatewayRequest(method, headers, self._runtime.monotonic())
+        if path == READY and self._stage.value >= Stage.STOPPING:
+            return self._application.gateway_responses.stopping(request)
         if path in PROBES:
             return await self._probe(path, PendingRequest(request, scope, body))
         # Not before the body is read: a client that still sends might not receive the response.

@@ -112,6 +112,7 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
         app.gateway_responses.busy(arrived())
     app.gateway_responses.late_body(arrived())
     app.gateway_responses.broken(arrived())
+    app.gateway_responses.stopping(GatewayRequest("GET", {}, monotonic()))
 
     found = shown(client)
 
@@ -122,6 +123,7 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
         "taken": 0,
         "late_body": 1,
         "broken": 1,
+        "stopping": 1,
     }
     busy = (("code", "SERVICE_BUSY"), ("method", "POST"), ("route", ""), ("status", "503"))
     assert found[metric_specs.REQUESTS.name, busy] == 2, "and among the requests"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterable
+from ctypes import c_ubyte
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from attrs import define, field
 
 from booking_server.gateway import Gateway
 from booking_server.gateway.admission_queue import AdmissionLimits
+from booking_server.worker_stage import Stage
 from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, Application
 from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
@@ -48,11 +50,12 @@ def responses_to(
     body: bytes = b"",
     headers: Headers | None = None,
     limits: AdmissionLimits = DEFAULT_LIMITS,
+    stage: Stage = Stage.SERVING,
 ) -> list[tuple[int, Any, bytes]]:
     headers = Headers({"content-length": str(len(body))}) if headers is None else headers
 
     async def ask() -> list[tuple[int, Any, bytes]]:
-        gateway, protocol = Gateway(application, 1, limits=limits), Protocol(body=body)
+        gateway, protocol = Gateway(application, 1, limits=limits, stage=c_ubyte(stage)), Protocol(body=body)
         gateway.__rsgi_init__(asyncio.get_running_loop())
         for _ in range(times):
             await asyncio.wait_for(gateway.__rsgi__(Asked(method=method, path=path, headers=headers), protocol), 5)
@@ -74,6 +77,18 @@ def test_an_error_of_the_application_is_answered_in_the_envelope(path: str) -> N
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/events"])
 def test_a_request_is_answered(path: str) -> None:
     assert responses_to(Application(), path) == [(409, [], b"answered")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "ready", "closes"),
+    [(Stage.SERVING, 409, False), (Stage.REPLACED, 409, True), (Stage.STOPPING, 503, True), (Stage.ENDING, 503, True)],
+)
+def test_a_worker_that_ends_closes_connections_and_is_not_ready(stage: Stage, ready: int, closes: bool) -> None:
+    for path, expected in (("/readyz", ready), ("/healthz", 409), ("/api/v1/events", 409)):
+        [(status, headers, _)] = responses_to(Application(), path, stage=stage)
+
+        assert status == expected
+        assert (("Connection", "close") in headers) == closes
 
 
 def test_a_body_too_deep_to_decode_reaches_the_application() -> None:
