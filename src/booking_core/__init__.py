@@ -11,6 +11,7 @@ from booking_core.application import (
     Effect,
     IdempotentCall,
     ReplayedResponse,
+    ReservationRequest,
     SeatMap,
     TicketCheck,
     TicketStatus,
@@ -30,6 +31,8 @@ from booking_core.application import (
     list_events,
     list_seats,
     reserve,
+    reserve_group,
+    reserve_many,
     reserve_once,
     show_booking,
     start_payment,
@@ -72,6 +75,7 @@ from booking_core.domain.errors import (
     TransactionConflict,
     WrongIsolationLevel,
 )
+from booking_core.domain.group import Deferral
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
@@ -107,6 +111,7 @@ __all__ = [
     "Cause",
     "CommitOutcomeUnknown",
     "ConfirmPayment",
+    "Deferral",
     "Effect",
     "EventNotFound",
     "EventNotOnSale",
@@ -133,6 +138,7 @@ __all__ = [
     "RefundStatus",
     "Refusal",
     "ReplayedResponse",
+    "ReservationRequest",
     "Reserve",
     "SaleStatus",
     "Seat",
@@ -169,6 +175,8 @@ __all__ = [
     "list_events",
     "list_seats",
     "reserve",
+    "reserve_group",
+    "reserve_many",
     "reserve_once",
     "show_booking",
     "start_payment",

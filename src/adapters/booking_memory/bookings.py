@@ -6,11 +6,19 @@ from typing import Final
 from uuid import UUID
 
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import TransactionConflict
+from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause
-from booking_core.ports import ExpiryResult, LockedBooking, LockedSeats, StoredResponse
+from booking_core.ports import (
+    Deferral,
+    ExpiryResult,
+    LockedBooking,
+    LockedSeats,
+    MemberFacts,
+    NewBooking,
+    StoredResponse,
+)
 from booking_memory.locks import booking_lock, message_lock, seat_lock, user_lock
 from booking_memory.stored_responses import MemoryStoredResponses
 from booking_memory.tables import Tables, copy_of
@@ -65,14 +73,15 @@ class MemoryBookings:
         self._responses = responses
 
     def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
-        response = self._responses.claim(request.idempotency) if request.idempotency else None
-        if response is not None:
-            return response
         seen = self._facts(request)
-        if seen.taken:
-            return seen
+        facts = seen if seen.taken else self._lock(request)
+        # Read under the user's lock, or after the claims if nothing was locked.
+        response = self._responses.claim(request.idempotency) if request.idempotency else None
+        return facts if response is None else response
+
+    def _lock(self, request: SeatRequest) -> LockedSeats:
         locks = self._transaction.locks
-        locks.take(user_lock(request.user_id))
+        self._lock_user(request)
         # Read the holders again: they may have changed during the wait for the user.
         for overdue in self._facts(request).overdue:
             locks.take(booking_lock(overdue.booking_id))
@@ -82,6 +91,19 @@ class MemoryBookings:
         if not facts.taken and any(booking_lock(holder.booking_id) not in locks for holder in facts.overdue):
             raise TransactionConflict
         return facts
+
+    def lock_group(
+        self, requests: Sequence[SeatRequest]
+    ) -> Sequence[MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral]:
+        locks = self._transaction.locks
+        with self._transaction.reading():
+            blocked = [bool(holders_of(self._transaction.tables, request)) for request in requests]
+        for request, is_blocked in zip(requests, blocked, strict=True):
+            if not is_blocked and locks.take_if_free(user_lock(request.user_id)):
+                for seat_id in request.seat_ids:
+                    locks.take_if_free(seat_lock(request.event_id, seat_id))
+        with self._transaction.reading() as now:
+            return [self._member(request, blocks, now) for request, blocks in zip(requests, blocked, strict=True)]
 
     def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         for booking_id in sorted(set(booking_ids)):
@@ -101,6 +123,12 @@ class MemoryBookings:
     def add(self, booking: Booking) -> None:
         self._transaction.write(booking)
 
+    def add_group(self, bookings: Sequence[NewBooking]) -> None:
+        for each in bookings:
+            self._transaction.write(each.booking, each.traceparent)
+            if each.key is not None:
+                self._responses.keep(each.key, each.response)
+
     def save(self, booking: Booking) -> None:
         if booking.new_history:
             self._transaction.write(booking)
@@ -116,6 +144,48 @@ class MemoryBookings:
                 self.save(booking)
                 expired, seats = expired + 1, seats + len(booking.seats)
         return ExpiryResult(expired=expired, seats_released=seats)
+
+    def _lock_user(self, request: SeatRequest) -> None:
+        try:
+            self._transaction.locks.take(user_lock(request.user_id))
+        except ServiceBusy:
+            # The first request with the key may be what holds the user.
+            if request.idempotency is not None and not self._responses.claim_if_free(request.idempotency):
+                raise IdempotencyInProgress from None
+            raise
+
+    def _member(
+        self, request: SeatRequest, is_blocked: bool, now: datetime
+    ) -> MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral:
+        user_is_locked = user_lock(request.user_id) in self._transaction.locks
+        if request.idempotency is not None:
+            try:
+                response = self._responses.stored(request.idempotency)
+            except IdempotencyKeyReused as reused:
+                return reused
+            if response is not None:
+                return response
+            if user_is_locked and not self._responses.claim_if_free(request.idempotency):
+                return Deferral.IDEMPOTENCY_KEY
+        facts = facts_of(self._transaction.tables, request, now)
+        holders = holders_of(self._transaction.tables, request)
+        return MemberFacts(
+            now=now,
+            event=facts.event,
+            closed=facts.closed,
+            refreshed_at=facts.refreshed_at,
+            wanted=facts.wanted,
+            seats={
+                seat_id: seat
+                for seat_id, seat in facts.seats.items()
+                if seat_lock(request.event_id, seat_id) in self._transaction.locks
+            },
+            known=frozenset(facts.seats) if is_blocked else None,
+            taken=facts.taken,
+            pending=facts.pending,
+            user_is_locked=user_is_locked,
+            overdue_seats=frozenset(seat_id for seat_id, holder in holders.items() if holder.is_overdue(now)),
+        )
 
     def _locked(self, booking: Booking, now: datetime) -> LockedBooking:
         tables = self._transaction.tables

@@ -15,13 +15,17 @@ class MemoryStoredResponses:
         self._transaction = transaction
 
     def claim(self, key: IdempotencyKey) -> StoredResponse | None:
-        if (response := self._stored(key)) is not None:
+        if (response := self.stored(key)) is not None:
             return response
         try:
             self._transaction.locks.take(response_lock(key))
         except ServiceBusy:
             raise IdempotencyInProgress from None
-        return self._stored(key)
+        return self.stored(key)
+
+    def claim_if_free(self, key: IdempotencyKey) -> bool:
+        """Lock the key; False, without a wait, if another transaction has locked it."""
+        return self._transaction.locks.take_if_free(response_lock(key))
 
     def keep(self, key: IdempotencyKey, text: str) -> None:
         self._transaction.locks.take(response_lock(key))
@@ -30,8 +34,11 @@ class MemoryStoredResponses:
                 fingerprint=key.fingerprint, text=text, stored_at=now
             )
 
-    def _stored(self, key: IdempotencyKey) -> StoredResponse | None:
-        """The response stored under the key unless it is too old, read without a lock."""
+    def stored(self, key: IdempotencyKey) -> StoredResponse | None:
+        """Return the response stored under the key unless it is too old, read without a lock.
+
+        Raises IdempotencyKeyReused.
+        """
         with self._transaction.reading() as now:
             row = self._transaction.tables.responses.get(response_key(key))
         if row is None or now - row.stored_at > self._transaction.responses_last:

@@ -57,20 +57,23 @@ class Transaction:
         with self._database.mutex:
             yield self._database.clock()
 
-    def write(self, booking: Booking) -> None:
-        """Write the booking, its new events and history, and the claims that follow from its status."""
+    def write(self, booking: Booking, traceparent: str | None = None) -> None:
+        """Write the booking, its new events and history, and the claims that follow from its status.
+
+        Without a `traceparent`, the events belong to the trace of the transaction.
+        """
         with self.reading():
             self._expect(booking)
             self.tables.bookings[booking.booking_id] = copy_of(booking)
             for entry in booking.new_history:
                 self.tables.history[booking.booking_id, entry.number] = entry
             for event in booking.new_events:
-                self.write_event(event)
+                self.write_event(event, traceparent)
             self._claim_or_release(booking)
 
-    def write_event(self, event: DomainEvent) -> None:
+    def write_event(self, event: DomainEvent, traceparent: str | None = None) -> None:
         """Write the event to the outbox."""
-        record = outbox_record(event, self._traceparent)
+        record = outbox_record(event, traceparent or self._traceparent)
         self.tables.outbox[record.key, record.sequence] = OutboxRow(record=record)
 
     def commit(self) -> None:

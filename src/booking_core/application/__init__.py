@@ -24,6 +24,7 @@ from booking_core.application.read import (
     show_booking,
 )
 from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once
+from booking_core.application.reserve_many import ReservationRequest, reserve_group, reserve_many
 from booking_core.application.tickets import TicketCheck, TicketStatus, get_ticket, verify_ticket
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Effect",
     "IdempotentCall",
     "ReplayedResponse",
+    "ReservationRequest",
     "SeatMap",
     "TicketCheck",
     "TicketStatus",
@@ -50,6 +52,8 @@ __all__ = [
     "list_events",
     "list_seats",
     "reserve",
+    "reserve_group",
+    "reserve_many",
     "reserve_once",
     "show_booking",
     "start_payment",

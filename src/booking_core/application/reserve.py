@@ -11,11 +11,11 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.commands import Reserve
 from booking_core.domain.errors import CommitOutcomeUnknown
 from booking_core.domain.policies import br_03_seat_limit, missing_seats, refusal_of
-from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
+from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest, StoredResponse
 from booking_core.domain.values import Terms
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import LockedSeats, StoredResponse, UnitOfWork
+from booking_core.ports.unit_of_work import LockedSeats, UnitOfWork
 
 
 @frozen(kw_only=True)

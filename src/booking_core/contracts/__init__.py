@@ -34,6 +34,9 @@ from booking_core.contracts.store.concurrency import AliasingContract, Concurren
 from booking_core.contracts.store.duplicates import IdempotencyContract, InboxContract
 from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
+from booking_core.contracts.store.group_keys import GroupKeysContract
+from booking_core.contracts.store.group_locks import GroupLocksContract
+from booking_core.contracts.store.groups import GroupsContract
 from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
 from booking_core.contracts.store.outbox import OutboxContract
 from booking_core.contracts.store.payments import PaymentsContract
@@ -49,6 +52,9 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     ConcurrencyContract,
     EventsContract,
     ExpiryContract,
+    GroupKeysContract,
+    GroupLocksContract,
+    GroupsContract,
     HealthContract,
     IdempotencyContract,
     InboxContract,

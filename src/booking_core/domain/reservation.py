@@ -4,22 +4,30 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
-from booking_core.domain.values import Seat, TicketedEvent
+from booking_core.domain.values import Seat, TicketedEvent, is_text
 
 
 @frozen(kw_only=True)
 class IdempotencyKey:
     """An idempotency key as the caller sent it. Its scope is user and operation (for HTTP: method and path).
 
-    `fingerprint` stands for the request's content: equal content, equal fingerprint.
+    `fingerprint` stands for the request's content: equal content, equal fingerprint. Raises InvalidValue for a text
+    that no store can keep.
     """
 
-    user_id: str
-    operation: str
-    key: str
-    fingerprint: str
+    user_id: str = field(validator=is_text)
+    operation: str = field(validator=is_text)
+    key: str = field(validator=is_text)
+    fingerprint: str = field(validator=is_text)
+
+
+@frozen(kw_only=True)
+class StoredResponse:
+    """The response that an earlier request with the same idempotency key received."""
+
+    text: str
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,8 @@ checks them.
 """
 
 from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
-from booking_core.domain.reservation import ReservationFacts, SeatRequest
+from booking_core.domain.group import Deferral, MemberFacts
+from booking_core.domain.reservation import ReservationFacts, SeatRequest, StoredResponse
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
@@ -32,7 +33,7 @@ from booking_core.ports.unit_of_work import (
     Inbox,
     LockedBooking,
     LockedSeats,
-    StoredResponse,
+    NewBooking,
     StoredResponses,
     UnitOfWork,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "CatalogAnswerInvalid",
     "Closure",
     "ConnectionUse",
+    "Deferral",
     "Delivery",
     "Diagnosis",
     "DomainEvent",
@@ -65,7 +67,9 @@ __all__ = [
     "Lock",
     "LockedBooking",
     "LockedSeats",
+    "MemberFacts",
     "Message",
+    "NewBooking",
     "Outbox",
     "OutboxRecord",
     "Page",

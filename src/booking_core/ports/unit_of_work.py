@@ -9,8 +9,10 @@ from uuid import UUID
 from attrs import frozen
 
 from booking_core.domain.booking import Booking
+from booking_core.domain.errors import IdempotencyKeyReused
 from booking_core.domain.events import EventCancelled
-from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest
+from booking_core.domain.group import Deferral, MemberFacts
+from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest, StoredResponse
 from booking_core.domain.values import Seat, TicketedEvent
 
 
@@ -39,10 +41,16 @@ class LockedSeats(ReservationFacts):
 
 
 @frozen(kw_only=True)
-class StoredResponse:
-    """The response that an earlier request with the same idempotency key received."""
+class NewBooking:
+    """A booking that a group inserts, with the response that is stored under its idempotency key, if it has one.
 
-    text: str
+    `traceparent` is the trace that its events belong to; None: the trace of the unit of work.
+    """
+
+    booking: Booking
+    key: IdempotencyKey | None = None
+    response: str = ""
+    traceparent: str | None = None
 
 
 @frozen(kw_only=True)
@@ -68,18 +76,47 @@ class Closure:
 class BookingRepository(Protocol):
     """Bookings with their seats, payments, history and events.
 
-    Locks are taken in one order: idempotency key, user, bookings sorted by id, seats sorted by id. A wait for a lock is
-    bounded; then ServiceBusy is raised. Nothing is written before `UnitOfWork.commit`.
+    Locks are taken in one order: user, bookings sorted by id, seats sorted by id; the idempotency key of a reservation
+    is read and written under the user's lock. A wait for a lock is bounded; then ServiceBusy is raised. Nothing is
+    written before `UnitOfWork.commit`.
     """
 
     def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
         """Lock what the reservation needs, and return the facts as they are once all locks are held.
 
-        With an idempotency key, the key is claimed first, exactly as `StoredResponses.claim` does; a response that is
-        stored under it is returned instead of facts. Then the user, the overdue bookings that hold wanted seats, and
-        the wanted seats are locked. Locks may be left out if a wanted seat has a live committed claim, because the
-        reservation is refused. A live claim that is overdue is never `taken`: its booking is in `overdue`.
+        The user, the overdue bookings that hold wanted seats, and the wanted seats are locked. Locks may be left out if
+        a wanted seat has a live committed claim, because the reservation is refused. A live claim that is overdue is
+        never `taken`: its booking is in `overdue`. With an idempotency key, the key is then claimed exactly as
+        `StoredResponses.claim` does; a response that is stored under it is returned instead of facts.
         Raises IdempotencyKeyReused, IdempotencyInProgress, TransactionConflict (facts changed between two locks).
+        """
+        ...
+
+    def lock_group(
+        self, requests: Sequence[SeatRequest]
+    ) -> Sequence[MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral]:
+        """Lock what a group of reservations needs without waiting, and return what was found, in the order given.
+
+        Locks the users, then the wanted seats of members whose user is locked; skips a lock that another unit of work
+        holds. A user that the store has never seen may be waited for, 20 ms at most. Locks neither the user nor the
+        seats of a member that wants a seat with a live claim, overdue or not. The facts are read after the last lock.
+
+        A member that was skipped has `user_is_locked` False, or lacks seats: an absent seat is locked elsewhere or
+        unknown, never proven to be absent. The response stored under a key, or IdempotencyKeyReused, is returned
+        instead of facts. The keys are read last, so that a seat taken by the first request with the same key is never
+        reported as taken without its response. A key that is visibly claimed without a response is
+        Deferral.IDEMPOTENCY_KEY. No two requests have the same key; the user of a key is that of its request.
+        Raises TransactionConflict or ServiceBusy for the group.
+        """
+        ...
+
+    def add_group(self, bookings: Sequence[NewBooking]) -> None:
+        """Insert new bookings at commit, each exactly as `add` does, and store the responses under their keys.
+
+        The unit of work has locked what they need with `lock_group`. All are written or none. At commit raises
+        SeatAlreadyReserved without naming seats if any of them has a live claim (BR-01), TransactionConflict if a key
+        received a response meanwhile, and ServiceBusy if a key is claimed by another unit of work; each wait is 20 ms
+        at most.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Bookings and the inbox in PostgreSQL. Order of locks: idempotency key, user, bookings by id, seats by id."""
+"""Bookings and the inbox in PostgreSQL. Order of locks: user, bookings by id, seats by id, idempotency key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,13 +8,15 @@ from uuid import UUID
 from attrs import define, field, frozen
 
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import TransactionConflict
+from booking_core.domain.errors import IdempotencyKeyReused, TransactionConflict
 from booking_core.domain.identity import slot_of_booking, slot_of_event
+from booking_core.domain.reservation import SeatRequest
 from booking_core.messages.envelopes import rfc3339
-from booking_core.ports import ExpiryResult, LockedBooking
+from booking_core.ports import Deferral, ExpiryResult, LockedBooking, MemberFacts, NewBooking, StoredResponse
 from booking_postgres.booking_rows import BOOKING_COLUMNS, affected_counts, booking_of, changed_booking
 from booking_postgres.driver.pipeline import Row, Statement
 from booking_postgres.driver.transaction import Transaction
+from booking_postgres.writes import group
 from booking_postgres.writes.expiry import BY_KEYS, expiry_statement
 from booking_postgres.writes.reservation import PostgresReservations
 
@@ -46,6 +48,17 @@ class PostgresBookings(PostgresReservations):
 
     _locked: dict[UUID, int] = field(factory=dict, init=False)
     _saved: list[Booking] = field(factory=list, init=False)
+
+    def lock_group(
+        self, requests: Sequence[SeatRequest]
+    ) -> Sequence[MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral]:
+        load = group.lock_and_load_group(requests, self.transaction.reservation_timeouts)
+        [[row]] = self.transaction.run([load])
+        return group.loaded_group(requests, row, self.responses.idempotency_hours)
+
+    def add_group(self, bookings: Sequence[NewBooking]) -> None:
+        self.transaction.translators.append(group.translate_write)
+        self.transaction.pending.append(group.insert_group(bookings, self.responses.idempotency_hours))
 
     def lock(self, *booking_ids: UUID) -> Mapping[UUID, LockedBooking]:
         by_slot: dict[int, list[UUID]] = {}

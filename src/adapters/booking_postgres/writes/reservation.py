@@ -1,8 +1,8 @@
 """The SQL of a reservation, in a module of its own, so that its form can change in one place (ADR 0002).
 
-Two round trips. The first one locks and loads, in the function of migration 0002: idempotency key, user, overdue
-holders of the wanted seats, seats, in this order; then the facts, each in a statement that begins after the last wait.
-The domain decides. The second one writes everything and commits.
+Two round trips. The first one locks and loads, in the function of migration 0002: user, overdue holders of the wanted
+seats, seats, in this order; then the facts, each in a statement that begins after the last wait; then it claims the
+idempotency key, under the user's lock. The domain decides. The second one writes everything and commits.
 
 If a wanted seat has a live committed claim, nothing is locked and nothing waits, because the result is known. Locks
 that were skipped for a claim that ended a moment later are detected, and the whole is run again.
@@ -10,24 +10,26 @@ that were skipped for a claim that ended a moment later are detected, and the wh
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
 
 from attrs import define, field, frozen
-from psycopg.errors import UniqueViolation
+from psycopg.errors import LockNotAvailable, UniqueViolation
 
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import SeatAlreadyReserved, TransactionConflict
+from booking_core.domain.errors import IdempotencyInProgress, SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.identity import slot_of_booking, slot_of_event
-from booking_core.domain.reservation import SeatRequest
+from booking_core.domain.reservation import IdempotencyKey, SeatRequest
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from booking_core.messages.envelopes import encode
 from booking_core.ports import LockedBooking, LockedSeats, StoredResponse
+from booking_postgres.driver.errors import LockWaitTooLong
 from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed
 from booking_postgres.driver.transaction import Transaction
-from booking_postgres.writes.stored_responses import PostgresStoredResponses, claim_key
+from booking_postgres.writes.stored_responses import PostgresStoredResponses, claim_key, probe_key
 
+_LOAD_NAME: Final = "lock and load"
 _LIVE_CLAIMS: Final = """
     SELECT seat_id FROM booking.claims
     WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND ended_at IS NULL
@@ -109,6 +111,8 @@ class PostgresReservations(ABC):
     _added: Booking | None = field(default=None, init=False)
 
     def lock_seats(self, request: SeatRequest) -> LockedSeats | StoredResponse:
+        if request.idempotency is not None:
+            self.transaction.translators.append(partial(self._translate_wait, request.idempotency))
         found = loaded(self.transaction.run(lock_and_load(request, self.transaction.reservation_timeouts)))
         if request.idempotency is not None and not found.key_is_ours:
             response = self.responses.stored(request.idempotency, found.earlier)
@@ -130,6 +134,16 @@ class PostgresReservations(ABC):
     def load_locked(self, slot: int, booking_ids: Sequence[UUID]) -> list[LockedBooking]:
         """Load bookings of one slot that this transaction has locked, sorted by id."""
 
+    def _translate_wait(self, key: IdempotencyKey, failure: StatementFailed) -> None:
+        """Translate a wait for a lock that was too long: the first request with this key may have held the user."""
+        if failure.name == _LOAD_NAME and isinstance(failure.error, LockNotAvailable):
+            try:
+                claimed = self.transaction.run_after_rollback(probe_key(key))
+            except LockWaitTooLong as error:
+                raise IdempotencyInProgress() from error
+            if not claimed:
+                raise TransactionConflict()  # its response is stored meanwhile
+
     def _translate(self, failure: StatementFailed) -> None:
         if failure.name == "insert booking" and isinstance(failure.error, UniqueViolation) and self._added:
             rows = self.transaction.run_after_rollback(live_claims(self._added.event_id, self._added.seat_ids))
@@ -149,15 +163,15 @@ def lock_and_load(request: SeatRequest, timeouts: Sequence[str] | None) -> list[
         "user_id": request.user_id,
         "bounds": timeouts,
     }
-    load = Statement(_LOCK_AND_LOAD, values, "lock and load", sets_timeouts=True)
-    return [load] if request.idempotency is None else [*claim_key(request.idempotency), load]
+    load = Statement(_LOCK_AND_LOAD, values, _LOAD_NAME, sets_timeouts=True)
+    return [load] if request.idempotency is None else [load, *claim_key(request.idempotency)]
 
 
 def loaded(results: Sequence[Rows]) -> LockAndLoad:
     """Interpret the results of `lock_and_load`."""
-    claimed, found = results[:2] if len(results) > 1 else ([], [])
+    claimed, found = results[1:] if len(results) > 1 else ([], [])
     return LockAndLoad(
-        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, row=results[-1][0]
+        key_is_ours=bool(claimed), earlier=found[0] if found and not claimed else None, row=results[0][0]
     )
 
 

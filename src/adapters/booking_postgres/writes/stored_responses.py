@@ -23,6 +23,13 @@ _READ_KEY: Final = """
     SELECT fingerprint, answer, created_at, clock_timestamp() FROM booking.idempotency_keys
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
 """
+# The timeout is set before the row is inserted. It lasts as long as the transaction, which inserts nothing else.
+_PROBE_KEY: Final = """
+    INSERT INTO booking.idempotency_keys (user_id, operation, key, fingerprint, created_at)
+    SELECT %(user_id)s, %(operation)s, %(key)s, %(fingerprint)s, clock_timestamp()
+    FROM set_config('lock_timeout', '1ms', true)
+    ON CONFLICT (user_id, operation, key) DO NOTHING RETURNING true
+"""
 _KEEP: Final = """
     UPDATE booking.idempotency_keys SET answer = %(answer)s
     WHERE user_id = %(user_id)s AND operation = %(operation)s AND key = %(key)s
@@ -90,3 +97,9 @@ def claim_key(key: IdempotencyKey) -> list[Statement]:
     """Return two statements: claim the key, and read its row."""
     values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
     return [Statement(_CLAIM_KEY, values, CLAIM_KEY), Statement(_READ_KEY, values, CLAIM_KEY)]
+
+
+def probe_key(key: IdempotencyKey) -> Statement:
+    """Return the statement that claims the key unless it is claimed or stored already; it waits 1 ms at most."""
+    values = {"user_id": key.user_id, "operation": key.operation, "key": key.key, "fingerprint": key.fingerprint}
+    return Statement(_PROBE_KEY, values, "probe idempotency key")

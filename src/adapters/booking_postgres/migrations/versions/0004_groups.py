@@ -1,0 +1,178 @@
+"""A group of reservations: one function that locks and reads, and one that writes (ADR 0027).
+
+Neither decides anything. A function of a name never changes; a later version gets a name of its own, so that during an
+upgrade the old code finds the old function. On a distributed store each statement needs one slot and one user: these
+functions are not for it.
+"""
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+# p_users: by member. p_members, p_in, p_seats: by wanted seat (member 1.., event 1.., seat). p_slots, p_events: by
+# event. p_key_members, p_operations, p_keys: by idempotency key. Results name wanted seats, events and members by their
+# number. A member that wants a seat with a live claim, overdue or not, is blocked: nothing of it is locked.
+# SKIP LOCKED never waits, and what it leaves out proves nothing. Each statement sees what was committed before it
+# began.
+_LOCK_AND_LOAD = """
+CREATE FUNCTION booking.lock_and_load_many_1(
+    p_users text[], p_members integer[], p_in integer[], p_seats uuid[], p_slots smallint[], p_events uuid[],
+    p_key_members integer[], p_operations text[], p_keys text[], p_bounds text[],
+    OUT now timestamptz,
+    OUT e_n integer[], OUT e_name text[], OUT e_starts_at timestamptz[], OUT e_status text[], OUT e_currency text[],
+    OUT e_ages boolean[], OUT e_refreshed_at timestamptz[], OUT e_closed boolean[],
+    OUT users text[], OUT pending_users text[], OUT pending bigint[],
+    OUT s_n integer[], OUT s_row text[], OUT s_number integer[], OUT s_price numeric[],
+    OUT blocked integer[], OUT known integer[], OUT taken integer[], OUT overdue integer[],
+    OUT k_members integer[], OUT k_fingerprint text[], OUT k_answer text[], OUT k_created_at timestamptz[]
+) LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    unseen text[];
+BEGIN
+    IF p_bounds IS NOT NULL THEN
+        PERFORM set_config('lock_timeout', p_bounds[1], true), set_config('statement_timeout', p_bounds[2], true),
+            set_config('idle_in_transaction_session_timeout', p_bounds[3], true);
+    END IF;
+
+    SELECT coalesce(array_agg(DISTINCT w.m), '{}') INTO blocked
+    FROM unnest(p_members, p_in, p_seats) w(m, e, seat_id)
+    JOIN booking.claims c ON c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id
+        AND c.ended_at IS NULL;
+
+    SELECT coalesce(array_agg(l.user_id), '{}') INTO users FROM (
+        SELECT c.user_id FROM booking.customers c
+        WHERE c.user_id = ANY (ARRAY(
+            SELECT u.user_id FROM unnest(p_users) WITH ORDINALITY u(user_id, m) WHERE u.m <> ALL (blocked)))
+        ORDER BY c.user_id FOR UPDATE SKIP LOCKED) l;
+
+    -- ON CONFLICT DO NOTHING waits for a transaction that inserts or has updated the row, so it is used only for users
+    -- that have no committed row. The block undoes the timeout with the insert if the wait is too long.
+    SELECT array_agg(DISTINCT u.user_id ORDER BY u.user_id) INTO unseen
+    FROM unnest(p_users) WITH ORDINALITY u(user_id, m)
+    WHERE u.m <> ALL (blocked) AND u.user_id <> ALL (users)
+      AND NOT EXISTS (SELECT FROM booking.customers c WHERE c.user_id = u.user_id);
+    IF unseen IS NOT NULL THEN
+        DECLARE
+            before text := current_setting('lock_timeout');
+        BEGIN
+            PERFORM set_config('lock_timeout', '20ms', true);
+            WITH made AS (
+                INSERT INTO booking.customers (user_id) SELECT * FROM unnest(unseen)
+                ON CONFLICT (user_id) DO NOTHING RETURNING user_id)
+            SELECT users || coalesce(array_agg(user_id), '{}') INTO users FROM made;
+            PERFORM set_config('lock_timeout', before, true);
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+    END IF;
+
+    SELECT array_agg(l.n), array_agg(l.row_name), array_agg(l.number), array_agg(l.price)
+    INTO s_n, s_row, s_number, s_price FROM (
+        SELECT w.n, s.row_name, s.number, s.price
+        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n)
+        JOIN booking.seats s ON s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id
+            AND NOT s.withdrawn
+        WHERE w.m <> ALL (blocked) AND p_users[w.m] = ANY (users)
+        ORDER BY s.seat_id FOR UPDATE OF s SKIP LOCKED) l;
+    IF cardinality(blocked) > 0 THEN
+        SELECT array_agg(w.n) INTO known
+        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n)
+        JOIN booking.seats s ON s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id
+            AND NOT s.withdrawn
+        WHERE w.m = ANY (blocked);
+    END IF;
+
+    -- Every lock is held or was skipped: the clock and the facts.
+    now := clock_timestamp();
+    SELECT array_agg(w.n), array_agg(e.name), array_agg(e.starts_at), array_agg(e.sale_status), array_agg(e.currency),
+        array_agg(e.ages), array_agg(e.refreshed_at), array_agg(e.closed_at IS NOT NULL)
+    INTO e_n, e_name, e_starts_at, e_status, e_currency, e_ages, e_refreshed_at, e_closed
+    FROM unnest(p_slots, p_events) WITH ORDINALITY w(slot, event_id, n)
+    JOIN booking.events e ON e.slot = w.slot AND e.event_id = w.event_id;
+
+    SELECT array_agg(p.user_id), array_agg(p.number) INTO pending_users, pending FROM (
+        SELECT h.user_id, count(*) AS number FROM booking.holds h
+        WHERE h.user_id = ANY (p_users) AND h.deadline > lock_and_load_many_1.now GROUP BY h.user_id) p;
+
+    SELECT array_agg(w.n) FILTER (WHERE c.held_until IS NULL OR c.held_until > lock_and_load_many_1.now),
+        array_agg(w.n) FILTER (WHERE c.held_until <= lock_and_load_many_1.now)
+    INTO taken, overdue
+    FROM unnest(p_in, p_seats) WITH ORDINALITY w(e, seat_id, n)
+    JOIN booking.claims c ON c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id
+        AND c.ended_at IS NULL;
+
+    -- After the claims: who finds a seat taken by the first request with the same key finds its response, too.
+    IF p_keys IS NOT NULL THEN
+        SELECT array_agg(w.m), array_agg(k.fingerprint), array_agg(k.answer), array_agg(k.created_at)
+        INTO k_members, k_fingerprint, k_answer, k_created_at
+        FROM unnest(p_key_members, p_operations, p_keys) w(m, operation, key)
+        JOIN booking.idempotency_keys k
+            ON k.user_id = p_users[w.m] AND k.operation = w.operation AND k.key = w.key;
+    END IF;
+END
+$$
+"""
+
+# By booking, then by claim (c_n: its booking), then by idempotency key (k_n: its booking). Without a trace of its own a
+# booking's event has that of the transaction, as the column's default says. A key is overwritten only if it is too old.
+_WRITE = """
+CREATE FUNCTION booking.write_many_1(
+    p_slot smallint[], p_booking uuid[], p_event uuid[], p_user text[], p_total numeric[], p_currency text[],
+    p_created timestamptz[], p_expires timestamptz[], p_correlation text[], p_actor text[], p_actor_id text[],
+    p_message uuid[], p_body text[], p_trace text[],
+    c_n integer[], c_seat uuid[], c_row text[], c_number integer[], c_price numeric[],
+    k_n integer[], k_operation text[], k_key text[], k_fingerprint text[], k_answer text[],
+    p_key_seconds double precision
+) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan SET lock_timeout = '20ms' AS $$
+DECLARE
+    kept bigint;
+BEGIN
+    INSERT INTO booking.bookings (slot, booking_id, event_id, user_id, status, total, currency, created_at, expires_at,
+        deadline, correlation_id, revision, sequence)
+    SELECT slot, booking_id, event_id, user_id, 'PENDING', total, currency, created, expires, expires,
+        correlation_id, 1, 1
+    FROM unnest(p_slot, p_booking, p_event, p_user, p_total, p_currency, p_created, p_expires, p_correlation)
+        t(slot, booking_id, event_id, user_id, total, currency, created, expires, correlation_id);
+    INSERT INTO booking.holds (user_id, booking_id, deadline)
+    SELECT user_id, booking_id, expires FROM unnest(p_user, p_booking, p_expires) t(user_id, booking_id, expires);
+    INSERT INTO booking.history (slot, booking_id, number, at, trigger, to_status, actor, actor_id, correlation_id,
+        note)
+    SELECT slot, booking_id, 1, created, 'RESERVE', 'PENDING', actor, actor_id, correlation_id, ''
+    FROM unnest(p_slot, p_booking, p_created, p_actor, p_actor_id, p_correlation)
+        t(slot, booking_id, created, actor, actor_id, correlation_id);
+    INSERT INTO booking.outbox (slot, key, sequence, message_id, event_type, correlation_id, recorded_at, body,
+        traceparent)
+    SELECT slot, booking_id, 1, message_id, 'booking.created', correlation_id, created, body,
+        coalesce(trace, nullif(current_setting('booking.traceparent', true), ''))
+    FROM unnest(p_slot, p_booking, p_message, p_correlation, p_created, p_body, p_trace)
+        t(slot, booking_id, message_id, correlation_id, created, body, trace);
+    INSERT INTO booking.claims (slot, event_id, seat_id, booking_id, row_name, number, price, held_until)
+    SELECT p_slot[n], p_event[n], seat_id, p_booking[n], row_name, number, price, p_expires[n]
+    FROM unnest(c_n, c_seat, c_row, c_number, c_price) t(n, seat_id, row_name, number, price);
+    IF k_key IS NOT NULL THEN
+        INSERT INTO booking.idempotency_keys AS k (user_id, operation, key, fingerprint, created_at, answer)
+        SELECT p_user[n], operation, key, fingerprint, p_created[n], answer
+        FROM unnest(k_n, k_operation, k_key, k_fingerprint, k_answer) t(n, operation, key, fingerprint, answer)
+        ORDER BY 1, 2, 3
+        ON CONFLICT (user_id, operation, key) DO UPDATE
+        SET fingerprint = EXCLUDED.fingerprint, created_at = EXCLUDED.created_at, answer = EXCLUDED.answer
+        WHERE k.created_at < EXCLUDED.created_at - make_interval(secs => p_key_seconds);
+        GET DIAGNOSTICS kept = ROW_COUNT;
+        IF kept < cardinality(k_key) THEN
+            RAISE EXCEPTION 'a key of the group received a response meanwhile' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+END
+$$
+"""
+
+
+def upgrade() -> None:
+    op.execute(_LOCK_AND_LOAD)
+    op.execute(_WRITE)
+
+
+def downgrade() -> None:
+    op.execute("DROP FUNCTION booking.lock_and_load_many_1")
+    op.execute("DROP FUNCTION booking.write_many_1")
