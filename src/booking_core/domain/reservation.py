@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
 
+from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import Seat, TicketedEvent, is_text
+
+# PostgreSQL keeps at most 2,704 bytes of a row in an index.
+MAX_KEY_BYTES: Final = 2600
 
 
 @frozen(kw_only=True)
@@ -21,6 +26,10 @@ class IdempotencyKey:
     operation: str = field(validator=is_text)
     key: str = field(validator=is_text)
     fingerprint: str = field(validator=is_text)
+
+    def __attrs_post_init__(self) -> None:
+        if len(f"{self.user_id}{self.operation}{self.key}".encode()) > MAX_KEY_BYTES:
+            raise InvalidValue("key", f"must have at most {MAX_KEY_BYTES} bytes together with user and operation")
 
 
 @frozen(kw_only=True)

@@ -17,6 +17,7 @@ class Cut(Enum):
 
     BEFORE_COMMIT = "before the server has seen it"
     BEFORE_REPLY = "once the server has done it, before the client hears of it"
+    DELAYED = "before the server has seen it, which it does once `deliver` is set"
 
 
 @define(eq=False)
@@ -27,6 +28,7 @@ class CuttingProxy:
     cut: Cut | None = None
     closed: bool = False
     cuts: int = 0
+    deliver: threading.Event = field(factory=threading.Event)
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _sockets: list[socket.socket] = field(factory=list)
     _threads: list[threading.Thread] = field(factory=list)
@@ -76,8 +78,10 @@ class CuttingProxy:
         self._hang_up(client, server)
 
     def _cut(self, cut: Cut, data: bytes, client: socket.socket, server: socket.socket) -> None:
-        if cut is Cut.BEFORE_REPLY:
+        if cut is not Cut.BEFORE_COMMIT:
             client.shutdown(socket.SHUT_RDWR)  # from now on nothing reaches the client
+            if cut is Cut.DELAYED:
+                self.deliver.wait(10)
             server.sendall(data)
             server.shutdown(socket.SHUT_WR)  # the server reads to the end, commits and hangs up
             with suppress(OSError):

@@ -91,15 +91,30 @@ def test_the_sweep_waits_for_nobody(stage: Stage) -> None:
 
 
 class TestIdempotencyKeys:
-    def test_a_key_held_by_another_session_is_in_progress_after_a_second(self, stage: Stage) -> None:
+    def test_a_key_held_by_another_session_is_in_progress_after_a_bounded_wait(self, stage: Stage) -> None:
         with stage.outsider() as outsider:
             outsider.execute(
                 "INSERT INTO booking.idempotency_keys VALUES ('ada', 'POST /bookings', 'k', 'f', NULL, now())"
             )
-            with takes(LOCK_WAIT * 0.9, LOCK_WAIT + SLACK), pytest.raises(IdempotencyInProgress):
+            with takes(SEAT_WAIT * 0.9, SEAT_WAIT + SLACK), pytest.raises(IdempotencyInProgress):
                 reserve_with_key(stage, 0, key(stage))
 
         assert isinstance(reserve_with_key(stage, 0, key(stage)), Booking)
+
+    def test_a_key_is_claimed_under_the_lock_of_its_user(self, stage: Stage) -> None:
+        stage.fixture.cancel(stage.fixture.reserve(1))
+        with ThreadPoolExecutor(1) as threads, stage.outsider() as outsider:
+            outsider.execute("SELECT FROM booking.customers WHERE user_id = 'ada' FOR UPDATE")
+            waiting = threads.submit(reserve_with_key, stage, 0, key(stage))
+            stage.await_waiting(1)
+            # Not claimed yet, so that the holder of the user never waits for the key.
+            outsider.execute("SET LOCAL lock_timeout = '1ms'")
+            outsider.execute(
+                "INSERT INTO booking.idempotency_keys VALUES ('ada', 'POST /bookings', 'k', 'f', 'first', now())"
+            )
+            outsider.commit()
+
+            assert waiting.result() == ReplayedResponse(text="first")
 
     def test_who_waited_for_the_first_request_gets_its_answer(self, stage: Stage) -> None:
         with ThreadPoolExecutor(2) as threads, stage.locked_seats(0) as outsider:

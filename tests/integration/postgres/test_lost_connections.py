@@ -78,7 +78,7 @@ class TestTheReplyToCommitIsLost:
         assert stage.ask("SELECT count(*) FROM booking.bookings WHERE user_id = 'ada'") == 2
         stage.check_books()
 
-    @pytest.mark.parametrize("cut", list(Cut))
+    @pytest.mark.parametrize("cut", [Cut.BEFORE_COMMIT, Cut.BEFORE_REPLY])
     def test_a_payment_is_applied_once(self, stage: Stage, cut: Cut) -> None:
         with through_proxy(stage) as proxy:
             booking = stage.fixture.reserve(0)
@@ -89,7 +89,7 @@ class TestTheReplyToCommitIsLost:
         assert stage.event_types(booking.booking_id) == ["booking.created", "booking.confirmed"]
         stage.check_books()
 
-    @pytest.mark.parametrize("cut", list(Cut))
+    @pytest.mark.parametrize("cut", [Cut.BEFORE_COMMIT, Cut.BEFORE_REPLY])
     def test_a_cancellation_is_done_once(self, stage: Stage, cut: Cut) -> None:
         with through_proxy(stage) as proxy:
             booking = stage.fixture.reserve(0)

@@ -61,6 +61,8 @@ def translate(error: BaseException) -> Exception | None:
         return ServiceBusy("All database connections are in use, please try again")
     if isinstance(cause, NoAnswer):
         return NoAnswerInTime()
+    if isinstance(cause, pg.ProgramLimitExceeded):
+        return None  # psycopg counts it among the operational errors, but it says that a value is too large
     if isinstance(cause, (*_GONE_ELSEWHERE, psycopg.OperationalError, psycopg.InterfaceError, DisconnectionError)):
         return ConnectionLost()
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:

@@ -8,7 +8,7 @@ from booking_core.application import IdempotentCall, ReplayedResponse, reserve_o
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, content_of, in_parallel, refused
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused
+from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.ports import LockedSeats, Page, Store, StoredResponse
 
@@ -144,6 +144,17 @@ class IdempotencyContract:
             refused(IdempotencyInProgress, lambda: self._lock_seats(fixture, KEY))
 
         claim()
+
+    def test_the_first_reservation_still_running_is_waited_for_within_bounds(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        with fixture.store.unit_of_work() as first:
+            assert isinstance(first.bookings.lock_seats(evolve(fixture.request(0), idempotency=KEY)), LockedSeats)
+
+            refused(IdempotencyInProgress, lambda: self._lock_seats(fixture, KEY))
+            other = refused(ServiceBusy, lambda: self._lock_seats(fixture, OTHER_SCOPES[2]))
+            assert not isinstance(other, IdempotencyInProgress)
+
+        assert isinstance(self._lock_seats(fixture, KEY), LockedSeats)
 
     def test_a_rollback_stores_no_response(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
