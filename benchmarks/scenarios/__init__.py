@@ -8,6 +8,7 @@ from benchmarks.scenarios import (
     commit_to_topic,
     consume,
     flash_sale,
+    groups,
     growth,
     hot_seat,
     locked_row,
@@ -23,6 +24,7 @@ from benchmarks.scenarios import (
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     reservations.SCENARIO,
     stages.SCENARIO,
+    groups.SCENARIO,
     reads.SCENARIO,
     hot_seat.SCENARIO,
     locked_row.SCENARIO,
