@@ -1,4 +1,4 @@
-"""The SQL of a group of reservations: what is sent, and what the answer means. Does no I/O (ADR 0027).
+"""The SQL of a group of reservations: what is sent, and what the answer means. Does no I/O (ADR 0028).
 
 Two round trips, as for one reservation: lock and load, then write and commit, in the functions of migration 0004. A
 group never waits for a seat or a known user. Arrays are written here as text, which costs a quarter of psycopg's lists.

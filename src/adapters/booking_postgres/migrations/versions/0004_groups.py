@@ -1,4 +1,4 @@
-"""A group of reservations: one function that locks and reads, and one that writes (ADR 0027).
+"""A group of reservations: one function that locks and reads, and one that writes (ADR 0028).
 
 Neither decides anything. A function of a name never changes; a later version gets a name of its own, so that during an
 upgrade the old code finds the old function. On a distributed store each statement needs one slot and one user: these
