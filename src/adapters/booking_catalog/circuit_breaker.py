@@ -1,4 +1,4 @@
-"""The circuit breaker in front of the Catalog Service (ADR 0020 says why it is not a library)."""
+"""The circuit breaker in front of the Catalog Service (ADR 0020: why it is not a library)."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _log = structlog.get_logger("booking_catalog")
 
 
 class BreakerState(StrEnum):
-    """The value is what logs and the doctor show."""
+    """The state of a circuit breaker; logs and the doctor show its value."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -28,7 +28,7 @@ class CircuitOpen(Exception):
 
 
 class CircuitBreaker:
-    """Opens after `threshold` failures in a row; after `recovery_seconds` it allows one attempt at a time as a trial.
+    """A breaker that opens after `threshold` failures in a row; `recovery_seconds` later it allows one trial at a time.
 
     Safe to use from many threads. The lock is not held while an attempt runs. The clock is monotonic: a change of the
     wall clock neither closes the circuit nor keeps it open.

@@ -20,7 +20,7 @@ from booking_core.ports.diagnosis import Finding, Grade, Workload
 
 _log = structlog.get_logger("booking_catalog")
 _SEATS_PER_REQUEST: Final = 100  # about 3.7 kB of URL
-_CALL_IN_TIMEOUTS: Final = 2.5  # two attempts that time out, with a pause, fit into a call
+_CALL_IN_TIMEOUTS: Final = 2.5  # times the timeout: two attempts that time out, and a pause
 _NO_EVENT: Final = UUID(int=0)
 
 

@@ -32,7 +32,7 @@ class Deadline:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """End all socket operations of this thread inside the block by this deadline."""
+        """End all socket operations of this thread in the block by this deadline."""
         token = _current.set(self)
         try:
             yield

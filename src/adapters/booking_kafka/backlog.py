@@ -12,8 +12,8 @@ from booking_core.domain.errors import BusUnavailable
 from booking_kafka.connection import CONSUMER, Connection, translated_errors
 from booking_kafka.topics import check_topic
 
-_ANSWER_MS: Final = 5000
-_POLL_MS: Final = 500
+_ANSWER_MS: Final = 5000  # for one request to a broker
+_POLL_MS: Final = 500  # for one poll of the client
 # The client demands that a session be shorter than a request. There is no session here: no consumer joins the group.
 _NOT_JOINING: Final[Mapping[str, Any]] = {
     "request_timeout_ms": _ANSWER_MS,

@@ -26,7 +26,7 @@ def create(settings: Mapping[str, str], limits: Limits | None = None) -> "KafkaE
 
 
 class KafkaEventBus:
-    """`EventBus`. Each topic has a producer of its own, so that trouble with one topic does not affect the others.
+    """`EventBus`. Each topic has a producer of its own, so that a failure of one topic does not affect the others.
 
     Topics must exist: for a missing one, BusUnavailable with its name is raised within seconds. Keys are mapped to
     partitions by murmur2, as in the Java client, so adding partitions later breaks the order of keys in use. A value
@@ -43,7 +43,7 @@ class KafkaEventBus:
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         """As the port promises; raises BusUnavailable after at most 10 seconds without progress.
 
-        Threads that publish to the same topic do so one after the other. `TopicPublisher` says what happens to
+        Threads that publish to the same topic do so one after the other. `TopicPublisher` documents the
         messages that are in flight when this raises.
         """
         if messages:

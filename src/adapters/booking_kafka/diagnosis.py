@@ -15,8 +15,8 @@ from booking_core.ports import Finding, Grade, Workload
 from booking_kafka.connection import ANY_CLIENT, Connection, described
 
 _BROKER: Final = "broker"
-_CONNECT_SECONDS: Final = 2.0
-_ANSWER_MS: Final = 3000
+_CONNECT_SECONDS: Final = 2.0  # to connect to one broker
+_ANSWER_MS: Final = 3000  # for one request to a broker
 _SERVERS: Final = "BOOKING_KAFKA_BOOTSTRAP_SERVERS"
 _PROTOCOL: Final = "BOOKING_KAFKA_SECURITY_PROTOCOL"
 

@@ -93,7 +93,7 @@ class Attempt:
 
 
 class TopicPublisher:
-    """Publishes to one topic, for one thread at a time. Safe to use from many threads.
+    """A publisher to one topic, for one thread at a time. Safe to use from many threads.
 
     A call that raises BusUnavailable may leave messages in flight, which the client delivers when the brokers are back.
     So the next call first waits for their outcome, and sends nothing meanwhile. Then it skips its first messages as far

@@ -14,7 +14,7 @@ from booking_kafka.connection import ANY_CLIENT, Connection, described, translat
 
 # Seconds until all brokers know a new topic.
 _CREATION_TIMEOUT: Final = 10.0
-_RETRY_SECONDS: Final = 0.05
+_RETRY_SECONDS: Final = 0.05  # between two checks of a new topic
 
 
 def check_topic(connection: Connection, topic: str) -> None:

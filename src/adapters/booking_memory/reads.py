@@ -28,15 +28,15 @@ _UNANSWERED: Final = timedelta(hours=1)
 def statistics_of(tables: Tables, now: datetime) -> Statistics:
     """Return the statistics at `now`."""
     by_status = Counter(booking.as_of(now).status for booking in tables.bookings.values())
-    return Statistics(by_status={status: by_status[status] for status in Status}, **_figures(tables, now))
+    return Statistics(by_status={status: by_status[status] for status in Status}, **_backlog_values(tables, now))
 
 
 def backlogs_of(tables: Tables, now: datetime) -> Backlogs:
     """Return the backlogs at `now`."""
-    return Backlogs(**_figures(tables, now))
+    return Backlogs(**_backlog_values(tables, now))
 
 
-def _figures(tables: Tables, now: datetime) -> dict[str, Any]:
+def _backlog_values(tables: Tables, now: datetime) -> dict[str, Any]:
     bookings = list(tables.bookings.values())
     overdue = [booking.deadline for booking in bookings if booking.is_overdue(now)]
     deadlines = [booking.deadline for booking in bookings if booking.status in ON_HOLD and booking.deadline]

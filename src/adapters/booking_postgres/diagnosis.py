@@ -133,15 +133,15 @@ def _schema(connection: Connection) -> Finding:
 def _failed(check: str, error: Exception, engine: Engine) -> Finding:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-    said = " ".join((primary or str(cause)).split()).removeprefix("connection failed: ")
+    text = " ".join((primary or str(cause)).split()).removeprefix("connection failed: ")
     if check == CHECKS[0]:
         return Finding(
-            check=check, grade=Grade.TROUBLE, found=f"no way into {_place(engine)}: {said}", advice=_way_in(said)
+            check=check, grade=Grade.TROUBLE, found=f"no way into {_place(engine)}: {text}", advice=_login_advice(text)
         )
-    return Finding(check=check, grade=Grade.TROUBLE, found=said, advice=_way_out(cause))
+    return Finding(check=check, grade=Grade.TROUBLE, found=text, advice=_failure_advice(cause))
 
 
-def _way_in(said: str) -> str:
+def _login_advice(text: str) -> str:
     """Return advice for an error text of libpq, which has no codes; texts of the server may be in another language."""
     for words, advice in (
         ("password authentication failed", f"check user and password in {_URL}"),
@@ -159,12 +159,12 @@ def _way_in(said: str) -> str:
         ("resolve host", f"correct the host in {_URL}, or the name service"),
         ("did not answer", "see whether the server is frozen, or out of memory or disk"),
     ):
-        if words in said:
+        if words in text:
             return advice
     return f"check the host and port in {_URL}, that PostgreSQL runs there, and that the network lets us through"
 
 
-def _way_out(cause: BaseException) -> str:
+def _failure_advice(cause: BaseException) -> str:
     if isinstance(cause, psycopg.errors.InsufficientPrivilege):
         return f"GRANT USAGE ON SCHEMA booking, and rights to its tables, to the user in {_URL}"
     return "see the server's log"

@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 SUPERUSER = "booking"
 _LOCALES = ("C.UTF-8", "C")  # the first has the same order everywhere and knows letters; not every system has it
 _DEFAULTS = {"max_connections": "100", "shared_buffers": "128MB", "timezone": "UTC", "log_timezone": "UTC"}
-# synchronous_commit stays on: a commit then waits its turn, so races behave as in production.
+# synchronous_commit stays on: a commit then waits for its write, so races behave as in production.
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 _START_TIMEOUT_SECONDS = 120.0  # recovery after a crash may replay much
 _POLL_SECONDS = 0.003
@@ -56,7 +56,7 @@ def ensure_cluster(home: Home, binaries: Path, account: Account, *, major: int, 
         return home.password_file.read_text().strip()
     except FileNotFoundError:
         raise EmbeddedPostgresError(
-            f"{home.password_file} is missing, and without it nobody can log in to the data beside it: "
+            f"{home.password_file} is missing, and without it no login to the data beside it is possible: "
             f"restore it, or remove {home.root} to start with an empty database"
         ) from None
 

@@ -15,7 +15,7 @@ from typing import IO
 
 from attrs import frozen
 
-_STAND_INS = ("postgres", "nobody")
+_ACCOUNTS_FOR_ROOT = ("postgres", "nobody")
 # Signal and seconds to wait. A fast shutdown comes first: it rolls open transactions back and writes everything. The
 # other signals lose no commit either.
 _STOP_SIGNALS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.005
 
 
 class EmbeddedPostgresError(RuntimeError):
-    """One line for people: what failed, where the details are, what to do."""
+    """The server cannot be used. The text is one line: what failed, where the details are, what to do."""
 
 
 @frozen(kw_only=True)
@@ -47,7 +47,7 @@ def server_account(data: Path) -> Account:
     if data.exists() and data.stat().st_uid != 0:
         owner = data.stat()
         return Account(name=_name(owner.st_uid), uid=owner.st_uid, gid=owner.st_gid, switch=True)
-    for name in _STAND_INS:
+    for name in _ACCOUNTS_FOR_ROOT:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:

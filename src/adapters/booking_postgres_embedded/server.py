@@ -1,4 +1,4 @@
-"""EmbeddedPostgres: a data directory and the server that runs on it while the object is started."""
+"""EmbeddedPostgres: a data directory, and the server that runs on it between `start` and `stop`."""
 
 import atexit
 import os

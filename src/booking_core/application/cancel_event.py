@@ -27,9 +27,9 @@ from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import Closure, UnitOfWork
 
 T = TypeVar("T")
-_CHUNK: Final = 200
-_BUSY_TIMEOUT_SECONDS: Final = 60.0
-_PAUSE_SECONDS: Final = 0.05
+_CHUNK: Final = 200  # bookings in one transaction
+_BUSY_TIMEOUT_SECONDS: Final = 60.0  # for the lock of one chunk
+_PAUSE_SECONDS: Final = 0.05  # between two attempts
 
 
 @define(kw_only=True)

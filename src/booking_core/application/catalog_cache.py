@@ -34,7 +34,7 @@ def run_at_once(job: Callable[[], None]) -> None:
 
 @define(eq=False)
 class CatalogCache:
-    """Keeps the database's copy of the Catalog fresh. Safe to use from many threads.
+    """The database's copy of the Catalog, kept fresh. Safe to use from many threads.
 
     `store` commits by itself, never in a caller's transaction, because other transactions must see the rows at once.
     `catalog` is None without a Catalog Service: then only loaded events are known, and they do not age. `later` runs a
@@ -48,9 +48,9 @@ class CatalogCache:
     fresh_seconds: float = 60.0
     saleable_seconds: float = 3600.0
     unknown_seconds: float = 60.0
-    rows_per_transaction: int = 500
+    rows_per_transaction: int = 500  # short transactions: reservations of the event go on in between
     lock_timeout_seconds: float = 10.0
-    attempts: int = 3
+    attempts: int = 3  # of a refresh that another process has overtaken
     _unknown: ExpiringSet = field(init=False)
     _refreshing: set[UUID] = field(factory=set, init=False)
     _locks: list[Lock] = field(init=False)

@@ -1,4 +1,4 @@
-"""Expire overdue holds (US-04). Only tidying: a hold is over at its deadline, written or not (ADR 0004)."""
+"""Expire overdue holds (US-04). A hold is over at its deadline, even before this writes it (ADR 0004)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +9,7 @@ from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import ExpiryResult, UnitOfWork
 
-_CHUNK: Final = 500
+_CHUNK: Final = 500  # bookings in one transaction: the row locks of a pass stay short
 
 
 def expire(
@@ -19,7 +19,7 @@ def expire(
     should_continue: Callable[[], bool] = lambda: True,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> ExpiryResult:
-    """Make one pass over every overdue hold that is not locked, in transactions of `chunk` bookings.
+    """Expire every overdue hold that is not locked, in transactions of `chunk` bookings.
 
     Safe to run many times at once, and to stop anywhere; `should_continue` is called between two transactions.
     """

@@ -1,4 +1,4 @@
-"""Run a use case in one unit of work, and run the whole again after a conflict."""
+"""Run a use case in one unit of work, and repeat both after a conflict."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -10,7 +10,7 @@ from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
-_BACKOFF_SECONDS: Final = 0.01
+_BACKOFF_SECONDS: Final = 0.01  # doubled with each attempt, with full jitter
 
 
 def in_unit_of_work(

@@ -1,7 +1,7 @@
 """The Booking aggregate: the seats that one customer holds or owns at one event, and the payments for them.
 
 The state changes only through the verbs. A verb takes `now` (the database's clock, read under the booking's lock) and
-the cause. It first ends an overdue hold, then gathers facts and applies what the table in `lifecycle` says. What
+the cause. It first ends an overdue hold, then gathers facts and applies the table in `lifecycle`. What
 happened is recorded: events for the outbox, entries of the history.
 """
 
@@ -31,7 +31,7 @@ from booking_core.domain.values import (
 
 
 class _Header(TypedDict):
-    """What every event of a booking has."""
+    """The fields that every event of a booking has."""
 
     message_id: UUID
     timestamp: datetime
@@ -137,7 +137,7 @@ class Booking:
         return True
 
     def cancel(self, now: datetime, event_starts_at: datetime | None, cause: Cause) -> None:
-        """CUSTOMER_CANCELS: give the booking back (US-03, BR-04). Repeating it changes nothing.
+        """CUSTOMER_CANCELS: cancel the booking (US-03, BR-04). Repeating it changes nothing.
 
         `event_starts_at` is None if the event is unknown. Raises PaymentInProgress, or BookingNotCancellable if the
         booking has ended otherwise or the event has started.
@@ -165,7 +165,7 @@ class Booking:
 
     @property
     def is_live(self) -> bool:
-        """The booking owns its seats, as last written; see `is_overdue`."""
+        """Whether the booking owns its seats, as last written; see `is_overdue`."""
         return self.status in LIVE
 
     @property
@@ -174,7 +174,7 @@ class Booking:
         return self.revision - len(self.new_history)
 
     def is_overdue(self, now: datetime) -> bool:
-        """BR-02: the booking is on hold and its deadline has come."""
+        """BR-02: whether the booking is on hold and its deadline has come."""
         return br_02_is_overdue(Facts(now=now, deadline=self.deadline))
 
     def as_of(self, now: datetime) -> "Booking":
@@ -190,7 +190,7 @@ class Booking:
     # -- the table, executed ---------------------------------------------------------------------------------------
 
     def _outcome(self, trigger: Trigger, facts: Facts) -> Becomes | Stays | None:
-        """What the table says. Raises the refusal that it names."""
+        """Look up the outcome in the table. Raises the refusal that it names."""
         outcome = TRANSITIONS[self.status if self.revision else None][trigger]
         if isinstance(outcome, tuple):
             outcome = next(case for guard, case in outcome if guard(facts))
@@ -199,7 +199,7 @@ class Booking:
         return outcome
 
     def _apply(self, trigger: Trigger, facts: Facts, cause: Cause, note: str = "") -> bool:
-        """Do what the table says of this trigger, and record it; False if that is nothing."""
+        """Apply the outcome of this trigger and record it; False if the outcome is nothing."""
         outcome = self._outcome(trigger, facts)
         if outcome is None:
             return False

@@ -1,4 +1,4 @@
-"""What callers ask for. Frozen; a command with an impossible value raises InvalidValue when it is made."""
+"""The commands of callers. Frozen; a command with an impossible value raises InvalidValue when it is made."""
 
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,7 @@ class Reserve:
 
 @frozen(kw_only=True)
 class CancelBooking:
-    """Give the customer's booking back (US-03)."""
+    """Cancel the customer's booking (US-03)."""
 
     user_id: str = field(validator=is_text)
     booking_id: UUID
@@ -46,7 +46,7 @@ class CancelBooking:
 
 @frozen(kw_only=True)
 class PaymentMessage:
-    """What every message of the Payment Service has. `message_id` is its `eventId`, the key of the inbox."""
+    """The fields of every message of the Payment Service. `message_id` is its `eventId`, the key of the inbox."""
 
     message_id: UUID
     booking_id: UUID

@@ -13,7 +13,7 @@ from booking_core.domain.values import CancellationReason, Money, RefundReason
 
 @frozen(kw_only=True)
 class DomainEvent:
-    """What every event has: its own id, when it was recorded, and its number among the events of the same key."""
+    """The fields of every event: its own id, the time of recording, and its number among the events of one key."""
 
     message_id: UUID
     timestamp: datetime

@@ -26,7 +26,7 @@ def slot_of_event(event_id: UUID) -> int:
 
 
 def slot_of_booking(booking_id: UUID) -> int:
-    """The slot that a booking id carries. Any UUID has one; with an id that we never made, nothing is found there."""
+    """The slot that a booking id carries. Any UUID has one; for an id of another origin, no booking is found there."""
     return (booking_id.int >> 64) & (SLOTS - 1)
 
 

@@ -1,4 +1,4 @@
-"""The lifecycle of a booking: one table that says what follows when a trigger meets a status.
+"""The lifecycle of a booking: one table of what follows when a trigger meets a status.
 
 `Booking` executes the table: it has no rule of its own about statuses, reasons, refunds or published events. The
 guards are functions of `policies`. `docs/lifecycle.md` and its picture are generated from the table.
@@ -52,7 +52,7 @@ class Status(Enum):
 
 
 class Trigger(Enum):
-    """What can happen to a booking."""
+    """The triggers: everything that can happen to a booking."""
 
     RESERVE = "RESERVE"
     PAYMENT_PROCESSING = "PAYMENT_PROCESSING"
@@ -66,7 +66,7 @@ class Trigger(Enum):
 
 @frozen
 class Refund:
-    """Which payments are refunded, and why."""
+    """The payments to refund, and the reason."""
 
     reason: RefundReason
     payments: Callable[[Facts], Iterable[Payment]]

@@ -45,5 +45,5 @@ class Payment:
 
     @property
     def is_taken(self) -> bool:
-        """The money has arrived."""
+        """Whether the money has arrived."""
         return self.status is PaymentStatus.TAKEN

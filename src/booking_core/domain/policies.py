@@ -25,9 +25,9 @@ from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
 from booking_core.domain.reservation import ReservationFacts
 from booking_core.domain.values import CancellationReason, Money, SaleStatus, Terms
 
-MAX_SEATS: Final = 10
-MAX_PENDING: Final = 3
-FULL_REFUND_BEFORE: Final = timedelta(hours=24)
+MAX_SEATS: Final = 10  # BR-03
+MAX_PENDING: Final = 3  # BR-03
+FULL_REFUND_BEFORE: Final = timedelta(hours=24)  # BR-04
 _TERMS: Final = Terms()
 
 
@@ -35,12 +35,12 @@ _TERMS: Final = Terms()
 
 
 def event_exists(facts: ReservationFacts) -> Refusal | None:
-    """The event is known to us."""
+    """Refuse an event that is unknown."""
     return EventNotFound() if facts.event is None else None
 
 
 def event_is_on_sale(facts: ReservationFacts) -> Refusal | None:
-    """The event is neither cancelled (here or by the Catalog) nor a draft, and has not started."""
+    """Refuse an event that is cancelled (here or by the Catalog), is a draft, or has started."""
     event = facts.event
     if event is None or facts.closed or event.status is not SaleStatus.ON_SALE or event.starts_at <= facts.now:
         return EventNotOnSale()
@@ -48,13 +48,13 @@ def event_is_on_sale(facts: ReservationFacts) -> Refusal | None:
 
 
 def seats_exist(facts: ReservationFacts) -> Refusal | None:
-    """Every wanted seat belongs to the event."""
+    """Refuse seats that do not belong to the event."""
     missing = missing_seats(facts)
     return SeatNotFound.of(missing) if missing else None
 
 
 def br_03_pending_limit(facts: ReservationFacts) -> Refusal | None:
-    """BR-03: a customer has at most three PENDING bookings with a deadline ahead; PROCESSING does not count."""
+    """BR-03: refuse a fourth PENDING booking with a deadline ahead; PROCESSING does not count."""
     return PendingLimitReached() if facts.pending >= MAX_PENDING else None
 
 
@@ -73,7 +73,7 @@ RESERVATION_RULES: Final[tuple[Callable[[ReservationFacts], Refusal | None], ...
 
 
 def refusal_of(facts: ReservationFacts) -> Refusal | None:
-    """The first rule that refuses, or None if the reservation may be made."""
+    """The error of the first rule that refuses, or None if the reservation may be made."""
     for rule in RESERVATION_RULES:
         if (refusal := rule(facts)) is not None:
             return refusal
@@ -81,12 +81,12 @@ def refusal_of(facts: ReservationFacts) -> Refusal | None:
 
 
 def br_03_seat_limit(seats: int) -> Refusal | None:
-    """BR-03, FR-07: a booking has at most ten seats. Decided before any facts are read."""
+    """BR-03, FR-07: refuse more than ten seats. Decided before any facts are read."""
     return TooManySeats() if seats > MAX_SEATS else None
 
 
 def missing_seats(facts: ReservationFacts) -> list[UUID]:
-    """The wanted seats that are not known, in the order of the request."""
+    """The requested seats that are not known, in the order of the request."""
     known = facts.seats.keys() if facts.known is None else facts.known
     return [seat_id for seat_id in facts.wanted if seat_id not in known]
 
@@ -96,10 +96,10 @@ def missing_seats(facts: ReservationFacts) -> list[UUID]:
 
 @frozen(kw_only=True)
 class Facts:
-    """What the rules see when a trigger meets a booking. What does not matter for the trigger is left out.
+    """The facts by which rules decide when a trigger meets a booking; those that do not matter are absent.
 
     `now` is the database's clock, read under the booking's lock. `payment_id` names the payment of the trigger, `paid`
-    is its money, and `answer` is what became of its refund. `event_starts_at` is None if the event is unknown.
+    is its money, and `answer` is the outcome of its refund. `event_starts_at` is None if the event is unknown.
     """
 
     now: datetime
@@ -136,12 +136,12 @@ def br_02_processing_deadline(facts: Facts) -> datetime:
 
 
 def at_once(facts: Facts) -> datetime:
-    """The change takes effect at once."""
+    """The time of a change that takes effect at once."""
     return facts.now
 
 
 def at_the_deadline(facts: Facts) -> datetime:
-    """The change took effect at the deadline, whenever it is written."""
+    """The time of a change that took effect at the deadline, even if it is written later."""
     return facts.deadline or facts.now
 
 
@@ -152,7 +152,7 @@ def payment_was_taken(facts: Facts) -> bool:
 
 
 def amount_differs(facts: Facts) -> bool:
-    """The amount or the currency of the payment is not that of the booking."""
+    """Whether the amount or the currency of the payment is not that of the booking."""
     return facts.paid != facts.total
 
 
@@ -167,12 +167,12 @@ def br_04_full_refund(facts: Facts) -> bool:
 
 
 def customer_cancelled_before(facts: Facts) -> bool:
-    """The customer has cancelled the booking already: repeating it changes nothing."""
+    """Whether the customer has cancelled the booking already: repeating it changes nothing."""
     return facts.cancelled_for is CancellationReason.USER_CANCELLED
 
 
 def answer_is_new(facts: Facts) -> bool:
-    """A refund was requested and its outcome is not final: COMPLETED is final, FAILED may become COMPLETED."""
+    """Whether a refund was requested and is not final: COMPLETED is final, FAILED may become COMPLETED."""
     payment = facts.payments.get(facts.payment_id or "")
     if payment is None or facts.answer is RefundStatus.REQUESTED:
         return False

@@ -22,14 +22,14 @@ _DECIMALS: Final = (
     | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
     | dict.fromkeys("CLF UYW".split(), 4)
 )
-_AMOUNTS: Final = 4096
+_AMOUNTS: Final = 4096  # amounts whose text is cached
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 MAX_AMOUNT: Final = Decimal(10) ** 12
 _MOST_DECIMALS: Final = 18
 # More digits than any sum of prices has.
 _EXACT_DIGITS: Final = 100
 _EXACT: Final = Context(prec=_EXACT_DIGITS)
-MAX_TEXT: Final = 255
+MAX_TEXT: Final = 255  # characters
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9000
 # A reason is for people. It is cut, so that the message it explains does not fail for its length.
@@ -40,7 +40,7 @@ MAX_PRICE: Final = Decimal(10) ** 11
 
 
 def decimals_of(currency: str) -> int:
-    """How many decimals amounts of this currency have (ISO 4217)."""
+    """The number of decimals of amounts in this currency (ISO 4217)."""
     return _DECIMALS.get(currency, 2)
 
 
@@ -51,7 +51,7 @@ def written_in(amount: Decimal, currency: str) -> Decimal:
 
 @lru_cache(maxsize=_AMOUNTS)
 def _written_with(amount: Decimal, decimals: int) -> Decimal:
-    """Cached, because most seats share a few prices."""
+    """Write an amount; cached, because most seats share a few prices."""
     exponent = -decimals
     with localcontext(prec=_EXACT_DIGITS):  # the caller's own may keep fewer digits
         plain = abs(amount).normalize()
@@ -202,7 +202,7 @@ class Terms:
 
 
 class CancellationReason(Enum):
-    """Why a booking ended."""
+    """The reason why a booking ended."""
 
     USER_CANCELLED = "USER_CANCELLED"
     PAYMENT_FAILED = "PAYMENT_FAILED"
@@ -211,7 +211,7 @@ class CancellationReason(Enum):
 
 
 class RefundReason(Enum):
-    """Why a payment is refunded."""
+    """The reason why a payment is refunded."""
 
     USER_CANCELLED = "USER_CANCELLED"
     EVENT_CANCELLED = "EVENT_CANCELLED"
@@ -221,7 +221,7 @@ class RefundReason(Enum):
 
 
 class ActorKind(Enum):
-    """Who caused a change."""
+    """The kind of actor that caused a change."""
 
     CUSTOMER = "CUSTOMER"
     PAYMENT_EVENT = "PAYMENT_EVENT"
@@ -231,7 +231,7 @@ class ActorKind(Enum):
 
 @frozen(kw_only=True)
 class Cause:
-    """Why a booking changes: the actor (`actor_id`: user, event id of the payment, …) and the correlation."""
+    """The cause of a change: the actor (`actor_id`: user, event id of the payment, …) and the correlation."""
 
     actor: ActorKind
     actor_id: str
@@ -239,17 +239,17 @@ class Cause:
 
 
 def customer_cause(command: Any) -> Cause:
-    """The customer who sent the command is the cause."""
+    """Make the cause of a change by the customer of this command."""
     return Cause(actor=ActorKind.CUSTOMER, actor_id=command.user_id, correlation_id=command.correlation_id)
 
 
 def payment_cause(message: Any) -> Cause:
-    """The message of the Payment Service is the cause."""
+    """Make the cause of a change by this message of the Payment Service."""
     return Cause(actor=ActorKind.PAYMENT_EVENT, actor_id=str(message.message_id), correlation_id=message.correlation_id)
 
 
 def administrator_cause(command: Any) -> Cause:
-    """The administrator who sent the command is the cause."""
+    """Make the cause of a change by the administrator of this command."""
     return Cause(actor=ActorKind.ADMINISTRATOR, actor_id=command.administrator, correlation_id=command.correlation_id)
 
 

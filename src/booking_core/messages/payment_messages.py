@@ -25,7 +25,7 @@ from booking_core.domain.errors import InvalidValue, MalformedMessage
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import MAX_TEXT, is_storable
 
-MAX_BYTES: Final = 1_000_000
+MAX_BYTES: Final = 1_000_000  # the usual limit of a broker
 _OURS: Final = ("payment.", "refund.")
 _VERSION: Final = re.compile(r"1\.[0-9]{1,9}", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -116,7 +116,7 @@ def _required(fields: Mapping[str, Any], name: str) -> Any:
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
     value = _required(fields, name)
-    # A _Number is a str too: the exact type tells them apart.
+    # A _Number is a str too: the exact type distinguishes them.
     if type(value) is not str or not 1 <= len(value) <= MAX_TEXT:
         raise MalformedMessage(f"{name} must be a text of 1 to {MAX_TEXT} characters")
     if not is_storable(value):

@@ -24,7 +24,7 @@ class Grade(Enum):
 class Finding:
     """The result of one check. `check` is its short name, the same in each run; `found` is what was observed.
 
-    `advice` says what an operator should do about a TROUBLE or WARNING. Both are one line and contain no secret.
+    `advice` is what an operator should do about a TROUBLE or WARNING. Both are one line and contain no secret.
     """
 
     check: str
@@ -35,7 +35,7 @@ class Finding:
 
 @frozen(kw_only=True)
 class Workload:
-    """What the service needs of its neighbours when it runs as configured.
+    """The needs of the service, as configured, from its neighbours.
 
     `connections`: the number that `serve` and `worker` together open to the database. `published`, `consumed` and
     `dead_letters` are names of topics; `group` is the consumer group.
@@ -58,7 +58,7 @@ class Workload:
 
 @runtime_checkable
 class Diagnosis(Protocol):
-    """Offered by an adapter that can check the service it talks to. Optional: `booking doctor` asks with isinstance."""
+    """Optional interface of an adapter that can check its service. `booking doctor` tests for it with isinstance."""
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
         """Run the checks, change nothing, and yield each finding as soon as it is known.

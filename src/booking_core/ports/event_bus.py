@@ -59,7 +59,7 @@ class Subscription(Protocol):
 
 
 class EventBus(Protocol):
-    """Publishes and delivers messages. Safe to use from many threads; connects lazily."""
+    """A bus that publishes and delivers messages. Safe to use from many threads; connects lazily."""
 
     def publish(self, topic: str, messages: Sequence[Message]) -> None:
         """Publish the messages, in the given order per key, and return when the bus has stored all of them.

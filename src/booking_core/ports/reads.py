@@ -122,7 +122,7 @@ class Statistics(Backlogs):
 
 @frozen(kw_only=True)
 class CancellationPreview:
-    """What cancelling an event would end now, or has still to end: refunds as (sum, count) by currency.
+    """The bookings that cancelling an event would end now, or has still to end; refunds as (sum, count) by currency.
 
     `ended`: bookings that have already ended because the event was cancelled, counted at the same moment.
     """

@@ -46,7 +46,7 @@ class Thread(Protocol):
 
 
 class Runtime(Protocol):
-    """What the process gives to the code that runs in it. Safe to use from many threads."""
+    """The services of the process for the code that runs in it. Safe to use from many threads."""
 
     def monotonic(self) -> float:
         """Seconds on a clock that never jumps. Its zero means nothing."""

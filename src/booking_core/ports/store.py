@@ -10,7 +10,7 @@ from booking_core.ports.upkeep import Upkeep
 
 
 class Store(Protocol):
-    """Where bookings are stored. Safe to use from many threads; connects lazily.
+    """A store of bookings. Safe to use from many threads; connects lazily.
 
     `retries`: how often a use case may run again after TransactionConflict; 0 where the caller owns the transaction
     and has to retry itself.

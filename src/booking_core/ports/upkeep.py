@@ -8,7 +8,7 @@ from attrs import frozen
 
 
 class HealthKind(Enum):
-    """Whether a store can be used, and if not, why. The values are stable."""
+    """The state of a store: ready, or the reason why it cannot be used. The values are stable."""
 
     READY = "ready"
     UNREACHABLE = "unreachable"
@@ -85,7 +85,7 @@ class Upkeep(Protocol):
         ...
 
     def health(self) -> Health:
-        """Ask whether the store can be used; bounded in time, raises nothing that is expected."""
+        """Check whether the store can be used. Bounded in time; an expected failure is a result, not an exception."""
         ...
 
     def connection_use(self) -> ConnectionUse | None:

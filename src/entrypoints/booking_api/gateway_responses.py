@@ -53,10 +53,7 @@ class _Reservation:
 
 
 class GatewayResponses:
-    """The responses of the gateway, equal to those of a route, and counted like them.
-
-    No method waits unless its docstring says so.
-    """
+    """The gateway's responses, equal to a route's and counted like them. Only a method that mentions it waits."""
 
     def __init__(self, cors: Cors, access_log: AccessLog, verifier: TokenVerifier, store: Store) -> None:
         self._cors, self._access_log, self._verifier, self._store = cors, access_log, verifier, store
@@ -158,7 +155,7 @@ class GatewayResponses:
 
 
 def _reservation(follower: Follower, identity: Identity) -> _Reservation | None:
-    """What the route would make of the request; None if it is invalid."""
+    """The reservation as its route would decode it; None if the request is invalid."""
     headers, body = follower.request.headers, follower.body
     try:
         check_content_type(headers.get("content-type"))

@@ -14,15 +14,15 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "cancel-event": (
             "cancel_event",
-            "Cancel an event: no new bookings, its live ones end, and every payment taken is asked back.",
+            "Cancel an event: no new bookings, its live ones end, and every payment taken is refunded.",
         ),
         "catalog": ("catalog", "Bring events and seats into the database."),
         "completion": ("completion", "Print a script that has your shell complete `booking` with the Tab key."),
-        "consume": ("workers", "Apply what the Payment Service says, until SIGTERM."),
+        "consume": ("workers", "Apply the messages of the Payment Service, until SIGTERM."),
         "dev": ("dev", "Everything on this machine, with nothing else installed, until ^C or SIGTERM."),
         "doctor": (
             "doctor",
-            "Check everything that the service needs, a line each, and say what to do about each trouble.",
+            "Check everything that the service needs, and print a line for each check, with advice on what fails.",
         ),
         "expire": ("workers", "End the reservations whose time to pay has run out, and print what was done."),
         "migrate": ("serving", "Bring the database's schema up to date."),
@@ -35,7 +35,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead"
             " letters.",
         ),
-        "token": ("dev", "Print a token for `booking dev`, signed with its key; it is good for a day."),
+        "token": ("dev", "Print a token for `booking dev`, signed with its key; it is valid for a day."),
         "worker": (
             "workers",
             "Relay, consumer, expiry, closures, pruning and a watch on refunds in one process, until SIGTERM.",

@@ -27,7 +27,7 @@ def cli() -> None:
     """Seats that are never sold twice: the booking service and its tools.
 
     Settings come from the environment (BOOKING_…); a command asks only for those that it uses, and
-    `booking doctor` says all that is missing.
+    `booking doctor` lists everything that is missing.
     """
 
 

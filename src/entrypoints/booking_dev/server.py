@@ -15,9 +15,9 @@ from granian.log import LogLevels
 from granian.net import SocketHolder
 from granian.server.mt import MTServer
 
-_BACKLOG: Final = 2048
+_BACKLOG: Final = 2048  # connections that wait to be accepted
 _CONNECTIONS: Final = 4096
-_STOP_TIMEOUT_SECONDS: Final = 1.0
+_STOP_TIMEOUT_SECONDS: Final = 1.0  # for requests in flight
 
 
 class PortTaken(Exception):

@@ -37,7 +37,7 @@ _NEEDS: Final = tuple(need for need in Need if need is not Need.HEALTH)
 # More than the 12 of `serve`, because the workers use them too, and fewer than the 20 that the spec allows.
 _CONNECTIONS: Final = "16"
 _THREADS: Final = 48
-# `booking worker` expires holds every 60 s; at a screen that is too long to wait for.
+# `booking worker` expires holds every 60 s; that is too long for an interactive user.
 _EXPIRY_EVERY_SECONDS: Final = 5.0
 _STOP_TIMEOUT_SECONDS: Final = 1.5
 _SIGNAL_CHECK_SECONDS: Final = 0.1

@@ -13,14 +13,14 @@ from booking_telemetry.masking import SecretMasking
 _REPEAT_SECONDS: Final = 60.0
 # Clients that retry by themselves, and log each attempt during an outage.
 _REPEATING: Final = ("kafka", "opentelemetry", "stamina", "urllib3")
-_MAX_STATEMENTS: Final = 1000
+_MAX_STATEMENTS: Final = 1000  # bounds the memory of the filter
 _FIRST_KEYS: Final = ("timestamp", "level", "event")
 # Libraries that log each request at INFO; they log errors at higher levels.
 _CHATTY: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "kafka", "urllib3")
 
 
 class OnceAMinute(logging.Filter):
-    """Passes a log statement of a repeating library once a minute, with the number of records suppressed since.
+    """Log filter that passes a statement of a repeating library once a minute, with the number of records suppressed.
 
     A statement is identified by its line of code, because the text holds ports and counters. Other records always pass.
     """

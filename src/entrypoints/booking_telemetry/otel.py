@@ -20,7 +20,7 @@ _FLUSH_PRIORITY: Final = 100
 
 
 def switch_on(service: str) -> bool:
-    """Export spans as the OTEL_* variables say; False if they ask for none, or the set-up fails.
+    """Export spans as the OTEL_* variables configure it; False if they request none, or the set-up fails.
 
     `service` is the service's name unless the variables set one. Call this in the process that makes the spans, before
     the application is built. After a failure, which is logged, the process works without traces.

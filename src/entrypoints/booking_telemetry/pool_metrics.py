@@ -25,7 +25,7 @@ def connection_families(use: ConnectionUse) -> Iterable[Metric]:
 
 
 class PoolMetrics(Collector):
-    """Copies the counters of store and catalog into metrics of `registry`. Safe to use from many threads.
+    """Metrics in `registry`, copied from the counters of store and catalog. Safe to use from many threads.
 
     A store without connections and a catalog without a breaker have no metrics.
     """

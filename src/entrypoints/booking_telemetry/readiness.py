@@ -40,13 +40,13 @@ class Readiness:
         began = self.clock()
         try:
             health = self.store.upkeep.health()
-            is_ready, trouble = health.is_ready, str(health)
+            is_ready, problem = health.is_ready, str(health)
         except Exception as error:
             _log.exception("readiness.failed")
-            is_ready, trouble = False, f"the store could not be asked: {type(error).__name__}"
+            is_ready, problem = False, f"the store could not be asked: {type(error).__name__}"
         if not is_ready:
-            # For operators; the response, which needs no token, only says that the store cannot be used.
-            _log.warning("readiness.trouble", trouble=trouble)
+            # For operators; the response, which needs no token, only states that the store cannot be used.
+            _log.warning("readiness.trouble", trouble=problem)
         # A failure counts from the end of the check: one that took seconds must not be stale at once.
         self._is_ready, self._checked_at = is_ready, began if is_ready else self.clock()
         self._checks += 1

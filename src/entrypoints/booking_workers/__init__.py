@@ -1,5 +1,4 @@
-"""The workers: relay, consumer, maintenance and replays, a library over the ports. May import booking_core and
-booking_telemetry.
+"""The workers as a library: relay, consumer, jobs, replays. May import booking_core and booking_telemetry.
 
 A service runs them in a process of its own, with any store and event bus (docs/how-to/run-the-workers.md). The names
 below are imported when they are first used: `metrics_renderer` needs prometheus_client and `MessageSpans` needs

@@ -20,7 +20,7 @@ REFUND_SAMPLE_SECONDS: Final = 600.0
 
 
 class StoreSampler(WithoutResources):
-    """Samples what waits in the store. `sample`: of the last successful pass; None before the first."""
+    """Job that samples what waits in the store. `sample`: of the last successful pass; None before the first."""
 
     name = "backlogs"
 
@@ -44,7 +44,7 @@ class TopicBacklog:
 
 
 class BusSampler(WithoutResources):
-    """Samples what waits on the bus: messages of the Payment Service, and dead letters.
+    """Job that samples what waits on the bus: messages of the Payment Service, and dead letters.
 
     `payments` and `dead_letters`: of the last successful pass; None before the first.
     """
@@ -84,7 +84,7 @@ class BusSampler(WithoutResources):
 
 
 class RefundSampler(WithoutResources):
-    """Warns of refunds that the Payment Service has not answered for an hour. `unanswered`: of the last sample."""
+    """Job that warns of refunds without an answer for an hour. `unanswered`: of the last sample."""
 
     name = "refunds"
 

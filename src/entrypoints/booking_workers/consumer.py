@@ -31,7 +31,7 @@ TRANSACTION_SIZE: Final = 100
 
 
 class MessageOutcome(Enum):
-    """What a message that was no error has changed."""
+    """The outcome of a message that was no error."""
 
     APPLIED = "applied"
     UNCHANGED = "unchanged"
@@ -75,7 +75,7 @@ def parsed(delivery: Delivery) -> PaymentCommand | MessageResult:
 
 @frozen
 class MessageHandler:
-    """Applies messages in their order, many in one transaction. A message that fails does not stop the others."""
+    """Applier of messages in their order, many in one transaction. A message that fails does not stop the others."""
 
     store: Store
     terms: Terms

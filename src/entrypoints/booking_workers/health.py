@@ -25,10 +25,10 @@ from booking_workers.jobs import OnStart
 
 _log = get_logger(__name__)
 
-_ALL_ADDRESSES: Final = "0.0.0.0"  # noqa: S104 - as the module says
+_ALL_ADDRESSES: Final = "0.0.0.0"  # noqa: S104 - see the docstring of the module
 # For each read and write: a silent client must not keep its thread for ever.
 _SOCKET_TIMEOUT_SECONDS: Final = 5.0
-_SHUTDOWN_CHECK_SECONDS: Final = 0.1
+_SHUTDOWN_CHECK_SECONDS: Final = 0.1  # between two checks whether the block has ended
 
 Reply = tuple[HTTPStatus, str, bytes]
 

@@ -17,7 +17,7 @@ _PRUNED_CHUNKS: Final = 20
 
 
 class ExpiryJob(WithoutResources):
-    """Ends overdue holds (US-04, FR-14). `expired` and `seats_released` count since the start.
+    """Job that ends overdue holds (US-04, FR-14). `expired` and `seats_released` count since the start.
 
     A hold is over at its deadline whether this job has run or not (ADR 0004). Passes begin `every_seconds` apart, or
     follow each other at once if a pass takes longer.
@@ -46,7 +46,7 @@ class ExpiryJob(WithoutResources):
 
 
 class CancellationJob(WithoutResources):
-    """Ends the live bookings of cancelled events (spec 6.4), the oldest cancellation first.
+    """Job that ends the live bookings of cancelled events (spec 6.4), the oldest cancellation first.
 
     A cancellation that waits for a lock does not delay the others.
     """
@@ -83,7 +83,7 @@ class CancellationJob(WithoutResources):
 
 
 class RetentionJob(WithoutResources):
-    """Deletes expired idempotency keys, old inbox rows, dead holds and events published long ago.
+    """Job that deletes expired idempotency keys, old inbox rows, past holds and events published long ago.
 
     Bookings and their history are never deleted. `deleted` counts since the start.
     """

@@ -53,7 +53,7 @@ class SendSpans(Protocol):
 
 
 class Relay:
-    """Publishes the outbox batch by batch. `published` counts since the start.
+    """Job that publishes the outbox batch by batch. `published` counts since the start.
 
     An event is marked only after the bus has accepted it, so a relay that is killed in between publishes it again.
     Several relays keep the order of each booking without coordination (ADR 0012). A relay that finds most of its batch

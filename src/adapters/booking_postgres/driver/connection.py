@@ -13,7 +13,7 @@ import psycopg
 from attrs import define, field, frozen
 from psycopg.abc import PQGen, Transformer
 
-# Longer than any statement may take on the server (`Timeouts.statement`): a server that works is never given up.
+# Longer than any statement may take on the server (`Timeouts.statement`): a working server keeps its connections.
 ANSWER_SECONDS: Final = 15.0
 # For statements that read whole tables and have no timeout on the server.
 TABLE_SCAN_SECONDS: Final = 120.0

@@ -35,12 +35,12 @@ class NoAnswerInTime(ConnectionLost):
 
 
 class NoRight(PermissionError):
-    """The database user lacks a right. `problem` is what the server said, `remedy` what an operator can do."""
+    """The database user lacks a right. `problem` has the text of the server, `remedy` what an operator can do."""
 
     remedy = "grant that right to the user in BOOKING_DATABASE_URL"
 
-    def __init__(self, said: str) -> None:
-        self.problem = f"the database says {said}"
+    def __init__(self, text: str) -> None:
+        self.problem = f"the database says {text}"
         super().__init__(f"{self.problem}: {self.remedy}")
 
 
@@ -66,7 +66,7 @@ def translate(error: BaseException) -> Exception | None:
     if isinstance(cause, (*_GONE_ELSEWHERE, psycopg.OperationalError, psycopg.InterfaceError, DisconnectionError)):
         return ConnectionLost()
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
-        return ConnectionLost()  # raised by libpq itself: it ended a pipeline that is not answered
+        return ConnectionLost()  # raised by libpq itself: it ended a pipeline without a response
     if isinstance(cause, pg.InsufficientPrivilege):
         return NoRight(cause.diag.message_primary or "permission denied")
     return None
@@ -76,9 +76,9 @@ def reason_of(error: BaseException) -> str:
     """Return why the server rejected the connection, as ` (it says: password …)`; empty if it gave no reason."""
     cause = error.__cause__
     while cause is not None:
-        _, fatal, said = str(cause).partition("FATAL:")
+        _, fatal, text = str(cause).partition("FATAL:")
         if fatal:
-            return f" (it says: {' '.join(said.splitlines()[0].split())})"
+            return f" (it says: {' '.join(text.splitlines()[0].split())})"
         cause = cause.__cause__
     return ""
 

@@ -17,8 +17,8 @@ from booking_postgres.driver.connection import ANSWER_SECONDS, ConnectionWithDea
 from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed, run
 from booking_postgres.driver.transaction import refuse_dead_connection, roll_back_if_open
 
-POOL_WAIT_SECONDS: Final = 5.0
-_CONNECT_TIMEOUT_SECONDS: Final = 3
+POOL_WAIT_SECONDS: Final = 5.0  # for a free connection
+_CONNECT_TIMEOUT_SECONDS: Final = 3  # to open a connection
 
 
 def create_pool(
@@ -72,7 +72,7 @@ def create_pool(
 
 
 def _prepare_threshold(url: URL) -> str | None:
-    """Return "none", "yes" or None for what the URL says about preparing."""
+    """Return the setting for preparing in the URL: "none", "yes", or None if it is not set."""
     given = url.query.get("prepare_threshold")
     if given is None:
         return None
@@ -88,7 +88,7 @@ def _prepare(connection: Any, record: object) -> None:
 
 
 def _prepare_unless_proxied(connection: Any, record: object) -> None:
-    """Without a proxy, the process id announced at login is the one that serves this connection."""
+    """Prepare if the process announced at login serves this connection: then no proxy is in between."""
     if _ask(connection, "SELECT pg_backend_pid()") == [(connection.pgconn.backend_pid,)]:
         connection.prepared = PreparedStatements()
 

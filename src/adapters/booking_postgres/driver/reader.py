@@ -22,7 +22,7 @@ from booking_postgres.driver.transaction import driver_of, forbid_preparing
 
 @frozen(eq=False)
 class Reader:
-    """Opens connections for reads: of the pool, or the caller's own."""
+    """A source of connections for reads: of the pool, or the caller's own."""
 
     engine: Engine | None = None
     connection: Connection | None = None

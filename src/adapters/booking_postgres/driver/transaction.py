@@ -130,9 +130,9 @@ class OwnTransaction(Transaction):
                 raise_translated(error)
 
     def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
-        """A connection found dead before anything was locked or written raises TransactionConflict: run again.
+        """Send the statements. Raises TransactionConflict if the connection was dead before anything was locked.
 
-        A server that does not answer is not asked twice: ServiceBusy, or CommitOutcomeUnknown.
+        A server that does not answer gets no second request: ServiceBusy, or CommitOutcomeUnknown.
         """
         first, self._begun = not self._begun, True
         adds_timeouts = first and not any(statement.sets_timeouts for statement in statements[:1])

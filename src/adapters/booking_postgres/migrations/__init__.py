@@ -1,0 +1,1 @@
+"""The migrations of the schema. May import `schema` and alembic alone."""

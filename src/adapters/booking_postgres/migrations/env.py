@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that `booking_postgres.schema` hands over; it holds the turn and commits."""
+"""Run the migrations on the connection of `booking_postgres.schema`, which holds the migration lock and commits."""
 
 from alembic import context
 

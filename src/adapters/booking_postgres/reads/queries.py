@@ -38,8 +38,8 @@ _ONE: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
     WHERE b.slot = %(slot)s AND b.booking_id = %(booking_id)s
 """  # noqa: S608
-# An ordinary look-up by index: its time tells an attacker nothing, because a reference has 128 random bits and cannot
-# be approached step by step.
+# An ordinary look-up by index: its duration does not help an attacker, because a reference has 128 random bits and
+# cannot be approached step by step.
 _BY_TICKET: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp() FROM booking.bookings b
     WHERE b.slot = %(slot)s AND b.ticket_reference = %(reference)s

@@ -120,7 +120,7 @@ class _CachedSeats:
 
 @define(eq=False)
 class SeatMaps:
-    """Reads seat maps; caches at most `most_seats` seats, of the events read last. Safe to use from many threads."""
+    """A reader of seat maps that caches `most_seats` seats, of the events read last. Safe to use from many threads."""
 
     reader: Reader
     most_seats: int = MOST_SEATS

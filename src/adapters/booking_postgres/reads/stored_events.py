@@ -41,7 +41,7 @@ def read_stored(
 
 
 def record_of(row: Sequence[Any]) -> OutboxRecord:
-    """A row of COLUMNS."""
+    """Build the record of a row of COLUMNS."""
     return OutboxRecord(
         slot=row[0],
         key=row[1],

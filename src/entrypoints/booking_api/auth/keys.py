@@ -167,7 +167,7 @@ class RemoteKeys(CachedKeys):
         return self._known
 
     def _searched(self, kid: str) -> RSAPublicKey | None:
-        """Look for an unknown `kid` among the keys of a fetch."""
+        """Search for an unknown `kid` among the keys of a fetch."""
         with self._lock:
             now = self._clock()
             fetch = self._fetch_under_way(now)

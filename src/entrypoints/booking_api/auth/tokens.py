@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
 ALGORITHM: Final = "RS256"
-LONGEST_KEY_ID: Final = 255
-LONGEST_USER_ID: Final = 255
+LONGEST_KEY_ID: Final = 255  # characters
+LONGEST_USER_ID: Final = 255  # characters, as the domain allows
 
 _COMPACT: Final = re.compile(r"([\w-]+)\.([\w-]+)\.([\w-]+)", re.ASCII)
 _RS256: Final = RSAAlgorithm(RSAAlgorithm.SHA256)

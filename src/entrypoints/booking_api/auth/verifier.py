@@ -27,7 +27,7 @@ from booking_api.auth.tokens import (
     validity_of,
 )
 
-LONGEST_TOKEN: Final = 8192
+LONGEST_TOKEN: Final = 8192  # characters
 
 _SCHEME: Final = "bearer "
 
@@ -89,7 +89,7 @@ class VerifiedToken:
 
 
 class TokenVerifier:
-    """Verifies tokens. Safe to share between threads; makes no connection before the first token.
+    """A verifier of tokens. Safe to share between threads; makes no connection before the first token.
 
     A token is valid when all of this holds: RS256 (no other `alg`, whatever its key) by the issuer's key named in
     `kid`; `iss` equal to `issuer`, character by character; `aud` equal to `audience` or a list with it; `exp` ahead,

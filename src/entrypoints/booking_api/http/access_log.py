@@ -17,14 +17,14 @@ from booking_api.http.metrics import RESERVE_ENDPOINT, HttpMetrics
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """The methods that metrics, log and traces name; any other is OTHER there."""
 ALIVE: Final = "/healthz"
-"""Its response waits for nothing."""
+"""The route whose response waits for nothing."""
 READY: Final = "/readyz"
 """The route of the readiness probe."""
 PROBES: Final = frozenset({ALIVE, READY, "/metrics"})
 """The routes that orchestrators and monitoring poll."""
 REFRESH_SECONDS: Final = 1.0
 """A process of several cannot refresh its share of the metrics when it is scraped, so it does with its requests."""
-_LONGEST_REASON: Final = 300
+_LONGEST_REASON: Final = 300  # characters
 
 _log = structlog.get_logger("booking_api.access")
 
@@ -52,7 +52,7 @@ class ResponseRecord:
 
 
 class AccessLog:
-    """Logs and counts responses. Safe to use from many threads.
+    """A logger and counter of responses. Safe to use from many threads.
 
     Every value in a line is the service's own or was checked: no caller can write a line break into it.
     """

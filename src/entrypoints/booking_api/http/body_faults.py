@@ -12,7 +12,7 @@ from msgspec.structs import fields
 
 from booking_api.http.query import Fault, InvalidRequest, id_in
 
-_LONGEST_NAME_SHOWN: Final = 64
+_LONGEST_NAME_SHOWN: Final = 64  # characters
 _AT_FIELD: Final = re.compile(r"(?P<problem>.*) - at `\$\.?(?P<field>.*)`", re.DOTALL)
 _NAMED_FIELD: Final = re.compile(r"Object (?P<problem>missing|contains).* field `(?P<field>.*)`", re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""Errors as responses. One table says which code has which HTTP status (design, section 5)."""
+"""Errors as responses. One table maps codes to HTTP statuses (design, section 5)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -32,7 +32,7 @@ REPLAYED_HEADER: Final = "Idempotency-Replayed"
 COMMON_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 """Headers of every response, except those that clients may cache."""
 _CACHEABLE: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
-LONGEST_BODY: Final = 64 * 1024
+LONGEST_BODY: Final = 64 * 1024  # bytes
 
 # Entries of the WSGI environ that a gateway in front of the application may set or read. All of them may be missing.
 ARRIVED: Final = "booking.arrived"

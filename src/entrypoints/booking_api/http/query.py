@@ -12,7 +12,7 @@ from uuid import UUID
 from booking_core import InvalidValue, Status
 from booking_core.ports import Page
 
-_SHOWN: Final = 20
+_SHOWN: Final = 20  # faults in one response
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
@@ -56,7 +56,7 @@ def both(first: Callable[[], _A], second: Callable[[], _B]) -> tuple[_A, _B]:
     return results[0], results[1]
 
 
-CANONICAL_LENGTH: Final = 36
+CANONICAL_LENGTH: Final = 36  # characters of a UUID
 
 _CANONICAL: Final = re.compile("[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
@@ -66,7 +66,7 @@ def id_in(text: str) -> UUID | None:
     return UUID(text) if _CANONICAL.fullmatch(text) else None
 
 
-LARGEST_LIMIT: Final = 100
+LARGEST_LIMIT: Final = 100  # entries of one page
 
 # No sign, no blank, no leading zero, no digit of another script; nine of them fit every database's integers.
 _COUNT: Final = re.compile("[1-9][0-9]{0,8}")

@@ -82,7 +82,7 @@ class EventRoutes:
 
 
 def event_json(known: KnownEvent) -> dict[str, Any]:
-    """An event; CANCELLED if it was cancelled in this service, whatever the Catalog says."""
+    """An event; CANCELLED if it was cancelled in this service, whatever its status in the Catalog."""
     event = known.event
     return {
         "eventId": event.event_id,

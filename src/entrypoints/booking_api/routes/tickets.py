@@ -25,7 +25,7 @@ VERIFY: Final = "booking:verify"
 # A quarter of the code may be unreadable, on folded paper or a scratched screen.
 _CORRECTION: Final = "q"
 _QUIET_ZONE: Final = 4  # white modules on each side, as ISO/IEC 18004 requires
-_PIXELS_PER_MODULE: Final = 12
+_PIXELS_PER_MODULE: Final = 12  # an image of about 400 pixels
 # A browser may open the image as a document: it may run and fetch nothing.
 _IMAGE_POLICY: Final = "default-src 'none'; sandbox"
 
@@ -100,7 +100,7 @@ def png_of(reference: str) -> bytes:
 
 
 def check_json(check: TicketCheck) -> dict[str, Any]:
-    """The JSON of a check, without keys that do not apply; never who booked, or what was paid."""
+    """The JSON of a check, without keys that do not apply; customer and payment are not shown."""
     written: dict[str, Any] = {"status": check.status.value}
     if check.status is TicketStatus.UNKNOWN:
         return written

@@ -28,12 +28,12 @@ Refunds = Mapping[str, tuple[Decimal, int]]
     ),
 )
 @click.argument("event_id", type=click.UUID)
-@click.option("--reason", required=True, help="What event.cancelled says; 1 to 255 characters.")
-@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@click.option("--reason", required=True, help="The reason in event.cancelled; 1 to 255 characters.")
+@click.option("--dry-run", is_flag=True, help="Only print what would happen.")
 @json_option
 @pass_invocation
 def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
-    """Cancel an event: no new bookings, its live ones end, and every payment taken is asked back.
+    """Cancel an event: no new bookings, its live ones end, and every payment taken is refunded.
 
     Run again after an interruption, it finishes what is left and counts that. It can't be undone.
     """

@@ -23,7 +23,7 @@ def catalog() -> None:
 @json_option
 @pass_invocation
 def load(invocation: Invocation, file: Path, as_json: bool) -> None:
-    """Take events and all their seats from a JSON file, for those who have no Catalog Service.
+    """Take events and all their seats from a JSON file, for a service without a Catalog Service.
 
     \b
     {"events": [{"eventId": UUID, "name": "…", "startsAt": "2030-05-01T19:00:00Z", "currency": "EUR",

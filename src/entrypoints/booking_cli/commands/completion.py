@@ -33,8 +33,8 @@ _INSTALL: Final = {
 def completion(context: click.Context, shell: str) -> None:
     """Print a script that has your shell complete `booking` with the Tab key.
 
-    The script says in its first lines how to install it. It completes commands, options, and values of which there are
-    only some, and needs no settings.
+    The first lines of the script explain how to install it. It completes commands, options and values from fixed lists,
+    and needs no settings.
     """
     complete = get_completion_class(shell)
     if complete is None:  # pragma: no cover - Click has all of them
@@ -42,5 +42,5 @@ def completion(context: click.Context, shell: str) -> None:
     script = complete(context.find_root().command, {}, "booking", _VARIABLE).source().strip()
     first, _, rest = script.partition("\n")
     comment = [f"# {line}" for line in _INSTALL[shell]]
-    # zsh looks for `#compdef` in the first line.
+    # zsh expects `#compdef` in the first line.
     click.echo("\n".join([first, *comment, rest] if first.startswith("#") else [*comment, first, rest]))

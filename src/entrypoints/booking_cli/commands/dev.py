@@ -33,8 +33,8 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
     """Everything on this machine, with nothing else installed, until ^C or SIGTERM.
 
     An embedded PostgreSQL, sample events, the API and the workers, and a simulated Payment Service. When it is ready it
-    prints lines to paste. What is booked is still there at the next start. Never for production: it gives a token to
-    anybody who asks.
+    prints lines to paste. What is booked is still there at the next start. Never for production: every
+    caller gets a token.
     """
     with ExitStack() as until_ready:
         until_ready.enter_context(progress("starting"))
@@ -60,7 +60,7 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
 @_data_dir("Where `booking dev` keeps its data.")
 @json_option
 def token(user: str, admin: bool, data_dir: Path, as_json: bool) -> None:
-    """Print a token for `booking dev`, signed with its key; it is good for a day."""
+    """Print a token for `booking dev`, signed with its key; it is valid for a day."""
     from booking_dev.tokens import ADMIN_PERMISSIONS, AUDIENCE, ISSUER, KEY_FILE, DevKeyUnusable, DevTokens
 
     if not (data_dir / KEY_FILE).is_file():

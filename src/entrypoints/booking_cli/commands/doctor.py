@@ -21,7 +21,7 @@ _MARKS: Final = {
     "trouble": ("✗", "x", "bold red"),
     "skipped": ("–", "-", "dim"),
 }
-_CHECK_WIDTH: Final = 26
+_CHECK_WIDTH: Final = 26  # characters
 
 
 @click.command(
@@ -34,10 +34,10 @@ _CHECK_WIDTH: Final = 26
 @click.pass_context
 @pass_invocation
 def doctor(invocation: Invocation, context: click.Context, only: tuple[str, ...], as_json: bool) -> None:
-    """Check everything that the service needs, a line each, and say what to do about each trouble.
+    """Check everything that the service needs, and print a line for each check, with advice on what fails.
 
     Settings, database (version, rights, connections left, schema), clock, broker and topics, the issuer's keys and the
-    Catalog. Changes nothing, takes seconds, and shows no secret. It fails if there is a trouble; warnings are none.
+    Catalog. Changes nothing, takes seconds, and shows no secret. It fails if a check fails; warnings do not count.
     """
     # Imported here, because help and completion do not need it.
     from booking_service.doctor.components import Component

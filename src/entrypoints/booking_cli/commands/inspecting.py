@@ -103,8 +103,8 @@ class DeadLetters:
     oldest_seconds: float | None
 
 
-@click.command(epilog=example("booking stats", "booking stats --check || page-somebody"))
-@click.option("--check", is_flag=True, help="Exit 1 if something waits for too long, and say what.")
+@click.command(epilog=example("booking stats", "booking stats --check || page-operator"))
+@click.option("--check", is_flag=True, help="Exit 1 if something waits for too long, and print what.")
 @json_option
 @pass_invocation
 def stats(invocation: Invocation, check: bool, as_json: bool) -> None:

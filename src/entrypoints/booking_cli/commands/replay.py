@@ -50,12 +50,12 @@ def replay() -> None:
         "booking replay events --type booking.confirmed --type booking.cancelled",
     ),
 )
-@click.option("--since", type=_MOMENT, metavar="TIME", help="Recorded then or later (UTC unless it says its zone).")
+@click.option("--since", type=_MOMENT, metavar="TIME", help="Recorded then or later (UTC unless the time has a zone).")
 @click.option("--until", type=_MOMENT, metavar="TIME", help="Recorded before then; without it: before now.")
 @click.option("--booking-id", type=click.UUID, help="Events of this booking.")
 @click.option("--event-id", type=click.UUID, help="Events of the bookings of this ticketed event, and its own.")
 @click.option("--type", "types", multiple=True, type=click.Choice(list(PUBLISHED)), help="May be given several times.")
-@click.option("--dry-run", is_flag=True, help="Only say how many; needs no broker.")
+@click.option("--dry-run", is_flag=True, help="Only print how many; needs no broker.")
 @json_option
 @pass_invocation
 def events(
@@ -70,7 +70,7 @@ def events(
 ) -> None:
     """Publish events again that were published before and are still kept (BOOKING_EVENT_RETENTION_DAYS).
 
-    They have their original ids, so that whoever saw them before can tell; those of one booking come in their order.
+    They keep their original ids, so that a consumer can recognise them. Those of one booking keep their order.
     What was never published is left to the relay.
     """
     if since is not None and until is not None and since >= until:
@@ -99,7 +99,7 @@ def events(
 
 
 @replay.command("dead-letters", epilog=example("booking replay dead-letters --dry-run", "booking replay dead-letters"))
-@click.option("--dry-run", is_flag=True, help="Only say how many are understood now, and are of known bookings.")
+@click.option("--dry-run", is_flag=True, help="Only print how many can be parsed now and belong to known bookings.")
 @json_option
 @pass_invocation
 def dead_letters(invocation: Invocation, dry_run: bool, as_json: bool) -> None:

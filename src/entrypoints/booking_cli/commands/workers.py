@@ -50,7 +50,7 @@ def relay(invocation: Invocation) -> None:
 @click.command(epilog=example("booking consume"))
 @pass_invocation
 def consume(invocation: Invocation) -> None:
-    """Apply what the Payment Service says, until SIGTERM."""
+    """Apply the messages of the Payment Service, until SIGTERM."""
     from booking_service import worker_jobs
     from booking_telemetry import otel
 
@@ -61,7 +61,7 @@ def consume(invocation: Invocation) -> None:
 
 
 @click.command(epilog=example("booking expire", "booking expire --every 60"))
-@click.option("--every", type=click.FloatRange(0.1, 86_400), metavar="SECONDS", help="Keep going, until SIGTERM.")
+@click.option("--every", type=click.FloatRange(0.1, 86_400), metavar="SECONDS", help="Repeat until SIGTERM.")
 @json_option
 @pass_invocation
 def expire(invocation: Invocation, every: float | None, as_json: bool) -> None:

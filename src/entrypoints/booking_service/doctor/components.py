@@ -20,7 +20,7 @@ Clock = Callable[[], datetime]
 _CLOCK: Final = "clock"
 # The server's clock judges tokens, with this leeway (`TokenVerifier`); the database's clock judges everything else.
 _TOKEN_LEEWAY_SECONDS: Final = 30.0
-_WARNING_SECONDS: Final = 2.0
+_WARNING_SECONDS: Final = 2.0  # of difference between the clocks
 _UNKNOWN_EVENT: Final = UUID(int=0)
 
 

@@ -50,7 +50,7 @@ class Environment:
         return faults
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding for each fault and each name that looks mistyped; a single OK if there is no fault."""
+        """Yield a finding for each fault and each name that is probably mistyped; a single OK if there is no fault."""
         faults = [fault for need in self.needs for fault in self.faults(need)]
         for fault in faults:
             problem, _, example = fault.removesuffix(")").partition(_EXAMPLE)

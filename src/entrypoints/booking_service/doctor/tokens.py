@@ -13,12 +13,12 @@ from booking_core.ports import Finding, Grade
 from booking_service.settings import Settings, required
 
 CHECK: Final = "jwks"
-_TIMEOUT_SECONDS: Final = 3.0
+_TIMEOUT_SECONDS: Final = 3.0  # to fetch the keys; less than a check may take
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check_tokens(settings: Settings) -> Iterator[Finding]:
-    """Fetch the keys (`jwks`), and warn about an issuer that looks mistyped (`issuer`)."""
+    """Fetch the keys (`jwks`), and warn about an issuer that is probably mistyped (`issuer`)."""
     issuer = required(settings.jwt_issuer, "BOOKING_JWT_ISSUER")
     url = required(settings.jwt_jwks_url, "BOOKING_JWT_JWKS_URL")
     yield _check_keys(url)
@@ -34,9 +34,9 @@ def _check_keys(url: str) -> Finding:
         document = PyJWKClient(url, cache_jwk_set=False, timeout=_TIMEOUT_SECONDS).fetch_data()
         usable = signing_keys(document)
     except MalformedKeySet as error:
-        return _trouble(f"{url} answers with what is no JWKS: {error}")
+        return _unreadable(f"{url} answers with what is no JWKS: {error}")
     except (PyJWTError, OSError, ValueError, RecursionError) as error:
-        return _trouble(f"{url} cannot be read: {_reason(error)}")
+        return _unreadable(f"{url} cannot be read: {_reason(error)}")
     if not usable:
         found = f"{url} has no key that can be used: RS256, at least 2048 bits, with a kid"
         return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice="have the issuer sign with RS256")
@@ -56,7 +56,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
-def _trouble(found: str) -> Finding:
+def _unreadable(found: str) -> Finding:
     advice = "check BOOKING_JWT_ISSUER (or BOOKING_JWT_JWKS_URL), and that the network lets us through to it;"
     advice += " until then a service that starts can judge no token and answers 503"
     return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice=advice)
