@@ -58,9 +58,9 @@ class GatewayResponses:
     def __init__(self, cors: Cors, access_log: AccessLog, verifier: TokenVerifier, store: Store) -> None:
         self._cors, self._access_log, self._verifier, self._store = cors, access_log, verifier, store
 
-    def busy(self, request: GatewayRequest) -> GatewayResponse:
-        """SERVICE_BUSY, with `Retry-After`. Not logged: there may be thousands a second."""
-        return self._response("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(ServiceBusy.retry_after)))
+    def busy(self, request: GatewayRequest, retry_after: int = ServiceBusy.retry_after) -> GatewayResponse:
+        """SERVICE_BUSY, with `Retry-After` in seconds. Not logged: there may be thousands a second."""
+        return self._response("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(retry_after)))
 
     def stopping(self, request: GatewayRequest) -> GatewayResponse:
         """SERVICE_BUSY, for the readiness probe of a service that stops."""

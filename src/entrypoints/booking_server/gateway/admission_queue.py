@@ -5,7 +5,7 @@ Runs on the event loop; only the tasks of the thread pool run elsewhere.
 
 from asyncio import AbstractEventLoop, Future
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -16,19 +16,19 @@ from attrs import define, field, frozen
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
 from booking_core.ports import Runtime
-from booking_server.gateway.coalescing import Coalescer, FollowerDecision, PendingRequest
+from booking_server.gateway.admission_control import AdmissionControl, Client
+from booking_server.gateway.coalescing import Coalescer, FollowerDecision, PendingRequest, Priority
 from booking_server.gateway.follower_notification import FollowerNotifier, Handler, NotificationLimits
 
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# Weight of the latest interval in the moving average, which thus covers some 20 requests.
-_WEIGHT: Final = 0.05
-# Requests before the first estimate: a process that has just started opens connections and fetches keys.
-_WARM_UP: Final = 50
-# Seconds. A longer interval is a pause of the machine and says nothing about the next requests.
-_LONGEST_INTERVAL: Final = 0.1
+# The oldest request starts in every eighth turn, so that a high priority delays a low one and does not starve it.
+_OLDEST_EVERY: Final = 8
+# `Retry-After` is random between 1 s and this, so that rejected clients do not return together.
+_LONGEST_RETRY_AFTER: Final = 2
+_LONGEST_RETRY_AFTER_IF_OVERLOADED: Final = 3
 # Tasks in the pool beyond one for each thread, so that a thread that is done need not wait for the event loop.
 _PREFETCH: Final = 1
 
@@ -71,35 +71,51 @@ class ThreadPool:
 
 
 @define(eq=False)
-class ServiceRateEstimator:
-    """Estimates how long a queued request will wait. Measures while requests are queued: an idle pool has no rate."""
+class ReadyRequests:
+    """Requests that may start, by priority and then in the order of arrival."""
 
-    runtime: Runtime
-    _interval: float = field(default=0.0, init=False)
-    _last: float | None = field(default=None, init=False)
-    _measured: int = field(default=0, init=False)
+    _by_priority: tuple[deque[PendingRequest], ...] = field(
+        factory=lambda: tuple(deque() for _ in Priority), init=False
+    )
+    _turn: int = field(default=0, init=False)
 
-    def completed(self, *, are_others_queued: bool) -> None:
-        """Record that a request has completed."""
-        now = self.runtime.monotonic()
-        if self._last is not None:
-            self._measured += 1
-            self._interval += (min(now - self._last, _LONGEST_INTERVAL) - self._interval) * _WEIGHT
-        self._last = now if are_others_queued else None
+    def __len__(self) -> int:
+        return sum(map(len, self._by_priority))
 
-    def estimated_wait(self, queued: int) -> float:
-        """Seconds until so many requests have completed; 0 without an estimate."""
-        return queued * self._interval if self._last is not None and self._measured >= _WARM_UP else 0.0
+    def append(self, pending: PendingRequest) -> None:
+        """Add a request behind those of its priority."""
+        self._by_priority[pending.priority].append(pending)
+
+    def take(self) -> PendingRequest:
+        """Remove and return the request that starts next."""
+        self._turn += 1
+        waiting = [each for each in self._by_priority if each]
+        first = min(waiting, key=_arrived) if self._turn % _OLDEST_EVERY == 0 else waiting[0]
+        return first.popleft()
+
+    def ahead_of(self, priority: Priority) -> tuple[int, float]:
+        """How many requests start before a new one of this priority, and when the oldest of them has arrived."""
+        waiting = [each for each in self._by_priority[: priority + 1] if each]
+        return sum(map(len, waiting)), min(map(_arrived, waiting), default=float("inf"))
+
+    def expired(self, arrived_before: float) -> Iterator[PendingRequest]:
+        """Remove and return the requests that arrived before this moment."""
+        for waiting in self._by_priority:
+            while waiting and _arrived(waiting) < arrived_before:
+                yield waiting.popleft()
+
+
+def _arrived(waiting: deque[PendingRequest]) -> float:
+    return waiting[0].request.arrived
 
 
 @frozen(kw_only=True)
 class AdmissionLimits:
     """The limits of the queue, in seconds, and those of follower notification."""
 
-    longest_estimated_wait: float = 0.2
-    """Reject a request whose estimated wait exceeds this: less than half of the 0.5 s that a response may take."""
-    queue_timeout: float = 0.4
-    """Reject a request that has not started at this age: a response after 0.5 s is late (NFR-01)."""
+    queue_timeout: float = 0.42
+    """Reject a request that has not started at this age: a response after 0.5 s is late (NFR-01). Beyond
+    `longest_estimated_wait`, so that an admitted request starts although the estimate was a little low."""
     follower_timeout: float = 1.0
     """Waiting for a key or a notification holds no thread and no connection, so this timeout is longer."""
     deferral_timeout: float = 0.2
@@ -120,13 +136,15 @@ class AdmissionQueue:
     pool: ThreadPool
     loop: AbstractEventLoop
     runtime: Runtime
-    service_rate: ServiceRateEstimator
+    control: AdmissionControl
     limits: AdmissionLimits = field(factory=AdmissionLimits)
     _coalescer: Coalescer = field(factory=Coalescer, init=False)
     _notifier: FollowerNotifier = field(init=False)
-    _ready: deque[PendingRequest] = field(factory=deque, init=False)
+    _ready: ReadyRequests = field(factory=ReadyRequests, init=False)
     _deferred: deque[PendingRequest] = field(factory=deque, init=False)
     _running: int = field(default=0, init=False)
+    _is_contended: bool = field(default=False, init=False)
+    """Whether requests were queued when the latest one completed: admission control measures from then on."""
     _is_check_scheduled: bool = field(default=False, init=False)
     _rejected: int = field(default=0, init=False)
     _logged_at: float = field(default=float("-inf"), init=False)
@@ -142,10 +160,17 @@ class AdmissionQueue:
             readmit=self._enter,
         )
 
-    @property
-    def is_full(self) -> bool:
-        """Whether one more request would wait too long."""
-        return self.service_rate.estimated_wait(len(self._ready)) > self.limits.longest_estimated_wait
+    def accepts(self, pending: PendingRequest) -> bool:
+        """Whether to admit a request. Without a queue the answer needs no admission control."""
+        ahead, oldest = self._ready.ahead_of(pending.priority)
+        if not ahead:
+            return True
+        now = self.runtime.monotonic()
+        client = _client(pending)
+        if self.control.admits(now, ahead=ahead, oldest=now - oldest, client=client):
+            return True
+        self.control.rejected(now, client)
+        return False
 
     def admit(self, pending: PendingRequest) -> "Future[GatewayResponse]":
         """Admit a request; the future gets its response."""
@@ -161,7 +186,8 @@ class AdmissionQueue:
         if now - self._logged_at > self.limits.log_interval:
             _log.warning("front.turned_away", requests=self._rejected, waiting=len(self._ready))
             self._logged_at, self._rejected = now, 0
-        return self.responses.busy(request)
+        longest = _LONGEST_RETRY_AFTER_IF_OVERLOADED if self.control.is_overloaded else _LONGEST_RETRY_AFTER
+        return self.responses.busy(request, retry_after=min(longest, int(self.runtime.uniform(1, longest + 1))))
 
     def _enter(self, pending: PendingRequest) -> None:
         if self._coalescer.acquire(pending):
@@ -171,11 +197,10 @@ class AdmissionQueue:
     def _dispatch(self) -> None:
         """Give the pool as many tasks as it can run."""
         if self._deferred and not self._notifier.has_backlog:
-            self._ready.extend(self._deferred)
-            self._deferred.clear()
+            self._undefer(len(self._deferred))
         while self._ready and self._running < self.pool.size + _PREFETCH:
-            pending = self._ready.popleft()
-            if self._is_expired(pending):
+            pending = self._ready.take()
+            if self._age(pending) > self.limits.queue_timeout:
                 self._shed_leader(pending)
             else:
                 self._run(partial(self.handle, pending), partial(self._complete, pending))
@@ -196,12 +221,17 @@ class AdmissionQueue:
         self.pool.call(self.loop, work, finish_and_continue)
 
     def _complete(self, pending: PendingRequest, response: GatewayResponse) -> None:
-        self.service_rate.completed(are_others_queued=bool(self._ready))
+        are_others_queued = bool(self._ready)
+        if are_others_queued or self._is_contended:
+            self.control.completed(self.runtime.monotonic(), are_others_queued=are_others_queued)
+            self._is_contended = are_others_queued
         self._release(pending)
         pending.respond(response)
 
     def _release(self, leader: PendingRequest) -> None:
         decided, promoted = self._coalescer.release(leader)
+        if decided:
+            self.control.answered(self.runtime.monotonic(), len(decided))
         for follower, decision in decided:
             if decision is FollowerDecision.REJECT_AS_BUSY:
                 self._shed(follower)
@@ -211,10 +241,18 @@ class AdmissionQueue:
         for pending in promoted:
             # Started after the notifications, its result also decides for the requests that arrive until then.
             is_deferred = leader.has_seen_taken(pending) and self._notifier.has_backlog
-            (self._deferred if is_deferred else self._ready).append(pending)
+            if is_deferred:
+                self._deferred.append(pending)
+            else:
+                self._ready.append(pending)
+
+    def _undefer(self, number: int) -> None:
+        for _ in range(number):
+            self._ready.append(self._deferred.popleft())
 
     def _shed_leader(self, pending: PendingRequest) -> None:
-        """Reject a request that holds its keys and has not started."""
+        """Reject an expired request, which holds its keys and has not started."""
+        self.control.rejected(self.runtime.monotonic(), _client(pending))
         self._shed(pending)
         self._release(pending)
 
@@ -223,9 +261,6 @@ class AdmissionQueue:
 
     def _age(self, pending: PendingRequest) -> float:
         return self.runtime.monotonic() - pending.request.arrived
-
-    def _is_expired(self, pending: PendingRequest) -> bool:
-        return self._age(pending) > self.limits.queue_timeout
 
     def _schedule_check(self) -> None:
         notifier, followers = self._notifier, self._coalescer.followers
@@ -241,8 +276,15 @@ class AdmissionQueue:
         for pending in (*self._coalescer.expired(arrived_before), *self._notifier.expired(arrived_before)):
             self._shed(pending)
         while self._deferred and self._age(self._deferred[0]) > self.limits.deferral_timeout:
-            self._ready.append(self._deferred.popleft())
-        while self._ready and self._is_expired(self._ready[0]):
-            self._shed_leader(self._ready.popleft())
+            self._undefer(1)
+        for pending in self._ready.expired(self.runtime.monotonic() - self.limits.queue_timeout):
+            self._shed_leader(pending)
         self._dispatch()
         self._schedule_check()
+
+
+def _client(pending: PendingRequest) -> Client:
+    """Whose request it is. HTTP/2 sends the requests of many clients over one connection at the same time."""
+    scope = pending.scope
+    connection = scope.client if scope.http_version.startswith("1") else ""
+    return Client(pending.request.headers.get("authorization", ""), connection)

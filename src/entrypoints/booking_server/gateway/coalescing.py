@@ -7,8 +7,8 @@ that wait for the key are its followers. Nothing here waits or reads a clock; al
 from asyncio import Future
 from collections import deque
 from collections.abc import Hashable, Iterator, Mapping
-from enum import Enum
-from typing import Any, Self
+from enum import Enum, IntEnum
+from typing import Any, Final, Self
 from uuid import UUID
 
 from attrs import define, field, frozen
@@ -19,6 +19,8 @@ from booking_api.routes.bookings import BOOKINGS
 from booking_core.domain.policies import MAX_SEATS
 
 Key = tuple[str, Hashable]
+
+_ONE_BOOKING: Final = f"{BOOKINGS}/"
 
 
 @frozen(kw_only=True)
@@ -90,6 +92,24 @@ class LeaderResult:
         return None
 
 
+class Priority(IntEnum):
+    """Which of the queued requests starts first: the lowest number."""
+
+    ONE_BOOKING = 0
+    """Reads one booking or ends its hold: cheap, and a hold that ends makes seats available."""
+    WRITE = 1
+    """Reservations."""
+    LIST = 2
+    """Lists and seat maps: they cost most, and a client can repeat them without harm."""
+
+    @classmethod
+    def of(cls, method: str, path: str) -> "Priority":
+        """Return the priority of a request."""
+        if path.startswith(_ONE_BOOKING):
+            return cls.ONE_BOOKING
+        return cls.LIST if method in ("GET", "HEAD") else cls.WRITE
+
+
 @define(eq=False)
 class PendingRequest:
     """A request whose body has arrived and that has no response yet; `scope` is granian's description of it.
@@ -102,6 +122,7 @@ class PendingRequest:
     scope: Any
     body: bytes
     intent: ReservationIntent | None = None
+    priority: Priority = Priority.WRITE
     started: float = 0.0
     known_taken: frozenset[UUID] = frozenset()
     was_queried: bool = False

@@ -23,8 +23,9 @@ from booking_api.http.access_log import ALIVE, PROBES, READY
 from booking_api.http.flask_app import ARRIVED, DECODED_BODY, FOUND_TAKEN, KNOWN_TAKEN, LONGEST_BODY, SEATS_BUSY
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports import Runtime
-from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
-from booking_server.gateway.coalescing import LeaderResult, PendingRequest, ReservationIntent
+from booking_server.gateway.admission_control import AdmissionControl
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ThreadPool
+from booking_server.gateway.coalescing import LeaderResult, PendingRequest, Priority, ReservationIntent
 from booking_server.worker_stage import Stage, WorkerStage
 
 _log = structlog.get_logger(__name__)
@@ -94,7 +95,7 @@ class Gateway:
             pool=self._pool,
             loop=loop,
             runtime=self._runtime,
-            service_rate=ServiceRateEstimator(self._runtime),
+            control=AdmissionControl(),
             limits=self._limits,
         )
         self._pool.start()
@@ -128,13 +129,14 @@ class Gateway:
         request = GatewayRequest(method, headers, self._runtime.monotonic())
         if path == READY and self._stage.value >= Stage.STOPPING:
             return self._application.gateway_responses.stopping(request)
+        pending = PendingRequest(request, scope, body, priority=Priority.of(method, path))
         if path in PROBES:
-            return await self._probe(path, PendingRequest(request, scope, body))
+            return await self._probe(path, pending)
         # Not before the body is read: a client that still sends might not receive the response.
-        if self._queue.is_full:
+        if not self._queue.accepts(pending):
             return self._queue.reject(request)
-        intent = ReservationIntent.of(method, path, headers, body)
-        return await self._queue.admit(PendingRequest(request, scope, body, intent))
+        pending.intent = ReservationIntent.of(method, path, headers, body)
+        return await self._queue.admit(pending)
 
     async def _probe(self, path: str, pending: PendingRequest) -> GatewayResponse:
         if path == ALIVE:

@@ -1,7 +1,9 @@
 """An admission queue over a thread pool that the test drives, and an application that answers as the test says."""
 
 import asyncio
+import selectors
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +20,9 @@ from booking_core import SeatStatus, ServiceBusy
 from booking_core.application.system_runtime import SYSTEM_RUNTIME, SystemRuntime
 from booking_core.ports import Runtime
 from booking_server.gateway import Gateway
-from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ServiceRateEstimator, ThreadPool
-from booking_server.gateway.coalescing import Key, PendingRequest, ReservationIntent
+from booking_server.gateway.admission_control import AdmissionControl, ServiceRateEstimator
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ThreadPool
+from booking_server.gateway.coalescing import Key, PendingRequest, Priority, ReservationIntent
 from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
@@ -90,22 +93,46 @@ class Application:
         return [b"answered"]
 
 
-class SlowClock(SystemRuntime):
-    """A clock that a call to `monotonic` moves on by `step` seconds, beside the real time."""
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop that does not wait: instead of a pause its clock moves on. A busy machine delays nothing."""
 
     def __init__(self) -> None:
-        self.step = self._added = 0.0
+        self._now = monotonic()
+        super().__init__(_Unwaiting(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def pass_time(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _Unwaiting(selectors.SelectSelector):
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "the test waits for something that will not happen"
+        self._loop.pass_time(max(0.0, timeout))
+        return super().select(0)
+
+
+class VirtualClock(SystemRuntime):
+    """The clock of the running loop. A call to `monotonic` moves it on by `step` seconds besides."""
+
+    def __init__(self) -> None:
+        self.step, self._added = 1e-6, 0.0
 
     def monotonic(self) -> float:
         self._added += self.step
-        return super().monotonic() + self._added
+        return asyncio.get_running_loop().time() + self._added
 
 
 @define(eq=False)
 class FixedRate(ServiceRateEstimator):
     """A rate that the test sets."""
 
-    runtime: Runtime = SYSTEM_RUNTIME
     seconds_per_request: float = 0.0
 
     def estimated_wait(self, queued: int) -> float:
@@ -142,21 +169,31 @@ class QueueFixture:
     application: Application = field(factory=Application)
     pool: ManualPool = field(factory=ManualPool)
     rate: FixedRate = field(factory=FixedRate)
+    control: AdmissionControl = field(init=False)
     queue: AdmissionQueue = field(init=False)
     admitted: list["asyncio.Future[GatewayResponse]"] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
+        self.control = AdmissionControl(rate=self.rate)
         self.queue = AdmissionQueue(
-            handle=Gateway(self.application, 1).handle,
+            handle=Gateway(self.application, 1, runtime=self.runtime).handle,
             responses=self.application.gateway_responses,
             pool=self.pool,
             loop=asyncio.get_running_loop(),
             runtime=self.runtime,
-            service_rate=self.rate,
+            control=self.control,
             limits=self.limits,
         )
 
-    def admit(self, *seats: UUID, user: str = "", ago: float = 0.0, key: str = "") -> "asyncio.Future[GatewayResponse]":
+    def admit(
+        self,
+        *seats: UUID,
+        user: str = "",
+        ago: float = 0.0,
+        key: str = "",
+        priority: Priority = Priority.WRITE,
+        path: str = "/api/v1/bookings",
+    ) -> "asyncio.Future[GatewayResponse]":
         intent = None
         if seats:
             keys: list[Key] = [("seat", each) for each in seats]
@@ -170,7 +207,7 @@ class QueueFixture:
             )
         headers = {"x-correlation-id": "c-1", "idempotency-key": key}
         request = GatewayRequest("POST", headers, self.runtime.monotonic() - ago)
-        self.admitted.append(self.queue.admit(PendingRequest(request, Scope(), b"", intent)))
+        self.admitted.append(self.queue.admit(PendingRequest(request, Scope(path=path), b"", intent, priority)))
         return self.admitted[-1]
 
     async def run_until(self, responses: int) -> None:
@@ -187,9 +224,10 @@ class QueueFixture:
 def run(
     test: Callable[[QueueFixture], Awaitable[None]],
     limits: AdmissionLimits = DEFAULT_LIMITS,
-    runtime: Runtime = SYSTEM_RUNTIME,
+    runtime: Runtime | None = None,
 ) -> None:
     async def within_loop() -> None:
-        await test(QueueFixture(limits, runtime))
+        await test(QueueFixture(limits, runtime or VirtualClock()))
 
-    asyncio.run(within_loop())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(within_loop())

@@ -1,22 +1,24 @@
 """Which requests run, which wait and which are rejected, over a thread pool that the test drives."""
 
 import asyncio
-from time import monotonic
 
 import pytest
 
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
 from booking_api.http.flask_app import KNOWN_TAKEN
+from booking_server.gateway.admission_control import AdmissionControl
 from booking_server.gateway.admission_queue import AdmissionLimits
+from booking_server.gateway.coalescing import PendingRequest, Priority
 from booking_server.gateway.follower_notification import NotificationLimits
 from tests.unit.booking_server.gateway.admission_fixture import (
     DEFAULT_LIMITS,
     OTHER,
     SEAT,
     QueueFixture,
-    SlowClock,
+    VirtualClock,
     run,
 )
+from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 
 def test_a_request_is_answered() -> None:
@@ -74,13 +76,13 @@ def test_followers_that_a_query_leaves_open_reach_the_application() -> None:
 
 
 def test_a_deferred_leader_starts_after_the_notifications() -> None:
-    clock = SlowClock()
+    clock = VirtualClock()
     limits = AdmissionLimits(queue_timeout=600.0, follower_timeout=600.0, deferral_timeout=600.0)
 
     async def test(fixture: QueueFixture) -> None:
         fixture.application.found = frozenset({SEAT})
         followers = [fixture.admit(SEAT) for _ in range(20)]
-        newcomers = [fixture.admit(SEAT, ago=-0.01) for _ in range(3)]
+        newcomers = [fixture.admit(SEAT, ago=-0.2) for _ in range(3)]  # after the leader has started
         clock.step = 0.05  # the pause after the first batch is three times as long
         await fixture.pool.run_one()
 
@@ -95,7 +97,7 @@ def test_a_deferred_leader_starts_after_the_notifications() -> None:
 
 
 def test_a_deferral_times_out() -> None:
-    clock = SlowClock()
+    clock = VirtualClock()
 
     async def test(fixture: QueueFixture) -> None:
         fixture.application.found = frozenset({SEAT})
@@ -179,7 +181,8 @@ def test_a_request_past_its_queue_timeout_is_not_started() -> None:
         await fixture.pool.run_all()
 
         status, headers, body = await late
-        assert (status, dict(headers)["Retry-After"], b"SERVICE_BUSY" in body) == (503, "1", True)
+        assert (status, b"SERVICE_BUSY" in body) == (503, True)
+        assert dict(headers)["Retry-After"] in {"1", "2"}
         assert dict(headers)["X-Correlation-Id"] == "c-1"
         assert (await in_time)[0] == 409
         assert len(fixture.application.served) == 3
@@ -200,27 +203,107 @@ def test_requests_expire_while_all_threads_are_busy() -> None:
     run(test, AdmissionLimits(queue_timeout=0.05, follower_timeout=0.05, check_interval=0.001))
 
 
-def test_the_queue_is_full_when_the_estimated_wait_is_too_long() -> None:
+REQUEST = GatewayRequest("POST", {"x-correlation-id": "c-1"}, 0.0)
+
+
+def newcomer(priority: Priority = Priority.WRITE, client: str = "10.0.0.7:1") -> PendingRequest:
+    return PendingRequest(REQUEST, Scope(client=client), b"", priority=priority)
+
+
+def test_a_request_is_rejected_when_its_estimated_wait_is_too_long() -> None:
     async def test(fixture: QueueFixture) -> None:
         for _ in range(102):
-            fixture.admit()  # two of them are in the pool
+            fixture.admit(ago=0.1)  # two of them are in the pool
 
-        full = []
+        accepted = []
         for share in (0.99, 1.01):
-            fixture.rate.seconds_per_request = DEFAULT_LIMITS.longest_estimated_wait / 100 * share
-            full.append(fixture.queue.is_full)
+            fixture.rate.seconds_per_request = fixture.control.limits.longest_estimated_wait / 100 * share
+            accepted.append(fixture.queue.accepts(newcomer()))
 
-        assert full == [False, True]
+        assert accepted == [True, False]
+        assert fixture.queue.accepts(newcomer())  # it tries again at once
+        assert not fixture.queue.accepts(newcomer(client="10.0.0.7:2"))
         await fixture.pool.run_all()
 
     run(test)
 
 
+def test_the_estimate_counts_only_requests_of_a_priority_as_high() -> None:
+    async def test(fixture: QueueFixture) -> None:
+        for _ in range(102):
+            fixture.admit(ago=0.1)
+        fixture.rate.seconds_per_request = 0.005
+
+        assert [fixture.queue.accepts(newcomer(each, f"10.0.0.7:{each}")) for each in Priority] == [True, False, False]
+        await fixture.pool.run_all()
+
+    run(test)
+
+
+def test_a_queue_that_is_empty_does_not_consult_admission_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    consulted: list[object] = []
+    for name in ("admits", "completed", "answered"):
+        monkeypatch.setattr(AdmissionControl, name, lambda *_, **__: consulted.append(1))
+
+    async def test(fixture: QueueFixture) -> None:
+        for _ in range(3):
+            assert fixture.queue.accepts(newcomer())
+            fixture.admit(SEAT)
+            await fixture.pool.run_one()
+
+    run(test)
+    assert consulted == []
+
+
+def test_requests_start_in_the_order_of_their_priority() -> None:
+    async def test(fixture: QueueFixture) -> None:
+        for _ in range(2):
+            fixture.admit(path="/busy")
+        for path, priority in (("/list", Priority.LIST), ("/write", Priority.WRITE), ("/one", Priority.ONE_BOOKING)):
+            fixture.admit(path=path, priority=priority)
+        await fixture.pool.run_all()
+
+        paths = [environ["PATH_INFO"] for environ in fixture.application.served]
+        assert paths == ["/busy", "/busy", "/one", "/write", "/list"]
+
+    run(test)
+
+
+def test_the_oldest_request_starts_in_every_eighth_turn() -> None:
+    async def test(fixture: QueueFixture) -> None:
+        for _ in range(2):
+            fixture.admit(path="/busy")
+        fixture.admit(path="/list", priority=Priority.LIST, ago=0.01)
+        for _ in range(20):
+            fixture.admit(path="/write")
+        await fixture.pool.run_all()
+
+        assert [environ["PATH_INFO"] for environ in fixture.application.served].index("/list") == 7
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "priority"),
+    [
+        ("DELETE", "/api/v1/bookings/1", Priority.ONE_BOOKING),
+        ("GET", "/api/v1/bookings/1", Priority.ONE_BOOKING),
+        ("POST", "/api/v1/bookings", Priority.WRITE),
+        ("GET", "/api/v1/bookings", Priority.LIST),
+        ("GET", "/api/v1/events/1/seats", Priority.LIST),
+        ("HEAD", "/api/v1/events", Priority.LIST),
+    ],
+)
+def test_the_priority_of_a_request(method: str, path: str, priority: Priority) -> None:
+    assert Priority.of(method, path) is priority
+
+
 def test_a_rejection_is_counted_and_has_retry_after() -> None:
     async def test(fixture: QueueFixture) -> None:
-        status, headers, body = fixture.queue.reject(GatewayRequest("POST", {"x-correlation-id": "c-1"}, monotonic()))
+        status, headers, body = fixture.queue.reject(REQUEST)
 
-        assert (status, dict(headers)["Retry-After"], b"SERVICE_BUSY" in body) == (503, "1", True)
+        assert (status, b"SERVICE_BUSY" in body) == (503, True)
+        assert dict(headers)["Retry-After"] in {"1", "2"}
         assert dict(headers)["X-Correlation-Id"] == "c-1"
         assert fixture.rejected == 1
 

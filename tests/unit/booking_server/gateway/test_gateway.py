@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 
 from booking_server.gateway import Gateway
-from booking_server.gateway.admission_queue import AdmissionLimits
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue
 from booking_server.worker_stage import Stage
 from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, Application
 from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
@@ -112,10 +112,11 @@ def test_a_bug_of_the_gateway_is_answered_in_the_envelope() -> None:
 
 
 @pytest.mark.parametrize(("path", "status"), [("/api/v1/events", 503), ("/api/v1/bookings", 503), ("/healthz", 409)])
-def test_a_full_queue_admits_only_probes(path: str, status: int) -> None:
-    application, full = Application(), AdmissionLimits(longest_estimated_wait=-1.0)
+def test_a_full_queue_admits_only_probes(path: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AdmissionQueue, "accepts", lambda *_: False)
+    application = Application()
 
-    [(answered, _, _)] = responses_to(application, path, method="POST", body=b"{}", limits=full)
+    [(answered, _, _)] = responses_to(application, path, method="POST", body=b"{}")
 
     assert answered == status
     assert len(application.served) == (1 if path == "/healthz" else 0)
