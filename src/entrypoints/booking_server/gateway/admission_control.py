@@ -112,7 +112,7 @@ class AdmissionControl:
         return self._overloaded_since is not None
 
     def admits(self, now: float, *, ahead: int, oldest: float, client: Client) -> bool:
-        """Whether to queue a request behind `ahead` others, of which the oldest has waited for `oldest` seconds."""
+        """Whether to queue a request behind `ahead` queued or running others; `oldest` is the age of the oldest one."""
         self._advance(now)
         is_retry = self._is_retry(now, client)
         limit = self.limits.longest_wait_if_overloaded

@@ -167,7 +167,7 @@ class AdmissionQueue:
             return True
         now = self.runtime.monotonic()
         client = _client(pending)
-        if self.control.admits(now, ahead=ahead, oldest=now - oldest, client=client):
+        if self.control.admits(now, ahead=ahead + self._running, oldest=now - oldest, client=client):
             return True
         self.control.rejected(now, client)
         return False

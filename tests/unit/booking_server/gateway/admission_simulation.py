@@ -100,6 +100,7 @@ class Simulation:
     _numbers: "count[int]" = field(factory=count)
     _queue: deque[Waiting] = field(factory=deque)
     _running: int = 0
+    _in_service: int = 0
     _rejecting: float = 0.0
     _loop_is_free_at: float = 0.0
     _paused_until: float = 0.0
@@ -170,7 +171,8 @@ class Simulation:
         queue = self._queue
         if queue:
             oldest = self.now - queue[0].arrived
-            if not self.control.admits(self.now, ahead=len(queue), oldest=oldest, client=waiting.client):
+            ahead = len(queue) + self._in_service
+            if not self.control.admits(self.now, ahead=ahead, oldest=oldest, client=waiting.client):
                 self._reject(waiting)
                 return
         queue.append(waiting)
@@ -208,6 +210,7 @@ class Simulation:
             seconds = self.service.seconds(len(group), self._rejecting, self._random)
             self._rejecting = 0.0
             self._running += 1
+            self._in_service += len(group)
             self._after(max(0.0, self._paused_until - self.now) + seconds, self._completion(group))
 
     def _completion(self, group: list[Waiting]) -> Callable[[], None]:
@@ -216,6 +219,7 @@ class Simulation:
                 self._after(self._paused_until - self.now, complete)
                 return
             self._running -= 1
+            self._in_service -= len(group)
             self.control.completed(self.now, len(group), are_others_queued=bool(self._queue))
             for each in group:
                 self.accepted.append((self.now, self.now - each.arrived))
