@@ -113,9 +113,9 @@ def _arrived(waiting: deque[PendingRequest]) -> float:
 class AdmissionLimits:
     """The limits of the queue, in seconds, and those of follower notification."""
 
-    queue_timeout: float = 0.42
-    """Reject a request that has not started at this age: a response after 0.5 s is late (NFR-01). Beyond
-    `longest_estimated_wait`, so that an admitted request starts although the estimate was a little low."""
+    queue_timeout: float = 0.4
+    """Reject a request that has not started at this age: a response after 0.5 s is late (NFR-01). As long as
+    `longest_estimated_wait`, which includes the requests that run."""
     follower_timeout: float = 1.0
     """Waiting for a key or a notification holds no thread and no connection, so this timeout is longer."""
     deferral_timeout: float = 0.2
