@@ -1,4 +1,4 @@
-"""Admission control: the rule by which a request is rejected at once (ADR 0027).
+"""Admission control: the rule by which a request is rejected at once (ADR 0029).
 
 A pure rule: no I/O, no thread, and the caller passes the time in seconds. The admission queue consults it only while
 requests are queued, so an uncontended request never reaches it.
