@@ -16,7 +16,7 @@ from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import SeatAlreadyReserved
 from booking_core.domain.reservation import IdempotencyKey
 from booking_postgres.driver import pipeline, reader, transaction
-from tests.support.postgres.stage import Stage
+from tests.support.postgres.stage import Stage, until
 
 USERS_SIDE: Final = {"customers", "holds", "idempotency_keys"}
 EVENTS_SIDE: Final = {"events", "seats", "bookings", "claims", "payments", "history", "outbox", "inbox"}
@@ -110,7 +110,8 @@ def hot_use_cases(stage: Stage) -> None:
     stage.store.reads.history(booking.booking_id)
     list_seats(booking.event_id, store=stage.store)
     fixture.cancel(booking)
-    fixture.reserve(3, user="late", window=0.001)
+    late = fixture.reserve(3, user="late", window=0.001)
+    until(lambda: bool(stage.ask("SELECT clock_timestamp() > %s", [late.deadline])), "the hold is overdue")
     fixture.reserve(3, user="grace")  # settles the one before
     with stage.store.unit_of_work() as uow:
         uow.events.put_seats(booking.event_id, fixture.seats)
