@@ -127,7 +127,7 @@ class MemoryBookings:
         for each in bookings:
             self._transaction.write(each.booking, each.traceparent)
             if each.key is not None:
-                self._responses.keep(each.key, each.response)
+                self._responses.keep_new(each.key, each.response)
 
     def save(self, booking: Booking) -> None:
         if booking.new_history:

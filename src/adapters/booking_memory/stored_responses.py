@@ -1,6 +1,6 @@
 """Responses stored under idempotency keys, within one transaction."""
 
-from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy
+from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy, TransactionConflict
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.ports import StoredResponse
 from booking_memory.locks import response_lock
@@ -33,6 +33,16 @@ class MemoryStoredResponses:
             self._transaction.tables.responses[response_key(key)] = ResponseRow(
                 fingerprint=key.fingerprint, text=text, stored_at=now
             )
+
+    def keep_new(self, key: IdempotencyKey, text: str) -> None:
+        """Store the response unless the key received one. Raises TransactionConflict."""
+        try:
+            has_response = self.stored(key) is not None
+        except IdempotencyKeyReused:
+            has_response = True
+        if has_response:
+            raise TransactionConflict
+        self.keep(key, text)
 
     def stored(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the response stored under the key unless it is too old, read without a lock.

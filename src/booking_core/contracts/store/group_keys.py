@@ -6,14 +6,15 @@ from attrs import evolve
 
 from booking_core.application import IdempotentCall, ReplayedResponse, ReservationRequest, reserve_once
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import StoreFixture
+from booking_core.contracts.store.fixture import StoreFixture, refused
 from booking_core.contracts.store.groups import KEY, all_of, grouped, kinds, request_of
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import IdempotencyKeyReused, SeatAlreadyReserved
+from booking_core.domain.errors import IdempotencyKeyReused, SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.group import Deferral
 from booking_core.domain.reservation import IdempotencyKey
-from booking_core.ports import Page, StoredResponse
+from booking_core.domain.values import SeatStatus
+from booking_core.ports import NewBooking, Page, StoredResponse
 
 _DAY_SECONDS: Final = 86400
 
@@ -101,6 +102,22 @@ class GroupKeysContract:
         outcomes = grouped(fixture, with_key(fixture, 2, key=reused), request_of(fixture, 3))
 
         assert kinds(outcomes) == [IdempotencyKeyReused, Booking]
+
+    def test_a_key_that_received_a_response_meanwhile_fails_the_group(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        made, _ = grouped(fixture, with_key(fixture, 0), request_of(fixture, 1))
+
+        def overwrite() -> None:
+            with fixture.store.unit_of_work() as uow:
+                new = [(fixture.new_booking(2), None), (fixture.new_booking(3), KEY)]
+                uow.bookings.add_group([NewBooking(booking=each, key=key, response="late") for each, key in new])
+                uow.commit()
+
+        refused(TransactionConflict, overwrite)
+
+        assert fixture.seat_status(2) is SeatStatus.AVAILABLE
+        with fixture.store.unit_of_work() as uow:
+            assert uow.responses.claim(KEY) == StoredResponse(text=str(made.booking_id))
 
     def test_the_same_key_twice_makes_one_booking(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
