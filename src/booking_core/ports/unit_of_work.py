@@ -113,10 +113,10 @@ class BookingRepository(Protocol):
     def add_group(self, bookings: Sequence[NewBooking]) -> None:
         """Insert new bookings at commit, each exactly as `add` does, and store the responses under their keys.
 
-        The unit of work has locked what they need with `lock_group`. All are written or none. Raises, here or at commit,
-        SeatAlreadyReserved without naming seats if any of them has a live claim (BR-01), TransactionConflict if a key
-        has received a response meanwhile, and ServiceBusy if a key is claimed by another unit of work; each wait is
-        20 ms at most.
+        The unit of work has locked what they need with `lock_group`. All are written or none. Raises, here or at
+        commit, SeatAlreadyReserved without naming seats if any of them has a live claim (BR-01), TransactionConflict
+        if a key has received a response meanwhile, and ServiceBusy if a key is claimed by another unit of work; each
+        wait is 20 ms at most.
         """
         ...
 
