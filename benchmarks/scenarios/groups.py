@@ -42,16 +42,16 @@ def _ready(ground: Ground, scale: Scale) -> Iterator[Run]:
 def _run(ground: Ground, events: list[SeededEvent]) -> Figures:
     figures: dict[str, float] = {}
     with ground.copy(_NAME) as url:
-        store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": "1"})
-        try:
-            for place, (kind, event) in enumerate(zip(_KINDS, events, strict=True)):
-                size = 0 if kind == _SINGLE else _SIZES[place - 1]
-                # Twice the size without a measurement: statements are prepared, and the function has its plans.
+        for kind, size, event in zip(_KINDS, (0, *_SIZES), events, strict=True):
+            # A connection keeps the plans of foreign keys that were made while the tables were empty: one for each kind.
+            store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": "1"})
+            try:
+                # A part without a measurement: statements are prepared, and the functions have their plans.
                 requests = _requests(event, kind)
                 _reserve(store, requests[:64], size)
                 figures |= _measured(store, requests[64:], size, kind)
-        finally:
-            store.close()
+            finally:
+                store.close()
     return figures
 
 

@@ -152,7 +152,7 @@ class TestWhatAGroupLocks:
 
     def test_without_skip_locked_a_group_would_wait(self, stage: Stage) -> None:
         stage.fixture.cancel(stage.fixture.reserve(5))
-        change = ("ORDER BY s.seat_id FOR UPDATE OF s SKIP LOCKED", "ORDER BY s.seat_id FOR UPDATE OF s")
+        change = ("FOR UPDATE SKIP LOCKED) s", "FOR UPDATE) s")
         requests = [request_of(stage.fixture, 0), request_of(stage.fixture, 1, user="grace")]
         with stage.locked_seats(0):
             assert kinds(grouped(stage.fixture, *requests)) == [Deferral.SEAT_LOCKED_OR_UNKNOWN, Booking]

@@ -14,7 +14,9 @@ down_revision = "0003"
 # event. p_key_members, p_operations, p_keys: by idempotency key. Results name wanted seats, events and members by their
 # number. A member that wants a seat with a live claim, overdue or not, is blocked: nothing of it is locked.
 # SKIP LOCKED never waits, and what it leaves out proves nothing. Each statement sees what was committed before it
-# began.
+# began. A plan is made once per connection, maybe while the tables are empty. LATERAL with OFFSET 0 or FOR UPDATE keeps
+# the planner from joining in another way than by one look into the index for each wanted seat: joined in one piece,
+# the plan of empty tables read all live claims for each group.
 _LOCK_AND_LOAD = """
 CREATE FUNCTION booking.lock_and_load_many_1(
     p_users text[], p_members integer[], p_in integer[], p_seats uuid[], p_slots smallint[], p_events uuid[],
@@ -36,22 +38,21 @@ BEGIN
     END IF;
 
     SELECT coalesce(array_agg(DISTINCT w.m), '{}') INTO blocked
-    FROM unnest(p_members, p_in, p_seats) w(m, e, seat_id)
-    JOIN booking.claims c ON c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id
-        AND c.ended_at IS NULL;
+    FROM unnest(p_members, p_in, p_seats) w(m, e, seat_id), LATERAL (
+        SELECT FROM booking.claims c
+        WHERE c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id AND c.ended_at IS NULL
+        OFFSET 0) c;
 
-    SELECT coalesce(array_agg(l.user_id), '{}') INTO users FROM (
-        SELECT c.user_id FROM booking.customers c
-        WHERE c.user_id = ANY (ARRAY(
-            SELECT u.user_id FROM unnest(p_users) WITH ORDINALITY u(user_id, m) WHERE u.m <> ALL (blocked)))
-        ORDER BY c.user_id FOR UPDATE SKIP LOCKED) l;
+    SELECT coalesce(array_agg(c.user_id), '{}') INTO users
+    FROM (SELECT DISTINCT u.user_id FROM unnest(p_users) WITH ORDINALITY u(user_id, m) WHERE u.m <> ALL (blocked)) u,
+        LATERAL (SELECT c.user_id FROM booking.customers c WHERE c.user_id = u.user_id FOR UPDATE SKIP LOCKED) c;
 
     -- ON CONFLICT DO NOTHING waits for a transaction that inserts or has updated the row, so it is used only for users
     -- that have no committed row. The block undoes the timeout with the insert if the wait is too long.
     SELECT array_agg(DISTINCT u.user_id ORDER BY u.user_id) INTO unseen
     FROM unnest(p_users) WITH ORDINALITY u(user_id, m)
     WHERE u.m <> ALL (blocked) AND u.user_id <> ALL (users)
-      AND NOT EXISTS (SELECT FROM booking.customers c WHERE c.user_id = u.user_id);
+      AND (SELECT count(*) FROM booking.customers c WHERE c.user_id = u.user_id) = 0;
     IF unseen IS NOT NULL THEN
         DECLARE
             before text := current_setting('lock_timeout');
@@ -70,16 +71,17 @@ BEGIN
     SELECT array_agg(l.n), array_agg(l.row_name), array_agg(l.number), array_agg(l.price)
     INTO s_n, s_row, s_number, s_price FROM (
         SELECT w.n, s.row_name, s.number, s.price
-        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n)
-        JOIN booking.seats s ON s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id
-            AND NOT s.withdrawn
-        WHERE w.m <> ALL (blocked) AND p_users[w.m] = ANY (users)
-        ORDER BY s.seat_id FOR UPDATE OF s SKIP LOCKED) l;
+        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n), LATERAL (
+            SELECT s.row_name, s.number, s.price FROM booking.seats s
+            WHERE s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id AND NOT s.withdrawn
+            FOR UPDATE SKIP LOCKED) s
+        WHERE w.m <> ALL (blocked) AND p_users[w.m] = ANY (users)) l;
     IF cardinality(blocked) > 0 THEN
         SELECT array_agg(w.n) INTO known
-        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n)
-        JOIN booking.seats s ON s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id
-            AND NOT s.withdrawn
+        FROM unnest(p_members, p_in, p_seats) WITH ORDINALITY w(m, e, seat_id, n), LATERAL (
+            SELECT FROM booking.seats s
+            WHERE s.slot = p_slots[w.e] AND s.event_id = p_events[w.e] AND s.seat_id = w.seat_id AND NOT s.withdrawn
+            OFFSET 0) s
         WHERE w.m = ANY (blocked);
     END IF;
 
@@ -88,27 +90,29 @@ BEGIN
     SELECT array_agg(w.n), array_agg(e.name), array_agg(e.starts_at), array_agg(e.sale_status), array_agg(e.currency),
         array_agg(e.ages), array_agg(e.refreshed_at), array_agg(e.closed_at IS NOT NULL)
     INTO e_n, e_name, e_starts_at, e_status, e_currency, e_ages, e_refreshed_at, e_closed
-    FROM unnest(p_slots, p_events) WITH ORDINALITY w(slot, event_id, n)
-    JOIN booking.events e ON e.slot = w.slot AND e.event_id = w.event_id;
+    FROM unnest(p_slots, p_events) WITH ORDINALITY w(slot, event_id, n), LATERAL (
+        SELECT * FROM booking.events e WHERE e.slot = w.slot AND e.event_id = w.event_id OFFSET 0) e;
 
-    SELECT array_agg(p.user_id), array_agg(p.number) INTO pending_users, pending FROM (
-        SELECT h.user_id, count(*) AS number FROM booking.holds h
-        WHERE h.user_id = ANY (p_users) AND h.deadline > lock_and_load_many_1.now GROUP BY h.user_id) p;
+    SELECT array_agg(u.user_id), array_agg(h.number) INTO pending_users, pending
+    FROM (SELECT DISTINCT unnest(p_users) AS user_id) u, LATERAL (
+        SELECT count(*) AS number FROM booking.holds h
+        WHERE h.user_id = u.user_id AND h.deadline > lock_and_load_many_1.now OFFSET 0) h;
 
     SELECT array_agg(w.n) FILTER (WHERE c.held_until IS NULL OR c.held_until > lock_and_load_many_1.now),
         array_agg(w.n) FILTER (WHERE c.held_until <= lock_and_load_many_1.now)
     INTO taken, overdue
-    FROM unnest(p_in, p_seats) WITH ORDINALITY w(e, seat_id, n)
-    JOIN booking.claims c ON c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id
-        AND c.ended_at IS NULL;
+    FROM unnest(p_in, p_seats) WITH ORDINALITY w(e, seat_id, n), LATERAL (
+        SELECT c.held_until FROM booking.claims c
+        WHERE c.slot = p_slots[w.e] AND c.event_id = p_events[w.e] AND c.seat_id = w.seat_id AND c.ended_at IS NULL
+        OFFSET 0) c;
 
     -- After the claims: who finds a seat taken by the first request with the same key finds its response, too.
     IF p_keys IS NOT NULL THEN
         SELECT array_agg(w.m), array_agg(k.fingerprint), array_agg(k.answer), array_agg(k.created_at)
         INTO k_members, k_fingerprint, k_answer, k_created_at
-        FROM unnest(p_key_members, p_operations, p_keys) w(m, operation, key)
-        JOIN booking.idempotency_keys k
-            ON k.user_id = p_users[w.m] AND k.operation = w.operation AND k.key = w.key;
+        FROM unnest(p_key_members, p_operations, p_keys) w(m, operation, key), LATERAL (
+            SELECT * FROM booking.idempotency_keys k
+            WHERE k.user_id = p_users[w.m] AND k.operation = w.operation AND k.key = w.key OFFSET 0) k;
     END IF;
 END
 $$
@@ -124,7 +128,8 @@ CREATE FUNCTION booking.write_many_1(
     c_n integer[], c_seat uuid[], c_row text[], c_number integer[], c_price numeric[],
     k_n integer[], k_operation text[], k_key text[], k_fingerprint text[], k_answer text[],
     p_key_seconds double precision
-) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan SET lock_timeout = '20ms' AS $$
+) RETURNS void LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET lock_timeout = '20ms' AS $$
 DECLARE
     kept bigint;
 BEGIN
