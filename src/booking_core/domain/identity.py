@@ -6,11 +6,13 @@ their event, so that either is found from itself alone, on one PostgreSQL or on 
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 SLOTS: Final = 4096
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _SLOT_BITS: Final = 12
 _RANDOM_BITS: Final = 62
 _TICKET_BITS: Final = 128
@@ -67,6 +69,6 @@ def ticket_reference_in(text: str) -> str | None:
 
 def _uuid7(now: datetime, bits: int) -> UUID:
     """The UUID of that time with these 74 bits: `rand_a` and `rand_b` of RFC 9562."""
-    milliseconds = int(now.timestamp() * 1000) & (2**48 - 1)
+    milliseconds = (now - _EPOCH) // _MILLISECOND & (2**48 - 1)
     rand_a, rand_b = bits >> _RANDOM_BITS, bits & (2**_RANDOM_BITS - 1)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)
