@@ -5,9 +5,10 @@ from typing import Final
 
 from booking_core.application.retries import in_unit_of_work
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
+from booking_core.ports.bookings import ExpiryResult
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import ExpiryResult, UnitOfWork
+from booking_core.ports.unit_of_work import UnitOfWork
 
 _CHUNK: Final = 500  # bookings in one transaction: the row locks of a pass stay short
 

@@ -12,9 +12,10 @@ from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.commands import AnswerRefund, ConfirmPayment, FailPayment, PaymentCommand, StartPayment
 from booking_core.domain.errors import BookingNotFound
 from booking_core.domain.values import Terms
+from booking_core.ports.bookings import LockedBooking
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import LockedBooking, UnitOfWork
+from booking_core.ports.unit_of_work import UnitOfWork
 
 
 class Effect(Enum):

@@ -13,9 +13,10 @@ from booking_core.domain.errors import CommitOutcomeUnknown
 from booking_core.domain.policies import br_03_seat_limit, missing_seats, refusal_of
 from booking_core.domain.reservation import IdempotencyKey, ReservationFacts, SeatRequest, StoredResponse
 from booking_core.domain.values import Terms
+from booking_core.ports.bookings import LockedSeats
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import LockedSeats, UnitOfWork
+from booking_core.ports.unit_of_work import UnitOfWork
 
 
 @frozen(kw_only=True)

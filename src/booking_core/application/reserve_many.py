@@ -24,9 +24,10 @@ from booking_core.domain.policies import br_03_seat_limit
 from booking_core.domain.reservation import SeatRequest, StoredResponse
 from booking_core.domain.values import Terms, is_storable
 from booking_core.messages.trace_context import traced_as
+from booking_core.ports.bookings import NewBooking
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import NewBooking, UnitOfWork
+from booking_core.ports.unit_of_work import UnitOfWork
 
 _Found = MemberFacts | StoredResponse | Refusal | Deferral
 Outcome = Booking | ReplayedResponse | Deferral | Exception

@@ -7,6 +7,7 @@ checks them.
 from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
 from booking_core.domain.group import Deferral, MemberFacts
 from booking_core.domain.reservation import ReservationFacts, SeatRequest, StoredResponse
+from booking_core.ports.bookings import BookingRepository, ExpiryResult, LockedBooking, LockedSeats, NewBooking
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
@@ -25,18 +26,7 @@ from booking_core.ports.reads import (
 )
 from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import (
-    BookingRepository,
-    Closure,
-    EventRepository,
-    ExpiryResult,
-    Inbox,
-    LockedBooking,
-    LockedSeats,
-    NewBooking,
-    StoredResponses,
-    UnitOfWork,
-)
+from booking_core.ports.unit_of_work import Closure, EventRepository, Inbox, StoredResponses, UnitOfWork
 from booking_core.ports.upkeep import ConnectionUse, Health, HealthKind, Pruned, Upkeep
 
 __all__ = [
