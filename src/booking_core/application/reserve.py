@@ -90,6 +90,16 @@ def _reserve(
         return attempt.run()
 
 
+def seat_request_of(command: Reserve, once: IdempotentCall | None) -> SeatRequest:
+    """What a store has to lock for the reservation."""
+    return SeatRequest(
+        user_id=command.user_id,
+        event_id=command.event_id,
+        seat_ids=command.seat_ids,
+        idempotency=once.key if once else None,
+    )
+
+
 class _FetchNeeded(Exception):
     """The Catalog has facts that decide this reservation."""
 
@@ -125,12 +135,7 @@ class _Attempt:
 
     def _work(self, uow: UnitOfWork) -> Booking | ReplayedResponse:
         command, once = self.command, self.once
-        request = SeatRequest(
-            user_id=command.user_id,
-            event_id=command.event_id,
-            seat_ids=command.seat_ids,
-            idempotency=once.key if once else None,
-        )
+        request = seat_request_of(command, once)
         facts = uow.bookings.lock_seats(request)
         if isinstance(facts, StoredResponse):
             return ReplayedResponse(text=facts.text)

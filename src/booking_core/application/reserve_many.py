@@ -13,7 +13,7 @@ from uuid import UUID
 from attrs import define, evolve, field, frozen
 
 from booking_core.application.catalog_cache import CatalogCache
-from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once
+from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once, seat_request_of
 from booking_core.application.retries import in_unit_of_work
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.booking import Booking
@@ -209,10 +209,11 @@ class _Attempt:
 
     def work(self, uow: UnitOfWork) -> list[Decision]:
         self.is_writing = False
-        found = uow.bookings.lock_group([_seat_request_of(request) for request in self.requests])
+        wanted = [seat_request_of(request.command, request.once) for request in self.requests]
+        found = uow.bookings.lock_group(wanted)
         members = [
             GroupMember(command=request.command, facts=facts)
-            for request, facts in zip(self.requests, map(self._with_fresh_catalog, self.requests, found), strict=True)
+            for request, facts in zip(self.requests, map(self._with_fresh_catalog, wanted, found), strict=True)
         ]
         self._decide(members)
         if self.new:
@@ -221,13 +222,13 @@ class _Attempt:
             uow.commit()
         return self.decisions
 
-    def _with_fresh_catalog(self, request: ReservationRequest, facts: _Found) -> _Found:
+    def _with_fresh_catalog(self, wanted: SeatRequest, facts: _Found) -> _Found:
         """The facts, or the deferral of a member whose event or seats have to be fetched from the Catalog."""
         if self.catalog_cache is None or not isinstance(facts, MemberFacts):
             return facts
         if self.catalog_cache.is_stale(facts):
-            self.stale_events.add(request.command.event_id)
-        if deferral_of(facts) is None and self.catalog_cache.needs_fetch(_seat_request_of(request), facts):
+            self.stale_events.add(wanted.event_id)
+        if deferral_of(facts) is None and self.catalog_cache.needs_fetch(wanted, facts):
             return Deferral.CATALOG_STALE
         return facts
 
@@ -244,16 +245,6 @@ class _Attempt:
                 members[place] = evolve(members[place], facts=Deferral.RESPONSE_FAILED)
                 return self._decide(members)
         return None
-
-
-def _seat_request_of(request: ReservationRequest) -> SeatRequest:
-    command = request.command
-    return SeatRequest(
-        user_id=command.user_id,
-        event_id=command.event_id,
-        seat_ids=command.seat_ids,
-        idempotency=request.once.key if request.once else None,
-    )
 
 
 def _new_booking_of(request: ReservationRequest, booking: Booking) -> NewBooking:

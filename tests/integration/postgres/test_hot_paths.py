@@ -4,11 +4,10 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import pytest
-from attrs import define, field
 
 from booking_api.app import create_app
 from booking_api.auth.keys import FixedKeys
@@ -22,6 +21,7 @@ from booking_server.gateway import Gateway
 from booking_workers import Consumer, DeadLetters
 from tests.support.executed_files import ExecutedFiles
 from tests.support.postgres.stage import Stage
+from tests.support.rsgi import Headers, Protocol, Scope
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "architecture.md"
 ISSUER: Final = "https://issuer.test/"
@@ -43,35 +43,6 @@ def drawn(heading: str) -> list[str]:
     return sorted(files)
 
 
-@define
-class Scope:
-    """A request as granian describes it."""
-
-    headers: dict[str, str]
-    method: str = "POST"
-    path: str = "/api/v1/bookings"
-    query_string: str = ""
-    server: str = "127.0.0.1:8000"
-    client: str = "10.0.0.7:5555"
-    scheme: str = "http"
-    http_version: str = "1.1"
-    authority: str | None = None
-
-
-@define
-class Protocol:
-    """granian's side of one request."""
-
-    body: bytes
-    responses: list[tuple[int, Any, bytes]] = field(factory=list)
-
-    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
-        self.responses.append((status, headers, body))
-
-    async def __call__(self) -> bytes:
-        return self.body
-
-
 def gateway_over(stage: Stage, tokens: DevTokens) -> Gateway:
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
     service = Service(store=stage.store, catalog_cache=CatalogCache(store=stage.store), terms=Terms())
@@ -82,8 +53,10 @@ def request_for(stage: Stage, token: str, place: int) -> tuple[Scope, Protocol]:
     """The request that reserves the seat at that place."""
     wanted = {"eventId": str(stage.fixture.event.event_id), "seatIds": [str(each) for each in stage.fixture.ids(place)]}
     body = json.dumps(wanted).encode()
-    headers = {"content-length": str(len(body)), "content-type": "application/json", "authorization": f"Bearer {token}"}
-    return Scope(headers), Protocol(body)
+    headers = Headers(
+        {"content-length": str(len(body)), "content-type": "application/json", "authorization": f"Bearer {token}"}
+    )
+    return Scope(query_string="", headers=headers), Protocol(body)
 
 
 @pytest.mark.leaves_threads  # the gateway's pool ends with its process

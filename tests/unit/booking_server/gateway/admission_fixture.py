@@ -23,7 +23,7 @@ from booking_server.gateway import Gateway
 from booking_server.gateway.admission_control import AdmissionControl, ServiceRateEstimator
 from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ThreadPool
 from booking_server.gateway.coalescing import Key, PendingRequest, Priority, ReservationIntent
-from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
+from tests.support.rsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)
 EVENT = UUID(int=99)

@@ -10,6 +10,7 @@ from booking_server.gateway.admission_control import AdmissionControl
 from booking_server.gateway.admission_queue import AdmissionLimits
 from booking_server.gateway.coalescing import PendingRequest, Priority
 from booking_server.gateway.follower_notification import NotificationLimits
+from tests.support.rsgi import Scope
 from tests.unit.booking_server.gateway.admission_fixture import (
     DEFAULT_LIMITS,
     OTHER,
@@ -18,7 +19,6 @@ from tests.unit.booking_server.gateway.admission_fixture import (
     VirtualClock,
     run,
 )
-from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 
 def test_a_request_is_answered() -> None:

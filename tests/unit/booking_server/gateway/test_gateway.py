@@ -8,38 +8,14 @@ from ctypes import c_ubyte
 from typing import Any
 
 import pytest
-from attrs import define, field
 
 from booking_server.gateway import Gateway
 from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue
 from booking_server.worker_stage import Stage
+from tests.support.rsgi import Headers, Protocol, Scope
 from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, Application
-from tests.unit.booking_server.gateway.test_gateway_wsgi import Scope
 
 pytestmark = pytest.mark.leaves_threads("the threads of a pool live as long as the process")
-
-
-class Headers(dict[str, str]):
-    """granian's."""
-
-
-@define
-class Asked(Scope):
-    headers: Headers = field(factory=Headers)
-
-
-@define
-class Protocol:
-    """granian's, of one request; what was answered is kept."""
-
-    body: bytes = b""
-    answered: list[tuple[int, Any, bytes]] = field(factory=list)
-
-    def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
-        self.answered.append((status, headers, body))
-
-    async def __call__(self) -> bytes:
-        return self.body
 
 
 def responses_to(
@@ -58,8 +34,8 @@ def responses_to(
         gateway, protocol = Gateway(application, 1, limits=limits, stage=c_ubyte(stage)), Protocol(body=body)
         gateway.__rsgi_init__(asyncio.get_running_loop())
         for _ in range(times):
-            await asyncio.wait_for(gateway.__rsgi__(Asked(method=method, path=path, headers=headers), protocol), 5)
-        return protocol.answered
+            await asyncio.wait_for(gateway.__rsgi__(Scope(method=method, path=path, headers=headers), protocol), 5)
+        return protocol.responses
 
     return asyncio.run(ask())
 

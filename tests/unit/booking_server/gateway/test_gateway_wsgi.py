@@ -5,23 +5,9 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from attrs import define
 
 from booking_server.gateway.gateway import call_wsgi, headers_of, wsgi_environ
-
-
-@define
-class Scope:
-    """What granian says of a request."""
-
-    method: str = "POST"
-    path: str = "/api/v1/bookings"
-    query_string: str = "page=2"
-    server: str = "127.0.0.1:8000"
-    client: str = "10.0.0.7:5555"
-    scheme: str = "http"
-    http_version: str = "1.1"
-    authority: str | None = None
+from tests.support.rsgi import Scope
 
 
 def environ(scope: Scope, body: bytes = b"", **headers: str) -> dict[str, Any]:
