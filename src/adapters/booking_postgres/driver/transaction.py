@@ -4,6 +4,7 @@ What every reservation executes in the driver is here and in `pipeline`; the set
 """
 
 import select
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from threading import Lock
 from time import perf_counter
@@ -41,7 +42,7 @@ _TAKEN_AT: Final = "booking.taken_at"
 
 
 @define(eq=False)
-class Transaction:
+class Transaction(ABC):
     """One transaction and the writes that wait for its commit. Used by one thread.
 
     `pending` is written before the next statement, or with the commit, in order. `translators` raise what a failed
@@ -57,13 +58,13 @@ class Transaction:
         """Timeouts for a first statement that sets them itself; None in a transaction that the caller owns."""
         return None
 
+    @abstractmethod
     def begin(self) -> None:
         """Begin the transaction. Raises ServiceBusy without a connection in time, or WrongIsolationLevel."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self) -> None:
         """Roll back what was not committed, and return the connection."""
-        raise NotImplementedError
 
     def run(self, statements: Sequence[Statement], *, commit: bool = False) -> list[Rows]:
         """Write what is pending, then run the statements and return the rows of each. Raises the domain's errors."""
@@ -95,11 +96,11 @@ class Transaction:
             [rows] = self._send([statement], False)
         return rows
 
-    def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
-        raise NotImplementedError
+    @abstractmethod
+    def _send(self, statements: list[Statement], commit: bool) -> list[Rows]: ...
 
-    def _roll_back(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _roll_back(self) -> None: ...
 
 
 @define(eq=False)
