@@ -12,17 +12,17 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.ground import Ground
-from benchmarks.report import record, summary, table
-from benchmarks.running import measure
-from benchmarks.scenario import Scale, Scenario
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.environment.ground import Ground
+from benchmarks.measuring.report import record, summary, table
+from benchmarks.measuring.running import measure
+from benchmarks.measuring.scenario import Scale
+from benchmarks.scenarios import NAMES, scenario
 
 
 def main() -> int:
     options = _options()
     if options.list:
-        print("\n".join(f"{scenario.name:<18}{scenario.what}" for scenario in SCENARIOS))
+        print("\n".join(f"{name:<18}{scenario(name).what}" for name in NAMES))
         return 0
     # The client tells of every connection that a stopping broker closes.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -32,10 +32,8 @@ def main() -> int:
     scale = Scale(seconds=seconds, connections=options.connections, quick=options.quick, large=options.large)
     outcomes = []
     with Ground() as ground:
-        for scenario in options.only:
-            outcomes.append(
-                measure(scenario, ground, scale, runs=options.runs or (1 if options.quick else 3), say=_say)
-            )
+        for chosen in map(scenario, options.only):
+            outcomes.append(measure(chosen, ground, scale, runs=options.runs or (1 if options.quick else 3), say=_say))
             print(f"{table(outcomes[-1])}\n", flush=True)
     if options.json:
         options.json.write_text(json.dumps(record(outcomes, scale, begun_at), indent=2, ensure_ascii=False) + "\n")
@@ -46,7 +44,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--list", action="store_true", help="say which scenarios there are, and end")
-    parser.add_argument("--only", type=_chosen, default=SCENARIOS, metavar="NAME[,NAME…]", help="these alone")
+    parser.add_argument("--only", type=_chosen, default=NAMES, metavar="NAME[,NAME…]", help="these alone")
     parser.add_argument("--runs", type=_positive, help="runs to take the median of (default 3; quick 1)")
     parser.add_argument(
         "--quick", action="store_true", help="little work: whether everything works, and roughly how fast"
@@ -58,13 +56,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _chosen(text: str) -> tuple[Scenario, ...]:
-    by_name = {scenario.name: scenario for scenario in SCENARIOS}
-    names = text.split(",")
-    for name in names:
-        if name not in by_name:
-            raise argparse.ArgumentTypeError(f"there is no scenario {name!r}, only: {', '.join(by_name)}")
-    return tuple(scenario for scenario in SCENARIOS if scenario.name in names)
+def _chosen(text: str) -> tuple[str, ...]:
+    chosen = text.split(",")
+    for name in chosen:
+        if name not in NAMES:
+            raise argparse.ArgumentTypeError(f"there is no scenario {name!r}, only: {', '.join(NAMES)}")
+    return tuple(name for name in NAMES if name in chosen)
 
 
 def _positive(text: str) -> int:

@@ -193,7 +193,7 @@ def test_what_exists_is_found_too() -> None:
         "src/booking_core/contracts/store/expiry.py",
         "src/booking_core/contracts/store/expiry.py::ExpiryContract::_same_events",
         "src/booking_core/domain/policies.py::br_02_is_overdue",
-        "benchmarks/report.py::table",
+        "benchmarks/measuring/report.py::table",
     ],
 )
 def test_what_nothing_runs_is_no_proof(reference: str) -> None:

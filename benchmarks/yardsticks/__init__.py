@@ -1,0 +1,1 @@
+"""What the figures are set against: naive pgbench for the database, the bare client for Kafka."""
