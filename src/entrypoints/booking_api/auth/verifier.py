@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from booking_api.auth.tokens import (
     Identity,
+    KeysUnavailable,
     TokenRefused,
     UnknownKey,
     check_addressed,
@@ -30,6 +31,8 @@ from booking_api.auth.tokens import (
 LONGEST_TOKEN: Final = 8192  # characters
 
 _SCHEME: Final = "bearer "
+
+_KeyOf = Callable[[str], RSAPublicKey]
 
 
 class KeySource(Protocol):
@@ -134,33 +137,50 @@ class TokenVerifier:
             return None
         return known.identity if self._keys.current(known.kid) is known.key else None
 
+    def verify_at_once(self, authorization_header: str | None) -> Identity | None:
+        """As verify(), but never waits: None if the token is refused, or if its key is not in memory."""
+        try:
+            return self._verified_once(bearer_token(authorization_header), self._key_in_memory).identity
+        except (TokenRefused, KeysUnavailable):
+            return None
+
     def verify_token(self, token: str) -> VerifiedToken:
         """Verify a token without its scheme. Raises as verify() does."""
+        return self._verified_once(token, self._keys.key)
+
+    def _key_in_memory(self, kid: str) -> RSAPublicKey:
+        key = self._keys.current(kid)
+        if key is None:
+            raise KeysUnavailable("the key is not in memory")
+        return key
+
+    def _verified_once(self, token: str, key_of: _KeyOf) -> VerifiedToken:
+        """The token from the cache, or verified now and cached. Raises what `key_of` raises, but UnknownKey."""
         if len(token) > LONGEST_TOKEN:
             raise TokenRefused("longer than any token of ours")
         known = self._cache.get(token)
         if known is not None:
-            if self._is_still_valid(known):
+            if self._is_still_valid(known, key_of):
                 return known
             self._cache.remove(token)
-        verified = self._verified(token)
+        verified = self._verified(token, key_of)
         now = self._clock()
         if not verified.begins <= now < verified.ends:
             raise TokenRefused("expired" if now >= verified.ends else "not valid yet")
         self._cache.add(token, verified)
         return verified
 
-    def _is_still_valid(self, known: VerifiedToken) -> bool:
+    def _is_still_valid(self, known: VerifiedToken, key_of: _KeyOf) -> bool:
         try:
-            return known.begins <= self._clock() < known.ends and self._keys.key(known.kid) is known.key
+            return known.begins <= self._clock() < known.ends and key_of(known.kid) is known.key
         except UnknownKey:
             return False
 
-    def _verified(self, text: str) -> VerifiedToken:
+    def _verified(self, text: str, key_of: _KeyOf) -> VerifiedToken:
         """Verify everything except the time."""
         token = compact_token(text)
         try:
-            key = self._keys.key(token.header.kid)
+            key = key_of(token.header.kid)
         except UnknownKey as error:
             raise TokenRefused(str(error)) from error
         claims = token.claims(key)

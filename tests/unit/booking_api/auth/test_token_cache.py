@@ -88,6 +88,61 @@ def test_only_what_was_verified_and_still_holds_is_known_without_waiting(issuer:
     assert judge.cached_identity(header) is None
 
 
+class KeysInMemory(ChangingKeys):
+    """Keys that are in memory, or would have to be fetched: a fetch fails the test."""
+
+    def key(self, kid: str) -> RSAPublicKey:
+        raise AssertionError("a fetch was needed")
+
+
+@pytest.mark.parametrize("cache_size", [0, 10])
+def test_a_new_token_is_verified_at_once_if_its_key_is_in_memory(issuer: DevTokens, cache_size: int) -> None:
+    key = CountedKey(public_key(issuer))
+    judge, header = verifier(KeysInMemory(key), cache_size), f"Bearer {issuer.sign('ann')}"
+
+    identities = [judge.verify_at_once(header) for _ in range(2)]
+
+    assert identities == [Identity(user_id="ann", permissions=frozenset())] * 2
+    assert key.uses == (1 if cache_size else 2)
+
+
+@pytest.mark.parametrize("header", [None, "Basic YW5uOg==", "Bearer not.a.token", "Bearer " + "x" * 9000])
+def test_a_refused_token_is_none_at_once(issuer: DevTokens, header: str | None) -> None:
+    assert verifier(KeysInMemory(public_key(issuer))).verify_at_once(header) is None
+
+
+def test_a_token_of_another_key_is_none_at_once(issuer: DevTokens) -> None:
+    assert verifier(KeysInMemory(PUBLIC_KEY)).verify_at_once(f"Bearer {issuer.sign('ann')}") is None
+
+
+def test_a_key_that_is_due_for_a_fetch_is_waited_for_by_nobody_and_forgets_nothing(issuer: DevTokens) -> None:
+    key = CountedKey(public_key(issuer))
+    keys = KeysInMemory(key)
+    judge, header = verifier(keys), f"Bearer {issuer.sign('ann')}"
+    stranger = f"Bearer {issuer.sign('bob')}"
+    assert judge.verify_at_once(header) is not None
+
+    keys.now_in_use = None
+    assert judge.verify_at_once(header) is None
+    assert judge.verify_at_once(stranger) is None
+
+    keys.now_in_use = key
+    assert judge.verify_at_once(header) is not None
+    assert key.uses == 1
+
+
+def test_a_remembered_token_that_has_ended_is_none_at_once(issuer: DevTokens) -> None:
+    now = [NOW]
+    keys = KeysInMemory(public_key(issuer))
+    judge = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys, clock=lambda: now[0])
+    header = f"Bearer {issuer.sign('ann')}"
+    assert judge.verify_at_once(header) is not None
+
+    now[0] += 100 * 86400
+
+    assert judge.verify_at_once(header) is None
+
+
 def test_a_remembered_token_is_refused_once_its_key_is_gone(issuer: DevTokens) -> None:
     keys = ChangingKeys(public_key(issuer))
     judge, text = verifier(keys), issuer.sign("ann")
