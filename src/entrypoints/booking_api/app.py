@@ -8,7 +8,7 @@ from booking_api.auth.verifier import TokenVerifier
 from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
 from booking_api.http.cors import Cors
-from booking_api.http.errors import add_error_handlers, http_error_response
+from booking_api.http.errors import add_error_handlers, response_to
 from booking_api.http.flask_app import ApiFlask, current_api_request, limit_bodies
 from booking_api.http.metrics import HttpMetrics
 from booking_api.http.request_spans import trace_requests
@@ -16,6 +16,7 @@ from booking_api.openapi.serving import add_description_routes
 from booking_api.routes.bookings import add_booking_routes
 from booking_api.routes.events import add_event_routes
 from booking_api.routes.health import add_health_routes
+from booking_api.routes.reservations import add_reservation_route
 from booking_api.routes.seat_maps import add_seat_map_route
 from booking_api.routes.tickets import add_ticket_routes
 from booking_api.service import Service
@@ -41,6 +42,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     limit_bodies(app, service.bodies_at_once)
     install_jwt_manager(app, verifier)
     add_error_handlers(app)
+    add_reservation_route(app, service)
     add_booking_routes(app, service)
     add_event_routes(app, service)
     add_seat_map_route(app, service)
@@ -71,4 +73,4 @@ def _add_preflights(app: Flask, cors: Cors) -> None:
 
     @app.errorhandler(MethodNotAllowed)
     def preflight_or_error(error: MethodNotAllowed) -> Response:
-        return cors.preflight(current_api_request(), error.valid_methods or ()) or http_error_response(error)
+        return cors.preflight(current_api_request(), error.valid_methods or ()) or response_to(error)

@@ -10,22 +10,22 @@ from attrs import frozen
 from booking_api.auth.tokens import Identity, KeysUnavailable, TokenRefused
 from booking_api.auth.verifier import TokenVerifier
 from booking_api.http.access_log import AccessLog, ResponseRecord
-from booking_api.http.bodies import Body, CreateBooking, check_content_type, failure_body, idempotency_key
+from booking_api.http.bodies import Body, CreateBooking, failure_body
 from booking_api.http.cors import Cors
-from booking_api.http.errors import STATUS
-from booking_api.http.flask_app import COMMON_HEADERS, CORRELATION_HEADER, correlation_id
-from booking_api.http.query import InvalidRequest
-from booking_api.routes.bookings import BOOKINGS, RESERVING
-from booking_core import IdempotencyKey, InvalidValue, Reserve, SeatAlreadyReserved, SeatStatus, ServiceBusy
+from booking_api.http.errors import STATUS, ErrorResponse
+from booking_api.http.flask_app import RETRY_AFTER, common_headers, correlation_id, json_headers
+from booking_api.routes.bookings import BOOKINGS
+from booking_api.routes.reservations import ReservationCall
+from booking_core import SeatAlreadyReserved, SeatStatus, ServiceBusy
 from booking_core.ports import Store
 
 GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 
-_BUSY: Final = failure_body(ServiceBusy.code, ServiceBusy.message)
+_BUSY: Final = ErrorResponse.to(ServiceBusy()).body
 _STOPPING: Final = failure_body(ServiceBusy.code, "The service stops")
 _LATE: Final = failure_body("VALIDATION_FAILED", "The body did not arrive in time")
-_BROKEN: Final = failure_body("INTERNAL_ERROR", "Something went wrong; the correlation id leads to it")
+_BROKEN: Final = ErrorResponse.to(Exception()).body
 
 
 @frozen
@@ -36,6 +36,10 @@ class GatewayRequest:
     headers: Mapping[str, str]
     arrived: float
 
+    def correlation_id(self) -> str:
+        """The caller's correlation id; without one another id at each call."""
+        return correlation_id(self.headers.get("x-correlation-id"))
+
 
 @frozen
 class Follower:
@@ -45,11 +49,12 @@ class Follower:
     body: Body[CreateBooking]
     taken: frozenset[UUID]
 
-
-@frozen(kw_only=True)
-class _Reservation:
-    command: Reserve
-    key: IdempotencyKey | None
+    def call(self, identity: Identity) -> ReservationCall | None:
+        """The reservation as its route would read it; None if the request is invalid."""
+        request = self.request
+        return ReservationCall.at_gateway(
+            request.headers, self.body, user_id=identity.user_id, correlation_id=request.correlation_id()
+        )
 
 
 class GatewayResponses:
@@ -60,7 +65,7 @@ class GatewayResponses:
 
     def busy(self, request: GatewayRequest, retry_after: int = ServiceBusy.retry_after) -> GatewayResponse:
         """SERVICE_BUSY, with `Retry-After` in seconds. Not logged: there may be thousands a second."""
-        return self._response("busy", request, ServiceBusy.code, _BUSY, ("Retry-After", str(retry_after)))
+        return self._response("busy", request, ServiceBusy.code, _BUSY, (RETRY_AFTER, str(retry_after)))
 
     def stopping(self, request: GatewayRequest) -> GatewayResponse:
         """SERVICE_BUSY, for the readiness probe of a service that stops."""
@@ -81,8 +86,8 @@ class GatewayResponses:
         request has an idempotency key; and if the request is invalid.
         """
         identity = self._verifier.cached_identity(follower.request.headers.get("authorization"))
-        reservation = None if identity is None else _reservation(follower, identity)
-        return None if reservation is None or reservation.key is not None else self._refused(follower, reservation)
+        call = None if identity is None else follower.call(identity)
+        return None if call is None or call.once is not None else self._refused(follower, call)
 
     def seat_statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
         """The present statuses of these seats, as `Queries.seat_statuses`; waits for the store. Raises ServiceBusy."""
@@ -94,31 +99,37 @@ class GatewayResponses:
         None for those that the application must respond to: the token or the request is invalid, or a response is
         stored under the key, perhaps for this very request. SERVICE_BUSY for all if the lookup of keys takes too long.
         """
-        reservations = [self._verified(each) for each in followers]
-        keys = [each.key for each in reservations if each is not None and each.key is not None]
+        calls = [self._verified(each) for each in followers]
+        keys = [each.once.key for each in calls if each is not None and each.once is not None]
         try:
             stored = dict(zip(keys, self._store.reads.stored_responses(keys) if keys else (), strict=True))
         except ServiceBusy:
             return [self.busy(each.request) for each in followers]
         return [
-            None
-            if reservation is None or (reservation.key is not None and stored[reservation.key])
-            else self._refused(follower, reservation)
-            for follower, reservation in zip(followers, reservations, strict=True)
+            None if call is None or (call.once is not None and stored[call.once.key]) else self._refused(follower, call)
+            for follower, call in zip(followers, calls, strict=True)
         ]
 
-    def _verified(self, follower: Follower) -> _Reservation | None:
+    def _verified(self, follower: Follower) -> ReservationCall | None:
         try:
             identity = self._verifier.verify(follower.request.headers.get("authorization"))
         except (TokenRefused, KeysUnavailable):
             return None
-        return _reservation(follower, identity)
+        return follower.call(identity)
 
-    def _refused(self, follower: Follower, reservation: _Reservation) -> GatewayResponse:
-        command = reservation.command
-        refusal = SeatAlreadyReserved.of(follower.taken.intersection(command.seat_ids))
-        body = failure_body(refusal.code, str(refusal), refusal.details)
-        return self._response("taken", follower.request, refusal.code, body, route=BOOKINGS, user_id=command.user_id)
+    def _refused(self, follower: Follower, call: ReservationCall) -> GatewayResponse:
+        command = call.command
+        answer = call.response(SeatAlreadyReserved.of(follower.taken.intersection(command.seat_ids)))
+        return self._response(
+            "taken",
+            follower.request,
+            answer.code,
+            answer.body,
+            *answer.headers,
+            route=BOOKINGS,
+            user_id=command.user_id,
+            correlation=command.correlation_id,
+        )
 
     def _response(
         self,
@@ -129,6 +140,7 @@ class GatewayResponses:
         *more: tuple[str, str],
         route: str = "",
         user_id: str | None = None,
+        correlation: str | None = None,
     ) -> GatewayResponse:
         status, headers = STATUS[code], request.headers
         record = ResponseRecord(
@@ -136,36 +148,12 @@ class GatewayResponses:
             route=route,
             status=status,
             seconds=monotonic() - request.arrived,
-            correlation_id=correlation_id(headers.get("x-correlation-id")),
+            correlation_id=correlation or request.correlation_id(),
             code=code,
             user_id=user_id,
             outcome=code if route else "",
             gateway_response=kind,
         )
         (self._access_log.record if route else self._access_log.count)(record)
-        response_headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            (CORRELATION_HEADER, record.correlation_id),
-            *COMMON_HEADERS,
-            *self._cors.headers_for(headers.get("origin")),
-            *more,
-        ]
-        return status, response_headers, body
-
-
-def _reservation(follower: Follower, identity: Identity) -> _Reservation | None:
-    """The reservation as its route would decode it; None if the request is invalid."""
-    headers, body = follower.request.headers, follower.body
-    try:
-        check_content_type(headers.get("content-type"))
-        command = Reserve(
-            user_id=identity.user_id,
-            event_id=body.fields.event_id,
-            seat_ids=body.fields.seat_ids,
-            correlation_id="-",
-        )
-        key = idempotency_key(headers.get("idempotency-key"), identity.user_id, RESERVING, body)
-    except (InvalidRequest, InvalidValue):
-        return None
-    return _Reservation(command=command, key=key)
+        common = common_headers(record.correlation_id, self._cors, headers.get("origin"))
+        return status, json_headers(body, more, common), body

@@ -65,7 +65,6 @@ class AccessLog:
     def record_response(self, response: Response) -> Response:
         """Flask's `after_request`: log and count the response to the current request."""
         request = current_api_request()
-        outcome = request.error_code or ("REPLAYED" if request.replayed else "CREATED")
         self.record(
             ResponseRecord(
                 method=request.method,
@@ -78,7 +77,7 @@ class AccessLog:
                 reason=request.error_reason,
                 user_id=request.user_id,
                 booking_id=request.booking_id,
-                outcome=outcome if request.endpoint == RESERVE_ENDPOINT else "",
+                outcome=(request.error_code or request.outcome) if request.endpoint == RESERVE_ENDPOINT else "",
             )
         )
         return response

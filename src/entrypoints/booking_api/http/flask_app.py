@@ -5,7 +5,7 @@ idempotency keys 255 (`bodies`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
@@ -27,10 +27,13 @@ from booking_core import ServiceBusy
 P = ParamSpec("P")
 T = TypeVar("T", bound=Struct)
 
+Header = tuple[str, str]
+"""Name and value."""
+
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
-COMMON_HEADERS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
-"""Headers of every response, except those that clients may cache."""
+RETRY_AFTER: Final = "Retry-After"
+_UNCACHED: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 _CACHEABLE: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 LONGEST_BODY: Final = 64 * 1024  # bytes
 
@@ -56,9 +59,9 @@ _CORRELATION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 class ApiRequest(Request):
     """Flask's request with the data that the access log and the metrics need.
 
-    `began` is on a monotonic clock. `waited` is the time in seconds from then until the application got the request,
-    None without a gateway. `may_be_cached`: the response is the same for every caller and has an ETag, so clients may
-    cache it and revalidate.
+    `outcome` is that of a reservation that ended without an error. `began` is on a monotonic clock. `waited` is the
+    time in seconds from then until the application got the request, None without a gateway. `may_be_cached`: the
+    response is the same for every caller and has an ETag, so clients may cache it and revalidate.
     """
 
     may_be_cached = False
@@ -74,7 +77,7 @@ class ApiRequest(Request):
         bind_contextvars(correlation_id=self.correlation_id)
         self.user_id: str | None = None
         self.booking_id: UUID | None = None
-        self.replayed = False
+        self.outcome = ""
         self.error_code = ""
         self.error_reason = ""
 
@@ -131,14 +134,10 @@ class ApiFlask(Flask):
     def add_common_headers(self, response: Response) -> Response:
         """For `after_request`: add the headers that every response has, errors included."""
         request = current_api_request()
-        headers = response.headers
-        headers.add(CORRELATION_HEADER, request.correlation_id)
-        for name, text in _CACHEABLE if request.may_be_cached else COMMON_HEADERS:
-            headers.add(name, text)
-        if self._cors.origins:
-            for name, text in self._cors.headers_for(request.environ.get("HTTP_ORIGIN")):
-                headers.add(name, text)
-        return response
+        common = common_headers(
+            request.correlation_id, self._cors, request.environ.get("HTTP_ORIGIN"), may_be_cached=request.may_be_cached
+        )
+        return with_headers(response, common)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Match routes by method and path alone, whatever the caller's Host header is."""
@@ -163,6 +162,19 @@ def current_api_request() -> ApiRequest:
 def correlation_id(header: str | None) -> str:
     """The caller's correlation id, or a new one if the header is absent or malformed."""
     return header if header is not None and _CORRELATION_ID.fullmatch(header) else str(uuid4())
+
+
+def common_headers(
+    correlation_id: str, cors: Cors, origin: str | None, *, may_be_cached: bool = False
+) -> Sequence[Header]:
+    """The last headers of every response, errors included. `origin` is the header of the request."""
+    headers = (CORRELATION_HEADER, correlation_id), *(_CACHEABLE if may_be_cached else _UNCACHED)
+    return (*headers, *cors.headers_for(origin)) if cors.origins else headers
+
+
+def json_headers(body: bytes, more: Sequence[Header], common: Sequence[Header]) -> list[Header]:
+    """All headers of a response with this JSON body, in the order in which Flask writes them."""
+    return [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more, *common]
 
 
 def limit_bodies(app: Flask, at_once: int) -> None:
@@ -195,6 +207,13 @@ def body_of(request: Request) -> bytes:
 def json_response(body: bytes, status: int = 200) -> Response:
     """A response with a body that is encoded already."""
     return Response(body, status, content_type="application/json")
+
+
+def with_headers(response: Response, headers: Sequence[Header]) -> Response:
+    """The same response with more headers, in this order."""
+    for name, text in headers:
+        response.headers.add(name, text)
+    return response
 
 
 def success(data: Any, status: int = 200, **beside: Any) -> Response:

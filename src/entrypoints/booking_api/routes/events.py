@@ -74,9 +74,9 @@ class EventRoutes:
         written = success_body(_closed_json(store, command.event_id))
         if key is None:
             return json_response(written, 202)
-        text, request.replayed = _stored_response(store, key, written.decode())
+        text, is_replayed = _stored_response(store, key, written.decode())
         response = json_response(text.encode(), 202)
-        if request.replayed:
+        if is_replayed:
             response.headers[REPLAYED_HEADER] = "true"
         return response
 

@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.exceptions import BadGateway, BadRequest, Gone, ImATeapot, NotFound
+from werkzeug.exceptions import (
+    BadGateway,
+    BadRequest,
+    Gone,
+    ImATeapot,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+)
 
-from booking_api.http.errors import STATUS, add_error_handlers
-from booking_api.http.flask_app import ApiRequest
+from booking_api.http.errors import STATUS, ErrorResponse, add_error_handlers, response_to
+from booking_api.http.flask_app import ApiRequest, current_api_request
 from booking_api.http.query import InvalidRequest
 from booking_core import (
     BookingError,
@@ -17,6 +25,7 @@ from booking_core import (
     InvalidValue,
     MalformedMessage,
     Refusal,
+    SeatAlreadyReserved,
     ServiceBusy,
     WrongIsolationLevel,
 )
@@ -120,3 +129,31 @@ def test_other_refusals_of_the_framework_are_400(error: Exception) -> None:
 
 def test_an_unknown_path_is_404() -> None:
     assert answered(NotFound())[:2] == (404, "NOT_FOUND")
+
+
+def test_an_error_of_ours_that_the_framework_has_wrapped_is_logged_itself() -> None:
+    cause = RuntimeError("the cause")
+    wrapped = InternalServerError(original_exception=cause)
+
+    assert ErrorResponse.to(wrapped).unexpected is cause
+    assert ErrorResponse.to(cause).unexpected is cause
+    assert ErrorResponse.to(ServiceBusy()).unexpected is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ServiceBusy("the cause"), SeatAlreadyReserved(), RuntimeError("x"), NotFound(), MethodNotAllowed(["PUT", "GET"])],
+    ids=lambda error: type(error).__name__,
+)
+def test_flask_sends_what_the_table_says(error: Exception) -> None:
+    answer = ErrorResponse.to(error)
+    app = Flask("errors")
+    app.request_class = ApiRequest
+
+    with app.test_request_context():
+        response, request = response_to(error), current_api_request()
+
+    assert (response.status_code, response.data) == (answer.status, answer.body)
+    assert (request.error_code, request.error_reason) == (answer.code, answer.reason)
+    written = [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body))), *answer.headers]
+    assert list(response.headers) == written
