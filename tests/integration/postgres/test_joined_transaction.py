@@ -149,6 +149,18 @@ class TestRefusals:
             assert connection.execute(text("SHOW lock_timeout")).scalar() == "7s"
             assert connection.execute(text("SHOW statement_timeout")).scalar() == "0"
 
+    @pytest.mark.parametrize("given", ["on", "off"])
+    def test_the_plans_of_the_caller_are_as_before(self, stage: Stage, engine: Engine, given: str) -> None:
+        shown = text("SHOW enable_seqscan")
+        with engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL enable_seqscan = {given}"))
+            joined(stage, connection).reserve(0)
+            after_a_booking = connection.execute(shown).scalar()
+            refused(SeatAlreadyReserved, lambda: joined(stage, connection).reserve(0, user="grace"))
+            after_a_refusal = connection.execute(shown).scalar()
+
+        assert (after_a_booking, after_a_refusal) == (given, given)
+
     def test_a_conflict_is_the_callers_to_retry(self, stage: Stage, engine: Engine) -> None:
         """A deadlock with a transaction of the caller's own: no second try behind the caller's back."""
         stage.door.execute(f"ALTER DATABASE {stage.door.info.dbname} SET deadlock_timeout = '50ms'")

@@ -14,16 +14,22 @@ _READ_COMMITTED: Final = "read committed"
 _SAVEPOINT: Final = "SAVEPOINT booking_core"
 _RELEASE: Final = "RELEASE SAVEPOINT booking_core"
 _ROLL_BACK: Final = "ROLLBACK TO SAVEPOINT booking_core"
+_SETTINGS: Final = "SELECT current_setting('transaction_isolation'), current_setting('enable_seqscan')"
+# The plan that checks a foreign key is made at the end of a statement, and kept as long as the session: while tables
+# are empty, only this setting makes the planner use the index. A rollback to the savepoint restores the caller's.
+_SET_SCANS: Final = "SELECT set_config('enable_seqscan', %(scans)s, true)"
 
 
 @define(eq=False)
 class JoinedTransaction(Transaction):
     """Writes in the caller's transaction, on a connection that stays the caller's. Its timeouts are the caller's.
 
-    Ending without commit undoes these writes only, and leaves the transaction usable after a refusal.
+    Ending without commit undoes these writes only, and leaves the transaction usable after a refusal. Whole tables are
+    not scanned before the end; then the caller's `enable_seqscan` is as it was.
     """
 
     connection: Connection
+    _scans: str = field(default="on", init=False)
     _open: bool = field(default=False, init=False)
 
     def begin(self) -> None:
@@ -34,11 +40,10 @@ class JoinedTransaction(Transaction):
             if not self.connection.in_transaction():
                 self.connection.begin()
             # By the driver itself, which begins the transaction as the caller has configured it.
-            row = driver.execute("SHOW transaction_isolation").fetchone()
-            level = row[0] if row else None
+            [(level, self._scans)] = driver.execute(_SETTINGS).fetchall()
             if level != _READ_COMMITTED:
                 raise WrongIsolationLevel(f"The unit of work needs READ COMMITTED, and this connection is at {level}")
-            run(driver, [Statement(_SAVEPOINT, {})])
+            run(driver, [Statement(_SAVEPOINT, {}), Statement(_SET_SCANS, {"scans": "off"})])
         self._open = True
 
     def end(self) -> None:
@@ -50,13 +55,12 @@ class JoinedTransaction(Transaction):
                 driver.execute(_RELEASE)
 
     def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
-        results = run(
-            driver_of(self.connection), [*statements, Statement(_RELEASE, {}, "release")] if commit else statements
-        )
-        if commit:
-            self._open = False
-            return results[:-1]
-        return results
+        if not commit:
+            return run(driver_of(self.connection), statements)
+        last = [Statement(_SET_SCANS, {"scans": self._scans}, "caller's plans"), Statement(_RELEASE, {}, "release")]
+        results = run(driver_of(self.connection), [*statements, *last])
+        self._open = False
+        return results[: -len(last)]
 
     def _roll_back(self) -> None:
         driver_of(self.connection).execute(_ROLL_BACK)

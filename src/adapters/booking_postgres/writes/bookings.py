@@ -64,10 +64,11 @@ class PostgresBookings(PostgresReservations):
         by_slot: dict[int, list[UUID]] = {}
         for booking_id in sorted(set(booking_ids)):
             by_slot.setdefault(slot_of_booking(booking_id), []).append(booking_id)
-        # One load for each slot, after the locks of all slots.
+        # One load for each slot, after the locks of all slots. The plans hold for the writes that follow, too.
+        settings = self._settings_of_plans()
         locks = [_locking(booking_id) for booking_id in sorted(set(booking_ids))]
         loads = [_loading(slot, ids) for slot, ids in by_slot.items()]
-        loaded = self.transaction.run([*locks, *loads])[len(locks) :]
+        loaded = self.transaction.run([*settings, *locks, *loads])[len(settings) + len(locks) :]
         locked = [self._locked_of(row) for rows in loaded for row in rows]
         return {each.booking.booking_id: each for each in locked}
 
@@ -94,11 +95,13 @@ class PostgresBookings(PostgresReservations):
             self.transaction.pending += changed_booking(booking)
 
     def expire_overdue(self, limit: int) -> ExpiryResult:
-        # Not in the caller's transaction: the settings would change the plans of later statements.
-        settings = [BY_KEYS] if self.transaction.reservation_timeouts is not None else []
-        [*_, [[now]]] = self.transaction.run([*settings, Statement(_NOW, {})])
+        [*_, [[now]]] = self.transaction.run([*self._settings_of_plans(), Statement(_NOW, {})])
         [[counts]] = self.transaction.run([expiry_statement(now, limit, rfc3339(now))])
         return ExpiryResult(expired=counts[0], seats_released=counts[1])
+
+    def _settings_of_plans(self) -> list[Statement]:
+        """Not in the caller's transaction: the settings would change the plans of later statements."""
+        return [BY_KEYS] if self.transaction.reservation_timeouts is not None else []
 
     def _count_affected(self) -> None:
         saved, self._saved = self._saved, []
