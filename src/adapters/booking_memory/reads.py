@@ -13,7 +13,7 @@ from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import ON_HOLD, Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.reservation import IdempotencyKey
-from booking_core.domain.values import SeatStatus
+from booking_core.domain.values import SeatStatus, in_reading_order
 from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatList, SeatOnMap, Snapshot, Statistics
 from booking_core.ports.reads import CancellationPreview
 from booking_memory.tables import EventRow, SeatKey, Tables, response_key
@@ -139,12 +139,11 @@ class MemoryReads:
     def seats(self, event_id: UUID) -> SeatList:
         def read(now: datetime) -> SeatList:
             # A withdrawn seat is included for as long as it has a live claim.
-            shown = [
+            shown = in_reading_order(
                 row.seat
                 for row in self._tables.seats_of_event(event_id)
                 if not row.withdrawn or (event_id, row.seat.seat_id) in self._tables.claims
-            ]
-            shown.sort(key=lambda seat: (seat.row, seat.number, seat.seat_id))
+            )
             return SeatList(
                 seats=[SeatOnMap(seat=each, status=self._status((event_id, each.seat_id), now)) for each in shown]
             )

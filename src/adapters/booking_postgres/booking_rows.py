@@ -15,7 +15,7 @@ from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import slot_of_booking
 from booking_core.domain.lifecycle import Status, Trigger
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
-from booking_core.domain.values import ActorKind, CancellationReason, Money, RefundReason, Seat
+from booking_core.domain.values import ActorKind, CancellationReason, Money, RefundReason, Seat, in_reading_order
 from booking_core.messages.envelopes import encode, event_type_of, key_of, slot_of
 from booking_postgres.driver.pipeline import Row, Statement
 
@@ -24,7 +24,7 @@ BOOKING_COLUMNS: Final = """
     b.booking_id, b.event_id, b.user_id, b.status, b.total, b.currency, b.created_at, b.expires_at, b.deadline,
     b.correlation_id, b.processing_started_at, b.confirmed_at, b.ticket_reference, b.confirmed_by, b.cancelled_at,
     b.cancellation_reason, b.revision, b.sequence,
-    (SELECT json_agg(json_build_array(c.seat_id, c.row_name, c.number, c.price::text) ORDER BY c.seat_id)
+    (SELECT json_agg(json_build_array(c.seat_id, c.row_name, c.number, c.price::text))
        FROM booking.claims c WHERE c.slot = b.slot AND c.booking_id = b.booking_id) AS seats,
     (SELECT json_agg(json_build_array(p.payment_id, p.status, p.recorded_at, p.amount::text, p.currency, p.taken_at,
                                       p.refund_reason, p.refund_status, p.refund_requested_at, p.refund_answered_at)
@@ -96,7 +96,7 @@ def booking_of(row: Row) -> Booking:
         cancellation_reason=CancellationReason(row[15]) if row[15] else None,
         revision=row[16],
         sequence=row[17],
-        seats=tuple(_seat_of(each) for each in row[18] or ()),
+        seats=in_reading_order(map(_seat_of, row[18] or ())),
         payments={each[0]: _payment_of(each) for each in row[19] or ()},
     )
 

@@ -16,7 +16,7 @@ from booking_core.ports.store import Store
 
 @frozen(kw_only=True)
 class SeatMap:
-    """An event and all its seats, by row, number and id; `version` as in `booking_core.ports.SeatList`."""
+    """An event and all its seats, in reading order; `version` as in `booking_core.ports.SeatList`."""
 
     event: KnownEvent
     seats: Sequence[SeatOnMap]

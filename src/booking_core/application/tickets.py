@@ -28,7 +28,7 @@ class TicketCheck:
     """The answer for the staff at the door: nothing about the customer or the payment.
 
     For an UNKNOWN ticket, `seats` is empty and every other field but `status` is None. `reference` is as it was issued,
-    `event` as our database knows it. `seats` (of a VALID ticket) are sorted by row, number and id. `reason` and
+    `event` as our database knows it. `seats` (of a VALID ticket) are in reading order. `reason` and
     `cancelled_at` are set for a CANCELLED ticket.
     """
 
@@ -85,5 +85,4 @@ def verify_ticket(text: str, *, store: Store) -> TicketCheck:
             reason=CancellationReason.EVENT_CANCELLED,
             cancelled_at=event.closed_at,
         )
-    seats = tuple(sorted(booking.seats, key=lambda seat: (seat.row, seat.number, seat.seat_id)))
-    return evolve(ticket, seats=seats, confirmed_at=booking.confirmed_at)
+    return evolve(ticket, seats=booking.seats, confirmed_at=booking.confirmed_at)

@@ -26,6 +26,7 @@ from booking_core.domain.values import (
     Seat,
     Terms,
     TicketedEvent,
+    in_reading_order,
     total_of,
 )
 
@@ -45,8 +46,8 @@ class _Header(TypedDict):
 class Booking:
     """One booking. Equal only to itself; never revived, never deleted.
 
-    `seats` are sorted by id and keep the prices of the moment of reserving. `deadline` is set while the booking is on
-    hold, and None otherwise. `revision` is the number of the last history entry, `sequence` that of the last event;
+    `seats` are in reading order and keep the prices of the moment of reserving. `deadline` is set while the booking is
+    on hold, and None otherwise. `revision` is the number of the last history entry, `sequence` that of the last event;
     both count from 1. `new_events` and `new_history` were recorded since the booking was loaded.
     """
 
@@ -80,7 +81,7 @@ class Booking:
     ) -> Self:
         """RESERVE: make a PENDING booking over `seats` with `booking.created` (US-01, FR-04, FR-05, FR-06)."""
         facts = Facts(now=now, terms=terms)
-        seats = tuple(sorted(seats, key=lambda seat: seat.seat_id))
+        seats = in_reading_order(seats)
         booking = cls(
             booking_id=new_booking_id(now, event.event_id),
             event_id=event.event_id,
@@ -160,7 +161,7 @@ class Booking:
 
     @property
     def seat_ids(self) -> tuple[UUID, ...]:
-        """The ids of the seats, sorted."""
+        """The ids of the seats, in the order of `seats`."""
         return tuple([seat.seat_id for seat in self.seats])
 
     @property

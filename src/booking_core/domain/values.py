@@ -30,6 +30,10 @@ _MOST_DECIMALS: Final = 18
 _EXACT_DIGITS: Final = 100
 _EXACT: Final = Context(prec=_EXACT_DIGITS)
 MAX_TEXT: Final = 255  # characters
+_ROWS: Final = 4096  # rows of seats whose key is cached; a hall has some hundred
+_DIGITS: Final = re.compile("[0-9]+")
+_UPPER: Final = {lower: lower - 32 for lower in range(ord("a"), ord("z") + 1)}
+DIGITS_IN_KEY: Final = 20  # longer numbers in the names of rows are compared digit by digit
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 9000
 # A reason is for people. It is cut, so that the message it explains does not fail for its length.
@@ -183,6 +187,25 @@ class Seat:
     row: str = field(validator=_is_label)
     number: int = field(validator=_is_seat_number)
     price: Decimal = field(validator=_is_price)
+
+
+@lru_cache(maxsize=_ROWS)
+def row_key(row: str) -> str:
+    """A text whose order by code points is the order of rows as people read them: 2 before 10, A2 before A10.
+
+    Numbers (ASCII digits) lose leading zeros and are padded with zeros; `a` to `z` count as `A` to `Z`. No locale.
+    """
+    return _DIGITS.sub(lambda found: found[0].lstrip("0").zfill(DIGITS_IN_KEY), row.translate(_UPPER))
+
+
+def reading_order(seat: Seat) -> tuple[str, str, int, bytes]:
+    """The key that sorts seats as people read them: by row, number and id."""
+    return row_key(seat.row), seat.row, seat.number, seat.seat_id.bytes
+
+
+def in_reading_order(seats: Iterable[Seat]) -> tuple[Seat, ...]:
+    """The seats by `reading_order`."""
+    return tuple(sorted(seats, key=reading_order))
 
 
 class SeatStatus(Enum):

@@ -7,6 +7,7 @@ checks them.
 from booking_core.domain.events import BookingEvent, DomainEvent, EventCancelled
 from booking_core.domain.group import Deferral, MemberFacts
 from booking_core.domain.reservation import ReservationFacts, SeatRequest, StoredResponse
+from booking_core.domain.values import in_reading_order
 from booking_core.ports.bookings import BookingRepository, ExpiryResult, LockedBooking, LockedSeats, NewBooking
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
@@ -81,4 +82,5 @@ __all__ = [
     "UnitOfWork",
     "Upkeep",
     "Workload",
+    "in_reading_order",
 ]

@@ -178,7 +178,7 @@ class Reads(Protocol):
         ...
 
     def seats(self, event_id: UUID) -> SeatList:
-        """Return all seats of the event by row, number and id; empty if there are none. An overdue hold is AVAILABLE.
+        """Return all seats of the event in reading order; empty if there are none. An overdue hold is AVAILABLE.
 
         A withdrawn seat is included for as long as it has a live claim.
         """

@@ -17,7 +17,7 @@ from uuid import UUID
 from attrs import define, field
 
 from booking_core.domain.identity import slot_of_event
-from booking_core.domain.values import Seat, SeatStatus
+from booking_core.domain.values import Seat, SeatStatus, reading_order
 from booking_core.ports.reads import SeatList, SeatOnMap
 from booking_postgres.driver.pipeline import Row, Rows, Statement
 from booking_postgres.driver.reader import Reader
@@ -50,7 +50,6 @@ _ALL: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT})
     SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL, {_SHOWN}
     FROM clock, fingerprint, {_WITH_CLAIMS}
-    ORDER BY s.row_name, s.number, s.seat_id
 """  # noqa: S608
 # Concatenated ids of 16 bytes each: the elements of an array would be encoded and decoded one by one.
 _CLAIMED: Final = f"""
@@ -137,8 +136,9 @@ class SeatMaps:
             [(fingerprint, sold, held, overdue)] = self.reader.rows(Statement(_CLAIMED, values))
             if fingerprint == cached.fingerprint:
                 return cached.with_claims((sold, held, overdue), self._versions)
-        rows = self.reader.rows(Statement(_ALL, values))
-        entries = [_entry(row) for row in rows]
+        found = [(_entry(row), row) for row in self.reader.rows(Statement(_ALL, values))]
+        found.sort(key=lambda each: reading_order(each[0].seat))
+        entries, rows = [entry for entry, _ in found], [row for _, row in found]
         self._cache(event_id, _cached_seats_of(rows, entries) if rows else None)
         return SeatList(seats=[entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]])
 

@@ -7,6 +7,7 @@ transaction has locked them; expiry never waits.
 from datetime import datetime
 from typing import Final
 
+from booking_core.domain.values import DIGITS_IN_KEY
 from booking_postgres.driver.pipeline import Statement
 
 # jsonb would reorder the keys and drop decimals; json keeps the envelope as the domain writes it.
@@ -15,6 +16,10 @@ _BODY: Final = """
         'version', '1.0', 'correlationId', n.correlation_id, 'payload', json_build_object(
             'bookingId', n.booking_id, 'userId', n.user_id, 'reason', 'EXPIRED', 'releasedSeatIds', n.seat_ids))::text
 """
+
+# `booking_core.domain.seat_order.row_key` of `row_name`; in the collation C, upper() changes ASCII letters only.
+_PADDED: Final = f"""regexp_replace(upper(row_name COLLATE "C"), '[0-9]+', '{"0" * DIGITS_IN_KEY}\\&', 'g')"""
+ROW_KEY: Final = f"""regexp_replace({_PADDED}, '0*([0-9]{{{DIGITS_IN_KEY},}})', '\\1', 'g') COLLATE "C" """
 
 _EXPIRE: Final = f"""
     WITH due AS MATERIALIZED (
@@ -28,7 +33,7 @@ _EXPIRE: Final = f"""
     ), released AS (
         UPDATE booking.claims c SET ended_at = d.deadline
         FROM due d WHERE c.slot = d.slot AND c.booking_id = d.booking_id AND c.ended_at IS NULL
-        RETURNING d.slot, d.booking_id, d.user_id, d.correlation_id, d.sequence, c.seat_id
+        RETURNING d.slot, d.booking_id, d.user_id, d.correlation_id, d.sequence, c.seat_id, c.row_name, c.number
     ), ended_holds AS (
         DELETE FROM booking.holds h USING due d WHERE h.user_id = d.user_id AND h.booking_id = d.booking_id
     ), new_history AS (
@@ -38,7 +43,8 @@ _EXPIRE: Final = f"""
             correlation_id, '' FROM due
     ), new_events AS (
         SELECT r.*, gen_random_uuid() AS message_id, r.sequence + t.step AS number, t.event_type
-        FROM (SELECT slot, booking_id, user_id, correlation_id, sequence, json_agg(seat_id ORDER BY seat_id) AS seat_ids
+        FROM (SELECT slot, booking_id, user_id, correlation_id, sequence,
+                  json_agg(seat_id ORDER BY {ROW_KEY}, row_name COLLATE "C", number, seat_id) AS seat_ids
               FROM released GROUP BY slot, booking_id, user_id, correlation_id, sequence) r
         CROSS JOIN (VALUES (1, 'booking.expired'), (2, 'booking.cancelled')) AS t (step, event_type)
     ), stored AS (

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from booking_core.application import expire
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import StoreFixture, content_of, in_parallel
+from booking_core.contracts.store.fixture import ROWS, StoreFixture, content_of, in_parallel
 from booking_core.contracts.store.payments import paying
 from booking_core.contracts.wire import envelope_of
 from booking_core.domain.booking import Booking
@@ -45,6 +45,15 @@ class ExpiryContract:
             assert content_of(fixture.stored(each)) == content_of(each)
             self._same_history(fixture, each)
             self._same_events(store_harness, each)
+
+    def test_expiry_lists_seats_in_reading_order(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness, seats=len(ROWS)).in_rows(*ROWS)
+        made = fixture.reserve(*range(len(ROWS)), window=1)
+        store_harness.advance(2)
+        expected = self._expired_by_hand(fixture, made)
+        expire_once(fixture.store)
+
+        self._same_events(store_harness, expected)
 
     def test_bookings_in_time_or_ended_are_unchanged(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

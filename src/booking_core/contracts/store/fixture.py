@@ -26,12 +26,14 @@ CORRELATION: Final = "correlation-of-the-suite"
 CAUSE: Final = Cause(actor=ActorKind.CUSTOMER, actor_id="ada", correlation_id=CORRELATION)
 WINDOW_SECONDS: Final = 600.0
 """The payment window of holds in the suites."""
+ROWS: Final = ("10", "2", "A10", "b2", "A2", "B010", "A2", "a2", "Box 2 Row 10", "Box 2 Row 9")
+"""Rows that no order of plain texts sorts as people do."""
 _JOB_SECONDS: Final = 60.0
 
 
 @frozen
 class StoreFixture:
-    """An event on sale and its seats, sorted by id; the suites name a seat by its place in that order."""
+    """An event on sale and its seats, by id and by number; the suites name a seat by its place in that order."""
 
     store: Store
     event: TicketedEvent
@@ -47,16 +49,25 @@ class StoreFixture:
         event = TicketedEvent(
             event_id=uuid4(), name="The Tempest", starts_at=starts_at, status=SaleStatus.ON_SALE, currency=currency
         )
-        rows = [Seat(seat_id=uuid4(), row="A", number=n, price=Decimal(price)) for n in range(1, seats + 1)]
+        ids = sorted(uuid4() for _ in range(seats))
+        rows = [Seat(seat_id=each, row="A", number=n, price=Decimal(price)) for n, each in enumerate(ids, 1)]
         with store.unit_of_work() as uow:
             uow.events.put(event, ages=False, complete=True)
             uow.events.put_seats(event.event_id, rows)
             uow.commit()
-        return cls(store, event, tuple(sorted(rows, key=lambda seat: seat.seat_id)))
+        return cls(store, event, tuple(rows))
 
     def ids(self, *places: int) -> tuple[UUID, ...]:
         """Return the ids of the seats at these places, in the order given."""
         return tuple(self.seats[place].seat_id for place in places)
+
+    def in_rows(self, *rows: str) -> "StoreFixture":
+        """Move the seats, in the order of their places, to these rows; return the fixture with them."""
+        moved = tuple(evolve(seat, row=row) for seat, row in zip(self.seats, rows, strict=True))
+        with self.store.unit_of_work() as uow:
+            uow.events.put_seats(self.event.event_id, moved)
+            uow.commit()
+        return evolve(self, seats=moved)
 
     def request(self, *places: int, user: str = "ada") -> SeatRequest:
         """Make the argument of `lock_seats`."""

@@ -4,12 +4,12 @@ from uuid import uuid4
 
 from booking_core.application import TicketStatus, cancel_event, close_event, verify_ticket
 from booking_core.contracts.harness import StoreHarness
-from booking_core.contracts.store.fixture import CORRELATION, StoreFixture, content_of
+from booking_core.contracts.store.fixture import CORRELATION, ROWS, StoreFixture, content_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.identity import new_ticket_reference, slot_of_event
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.values import CancellationReason
+from booking_core.domain.values import CancellationReason, in_reading_order
 from booking_core.ports import Page, Store
 
 
@@ -63,6 +63,16 @@ class ReadsContract:
         found = {each.booking_id: content_of(each) for each in listed(fixture.store, "ada")}
 
         assert found == {each.booking_id: content_of(fixture.stored(each)) for each in (paid, held)}
+
+    def test_seats_are_listed_in_reading_order(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness, seats=len(ROWS)).in_rows(*ROWS)
+        wanted = in_reading_order(fixture.seats)
+
+        made = fixture.reserve(*range(len(ROWS)))
+
+        [listed] = fixture.store.reads.bookings_of(made.user_id, None, Page()).items
+        assert made.seats == listed.seats == fixture.stored(made).seats == wanted
+        assert tuple(each.seat for each in fixture.store.reads.seats(fixture.event.event_id).seats) == wanted
 
     def test_an_overdue_hold_is_shown_as_it_will_be_written(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

@@ -159,7 +159,7 @@ def utc(moment: datetime) -> datetime:
 
 
 def booking_json(booking: Booking) -> dict[str, Any]:
-    """A booking as its owner sees it. `seats` are sorted by id, `refunds` by the time of the request."""
+    """A booking as its owner sees it. `seats` are in reading order, `refunds` by the time of the request."""
     currency = booking.total.currency
     written: dict[str, Any] = {
         "bookingId": booking.booking_id,

@@ -122,7 +122,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         _SEAT | {"status": ref("SeatStatus")},
     ),
     "SeatMap": object_schema(
-        "All seats of an event, by row, number and id.",
+        "All seats of an event, by row and number as people read them.",
         {"eventId": COMMON["eventId"], "currency": _CURRENCY, "seats": {"type": "array", "items": ref("Seat")}},
     ),
     "Refund": object_schema(
@@ -150,7 +150,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "items": ref("BookedSeat"),
                 "minItems": 1,
                 "maxItems": MAX_SEATS,
-                "description": "Sorted by id.",
+                "description": "By row and number as people read them.",
             },
             "processingStartedAt": _time("When the payment began."),
             "confirmedAt": COMMON["confirmedAt"],

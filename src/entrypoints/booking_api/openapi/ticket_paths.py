@@ -58,7 +58,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 "type": "array",
                 "items": ref("TicketSeat"),
                 "minItems": 1,
-                "description": "Of a VALID ticket, by row, number and id.",
+                "description": "Of a VALID ticket, by row and number as people read them.",
             },
             "cancellationReason": ref("CancellationReason"),
             "cancelledAt": COMMON["cancelledAt"],

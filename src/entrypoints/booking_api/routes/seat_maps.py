@@ -46,7 +46,7 @@ class _SeatJson(Struct, rename="camel", gc=False):
 
 
 def seat_map_json(seat_map: SeatMap) -> dict[str, Any]:
-    """All seats of an event, by row, number and id, with their statuses; holders are not shown."""
+    """All seats of an event, by row and number as people read them, with their statuses; holders are not shown."""
     event = seat_map.event.event
     prices: dict[Decimal, Decimal] = {}
     seats = []
