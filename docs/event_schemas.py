@@ -28,6 +28,7 @@ _TIME: Final[Schema] = {
 }
 _AMOUNT: Final[Schema] = {"type": "number", "minimum": 0, "exclusiveMaximum": int(MAX_AMOUNT)}
 _CURRENCY: Final[Schema] = {"type": "string", "pattern": "^[A-Z]{3}$"}
+_CURRENCY_AS_SENT: Final[Schema] = {"type": "string", "pattern": "^[A-Za-z]{3}$"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _SEATS: Final[Schema] = {"type": "array", "items": _UUID, "minItems": 1, "maxItems": MAX_SEATS, "uniqueItems": True}
 _REASON_OR_NONE: Final[Schema] = {"type": ["string", "null"]}
@@ -68,7 +69,7 @@ def consumed_schema(event_type: str) -> Schema:
         "bookingId": _UUID,
         "paymentId": _TEXT,
         "amount": _AMOUNT,
-        "currency": _CURRENCY,
+        "currency": _CURRENCY_AS_SENT,
         "reason": _REASON_OR_NONE,
     }
     example = consumed_example(event_type)

@@ -63,9 +63,10 @@ def preview_of(tables: Tables, event_id: UUID, now: datetime) -> CancellationPre
     live = [each for each in tables.bookings_of_event(event_id) if each.is_live and not each.is_overdue(now)]
     refunds: dict[str, tuple[Decimal, int]] = {}
     for payment in (payment for booking in live for payment in booking.payments.values()):
-        if payment.is_taken and payment.refund_reason is None and payment.currency:
-            amount, number = refunds.get(payment.currency, (Decimal(0), 0))
-            refunds[payment.currency] = amount + (payment.amount or Decimal(0)), number + 1
+        money = payment.refundable
+        if money is not None and payment.refund_reason is None:
+            amount, number = refunds.get(money.currency, (Decimal(0), 0))
+            refunds[money.currency] = amount + money.amount, number + 1
     return CancellationPreview(
         ended=tables.ended_with(event_id),
         bookings=len(live),

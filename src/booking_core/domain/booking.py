@@ -6,7 +6,6 @@ happened is recorded: events for the outbox, entries of the history.
 """
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Self, TypedDict
 from uuid import UUID
 
@@ -114,7 +113,8 @@ class Booking:
     def confirm(self, payment_id: str, paid: Money, now: datetime, cause: Cause) -> None:
         """PAYMENT_SUCCESS: take the payment (once, FR-11); confirm the booking (FR-09, FR-10) or request a refund.
 
-        A payment that cannot be honoured leaves the booking as it is and is never dropped: one refund is requested.
+        A payment that cannot be honoured leaves the booking as it is and is never dropped: one refund is requested,
+        unless the amount is nothing.
         """
         self.expire(now, cause)
         facts = Facts(now=now, total=self.total, paid=paid, payment_id=payment_id, payments=self.payments)
@@ -258,9 +258,11 @@ class Booking:
             payment.amount, payment.currency = facts.paid.amount, facts.paid.currency
 
     def _request_refund(self, payment: Payment, reason: RefundReason, now: datetime, cause: Cause) -> None:
+        refund = payment.refundable
+        if refund is None:
+            return
         payment.refund_reason, payment.refund_status = reason, RefundStatus.REQUESTED
         payment.refund_requested_at = now
-        refund = Money(amount=payment.amount or Decimal(0), currency=payment.currency or self.total.currency)
         header = self._header(now, cause)
         self.new_events.append(RefundRequested(**header, payment_id=payment.payment_id, refund=refund, reason=reason))
 

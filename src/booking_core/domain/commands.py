@@ -7,7 +7,7 @@ from uuid import UUID
 from attrs import Attribute, Factory, field, frozen
 
 from booking_core.domain.errors import InvalidValue
-from booking_core.domain.payments import RefundStatus
+from booking_core.domain.payments import RefundStatus, money_of, upper_cased
 from booking_core.domain.values import (
     Cause,
     Money,
@@ -16,7 +16,6 @@ from booking_core.domain.values import (
     customer_cause,
     is_reason,
     is_text,
-    money_of,
     payment_cause,
     shortened,
     sorted_ids,
@@ -62,10 +61,10 @@ class StartPayment(PaymentMessage):
 
 @frozen(kw_only=True)
 class ConfirmPayment(PaymentMessage):
-    """`payment.success` (FR-08): the money has arrived."""
+    """`payment.success` (FR-08): the money has arrived. `paid` is what `amount` stands for (`payments.money_of`)."""
 
     amount: Decimal
-    currency: str
+    currency: str = field(converter=upper_cased)
     paid: Money = field(init=False, default=Factory(money_of, takes_self=True), eq=False, repr=False)
 
 

@@ -24,8 +24,9 @@ _DECIMALS: Final = (
 )
 _AMOUNTS: Final = 4096  # amounts whose text is cached
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-MAX_AMOUNT: Final = Decimal(10) ** 12
-_MOST_DECIMALS: Final = 18
+# Payment services count the smallest units in 64 bits, so no payment is larger.
+MAX_AMOUNT: Final = Decimal(10) ** 18
+_MOST_DECIMALS: Final = 18  # of a price
 # More digits than any sum of prices has.
 _EXACT_DIGITS: Final = 100
 _EXACT: Final = Context(prec=_EXACT_DIGITS)
@@ -39,7 +40,7 @@ _LAST_YEAR: Final = 9000
 # A reason is for people. It is cut, so that the message it explains does not fail for its length.
 MAX_REASON: Final = 1000
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-# So that the total of ten seats is below MAX_AMOUNT.
+# So that the total of ten seats is an amount of 12 digits, which a double holds to the hundredth.
 MAX_PRICE: Final = Decimal(10) ** 11
 
 
@@ -72,15 +73,15 @@ def _is_currency(_: Any, attribute: "Attribute[str]", value: Any) -> None:
 
 def _is_amount(_: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value < MAX_AMOUNT:
-        raise InvalidValue(attribute.name, "must be a finite amount from 0 to below 10^12")
-    if int(value.as_tuple().exponent) < -_MOST_DECIMALS:
-        raise InvalidValue(attribute.name, f"must not have more than {_MOST_DECIMALS} decimals")
+        raise InvalidValue(attribute.name, "must be a finite amount from 0 to below 10^18")
 
 
 def _is_price(instance: Any, attribute: "Attribute[Decimal]", value: Any) -> None:
     _is_amount(instance, attribute, value)
     if value >= MAX_PRICE:
         raise InvalidValue(attribute.name, "must be below 10^11")
+    if int(value.as_tuple().exponent) < -_MOST_DECIMALS:
+        raise InvalidValue(attribute.name, f"must not have more than {_MOST_DECIMALS} decimals")
 
 
 def is_storable(text: str) -> bool:
@@ -149,7 +150,7 @@ def _is_in_the_calendar(instance: Any, attribute: "Attribute[datetime]", value: 
 
 @frozen(kw_only=True)
 class Money:
-    """An amount of one currency: finite, not negative, below 10^12, exact. Raises InvalidValue otherwise."""
+    """An amount of one currency: finite, not negative, below 10^18, exact. Raises InvalidValue otherwise."""
 
     amount: Decimal = field(validator=_is_amount)
     currency: str = field(validator=_is_currency)
@@ -274,11 +275,6 @@ def payment_cause(message: Any) -> Cause:
 def administrator_cause(command: Any) -> Cause:
     """Make the cause of a change by the administrator of this command."""
     return Cause(actor=ActorKind.ADMINISTRATOR, actor_id=command.administrator, correlation_id=command.correlation_id)
-
-
-def money_of(payment: Any) -> Money:
-    """The money that the payment brings. Raises InvalidValue for an impossible amount or currency."""
-    return Money(amount=payment.amount, currency=payment.currency)
 
 
 def total_of(seats: Iterable[Seat]) -> Decimal:

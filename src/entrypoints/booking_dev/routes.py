@@ -143,7 +143,7 @@ def _amount(written: msgspec.Raw) -> Decimal | None:
     number = Decimal(amount)
     exponent = number.as_tuple().exponent
     if not abs(number) < MAX_AMOUNT or not isinstance(exponent, int) or exponent < -_MOST_DECIMALS:
-        raise InvalidRequest("amount", f"must be below 10^12, with at most {_MOST_DECIMALS} decimals")
+        raise InvalidRequest("amount", f"must be below 10^18, with at most {_MOST_DECIMALS} decimals")
     return number
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from booking_core.domain.identity import slot_of_event
 from booking_core.domain.lifecycle import Status
+from booking_core.domain.payments import rounded
 from booking_core.ports.reads import Backlogs, CancellationPreview, Statistics
 
 _BY_STATUS: Final = text("""
@@ -43,10 +44,10 @@ _PREVIEW: Final = text(f"""
         count(DISTINCT b.booking_id), count(*) {_LIVE}
 """)  # noqa: S608
 _REFUNDS: Final = text(f"""
-    SELECT p.currency, sum(p.amount), count(*) FROM booking.payments p
+    SELECT p.currency, p.amount, count(*) FROM booking.payments p
     WHERE p.slot = :slot AND p.status = 'TAKEN' AND p.refund_reason IS NULL
       AND p.booking_id IN (SELECT b.booking_id {_LIVE})
-    GROUP BY p.currency ORDER BY p.currency
+    GROUP BY p.currency, p.amount ORDER BY p.currency
 """)  # noqa: S608
 
 
@@ -65,7 +66,11 @@ def preview_of(connection: Connection, event_id: UUID) -> CancellationPreview:
     """Read what cancelling the event would end and refund now, and what has ended because of it."""
     values = {"slot": slot_of_event(event_id), "event_id": event_id}
     ended, bookings, seats = connection.execute(_PREVIEW, values).one()
-    refunds = {row[0]: (row[1], int(row[2])) for row in connection.execute(_REFUNDS, values)}
+    refunds: dict[str, tuple[Decimal, int]] = {}
+    for currency, amount, count in connection.execute(_REFUNDS, values):
+        if refund := rounded(amount, currency):
+            so_far, number = refunds.get(currency, (Decimal(0), 0))
+            refunds[currency] = so_far + refund * count, number + int(count)
     return CancellationPreview(ended=ended or 0, bookings=bookings, seats=seats, refunds=refunds)
 
 

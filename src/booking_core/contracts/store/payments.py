@@ -152,6 +152,27 @@ class PaymentsContract:
             "pay-3": RefundReason.DUPLICATE_PAYMENT,
         }
 
+    def test_an_amount_that_no_currency_has_is_stored_as_sent(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        sent = {"pay-1": "0.004", "pay-2": f"150.005{'0' * 70}1", "pay-3": "999999999999999999.99"}
+
+        changed = self._made_of(fixture, *(paying(payment_id, amount) for payment_id, amount in sent.items()))
+
+        assert {key: payment.amount for key, payment in changed.payments.items()} == {
+            payment_id: Decimal(amount) for payment_id, amount in sent.items()
+        }
+        refunds = [payload_of(each)["amount"] for each in store_harness.events()[1:]]
+        assert refunds == [Decimal("150.01"), Decimal("999999999999999999.99")]
+        assert fixture.store.reads.statistics().oldest_unanswered_refund_seconds is not None
+
+    def test_the_preview_counts_no_refund_of_nothing(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+
+        self._made_of(fixture, paying("pay-1", "0.004"), paying("pay-2", "0", "EUR"), paying("pay-3"))
+
+        preview = fixture.store.reads.cancellation_preview(fixture.event.event_id)
+        assert dict(preview.refunds) == {"USD": (Decimal("75.00"), 1)}
+
     def test_the_outcome_of_a_refund_is_stored(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
 

@@ -8,6 +8,7 @@ apply are left out. Without Flask: commands print the same JSON.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
@@ -211,11 +212,11 @@ def _refunds(booking: Booking) -> dict[str, Any]:
 
 
 def _refund(payment: Payment, total: Money) -> dict[str, Any]:
-    currency = payment.currency or total.currency
+    money = payment.refundable or Money(amount=Decimal(0), currency=payment.currency or total.currency)
     return {
         "paymentId": payment.payment_id,
-        "amount": written_in(payment.amount or total.amount * 0, currency),
-        "currency": currency,
+        "amount": money.written,
+        "currency": money.currency,
         "reason": payment.refund_reason.value if payment.refund_reason else None,
         "status": payment.refund_status.value if payment.refund_status else None,
     }

@@ -123,7 +123,8 @@ def test_a_payment_brings_money() -> None:
     with pytest.raises(InvalidValue, match="amount"):
         made("confirm", amount=1.5)
     with pytest.raises(InvalidValue, match="currency"):
-        made("confirm", currency="usd")
+        made("confirm", currency="usdt")
+    assert made("confirm", currency="usd") == made("confirm")
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,9 @@ def test_other_types_are_skipped_whatever_else_they_say(event_type: str) -> None
         ("-0", Decimal(0)),
         ("150.500000000000000000", Decimal("150.5")),
         ("0.30000000000000004", Decimal("0.30000000000000004")),
+        ("1e-19", Decimal("1e-19")),
+        ("1e-999999999", Decimal("1e-999999999")),
+        ("1e12", Decimal(10) ** 12),
     ],
 )
 def test_amounts_are_exact(written: str, amount: Decimal) -> None:
@@ -108,7 +111,7 @@ def test_amounts_are_exact(written: str, amount: Decimal) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["-1", "1e12", "1e999999999", "1e-999999999", "9" * 5000, "1e-19", "0.1e-18", "true", '"150"', "null", "[1]", "{}"],
+    ["-1", "1e18", "1e999999999", "1e99999999999999999999", "9" * 5000, "true", '"150"', "null", "[1]", "{}"],
 )
 def test_amounts_that_cannot_be_are_refused(written: str) -> None:
     with pytest.raises(MalformedMessage, match="amount"):
@@ -143,7 +146,7 @@ def test_amounts_that_cannot_be_are_refused(written: str) -> None:
         (message(payload=[]), "payload must be an object"),
         (message(payload=payload(bookingId=7)), "bookingId must be a text"),
         (message(payload=payload(paymentId="x" * 256)), "paymentId must be a text"),
-        (message(payload=payload(currency="usd")), "currency must be three capital letters"),
+        (message(payload=payload(currency="usdt")), "currency must be three capital letters"),
         (message("payment.failed", payload=payload(reason=7)), "reason must be a text"),
         (message("payment.failed", payload=payload(reason="\x00")), "reason must be a text"),
     ],
