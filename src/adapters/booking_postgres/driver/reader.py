@@ -1,6 +1,6 @@
 """Connections for reading: no transaction and no locks, on the pool or on the caller's connection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -17,7 +17,7 @@ from booking_postgres.driver.errors import (
     translated,
 )
 from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, in_utc, run
-from booking_postgres.driver.transaction import driver_of, forbid_preparing
+from booking_postgres.driver.transaction import BY_KEYS, driver_of, forbid_preparing
 
 
 @frozen(eq=False)
@@ -53,30 +53,31 @@ class Reader:
                     with answers_within(driver_of(connection), answer_seconds):
                         yield connection
 
-    def rows(self, statement: Statement) -> Rows:
+    def rows(self, statement: Statement, *, by_keys: bool = False) -> Rows:
         """Run one frequent read: prepared, and in one round trip.
 
-        Raises ServiceBusy after the timeouts of reads; on the caller's connection, the caller sets them.
+        `by_keys`: find every row by an index, as `Transaction.run_by_keys` does. Raises ServiceBusy after the timeouts
+        of reads. On the caller's connection, the caller sets timeouts and plans.
         """
         if self.engine is None:
             with self.open() as connection:
                 cursor = driver_of(connection).execute(statement.sql, statement.values)
                 return in_utc(cursor.fetchall())
+        settings = [self.set_timeouts, BY_KEYS] if by_keys else [self.set_timeouts]
         try:
-            return self._rows_of_pool(self.engine, statement)
+            return self._rows_of_pool(self.engine, settings, statement)
         except NoAnswerInTime:
             raise
         except (ConnectionLost, PreparedStatementGone):
             # A read may be repeated, and the next connection may be sound.
-            return self._rows_of_pool(self.engine, statement)
+            return self._rows_of_pool(self.engine, settings, statement)
 
-    def _rows_of_pool(self, engine: Engine, statement: Statement) -> Rows:
+    def _rows_of_pool(self, engine: Engine, settings: Sequence[Statement], statement: Statement) -> Rows:
         with translated():
             connection = engine.raw_connection()
             driver = cast("psycopg.Connection[Row]", connection.driver_connection)
             try:
-                _, rows = run(driver, [self.set_timeouts, statement], begin=False)
-                return rows
+                return run(driver, [*settings, statement], begin=False)[-1]
             except StatementFailed as failure:
                 error = translate(failure.error)
                 if isinstance(error, ConnectionLost):

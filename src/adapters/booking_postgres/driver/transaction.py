@@ -36,6 +36,14 @@ _SET_TIMEOUTS: Final = (
     "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
     " set_config('idle_in_transaction_session_timeout', %(idle)s, true)"
 )
+# The planner does not know how many rows a list names or how many holds are due, and a statement that was prepared
+# while the tables were small keeps its plan. An estimate that is wrong reads whole tables, and the cost would grow with
+# all that was ever stored. So those statements find every row by an index, and join by nested loops.
+BY_KEYS: Final = Statement(
+    "SELECT " + ", ".join(f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")),
+    {},
+    "plan by keys",
+)
 # Taking a free connection costs a hundredth of it; what takes longer waited for a connection, or opened one.
 WAIT_SECONDS: Final = 0.001
 _TAKEN_AT: Final = "booking.taken_at"
@@ -78,6 +86,15 @@ class Transaction(ABC):
             if known is None:
                 raise failure.error from failure
             raise known from failure.error
+
+    def run_by_keys(self, *statements: Statement) -> list[Rows]:
+        """Run statements that are to find every row by an index, whatever the statistics of the tables are.
+
+        In a transaction that the caller owns they run as others do: the settings would change the caller's plans.
+        """
+        if self.reservation_timeouts is None:
+            return self.run(statements)
+        return self.run([BY_KEYS, *statements])[1:]
 
     def flush(self) -> None:
         """Add the last writes now, so that the next statement sees them."""

@@ -19,11 +19,12 @@ from attrs import define, field
 from booking_core.domain.identity import slot_of_event
 from booking_core.domain.values import Seat, SeatStatus, reading_order
 from booking_core.ports.reads import SeatList, SeatOnMap
-from booking_postgres.driver.pipeline import Row, Rows, Statement
+from booking_postgres.driver.pipeline import Rows, Statement
 from booking_postgres.driver.reader import Reader
 
-# 500 to 900 bytes each: at most about 40 MB in a process.
-MOST_SEATS: Final = 50_000
+# 500 to 900 bytes each: at most about 110 MB in a process. A stadium of 80,000 seats has to fit: read anew for each
+# viewer, it would cost a second of CPU each time.
+MOST_SEATS: Final = 120_000
 _IDS: Final = Struct("16s")
 
 # Covers every column that is shown. Each hash is the seed of the next; XOR makes the order of rows irrelevant.
@@ -32,34 +33,39 @@ _FINGERPRINT: Final = """
         uuid_hash_extended(s.seat_id, 2 * s.number::bigint + s.withdrawn::integer)))) AS seats
     FROM booking.seats s WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
 """
-_SHOWN: Final = """
-    CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE' WHEN c.held_until IS NULL THEN 'SOLD'
-         ELSE 'HELD' END
-"""
-_WITH_CLAIMS: Final = """
-    booking.seats s LEFT JOIN booking.claims c
-        ON c.slot = s.slot AND c.event_id = s.event_id AND c.seat_id = s.seat_id AND c.ended_at IS NULL
-    WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
-"""
-_SOME: Final = f"""
+# Each look-up is one of a key: OFFSET 0 keeps the planner from joining in another way.
+_SOME: Final = """
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now)
-    SELECT s.seat_id, {_SHOWN} FROM clock, {_WITH_CLAIMS} AND s.seat_id = ANY(%(seat_ids)s) AND NOT s.withdrawn
-"""  # noqa: S608
-# A withdrawn seat is shown as long as it has a live claim.
-_ALL: Final = f"""
-    WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT})
-    SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn, fingerprint.seats, c.seat_id IS NOT NULL, {_SHOWN}
-    FROM clock, fingerprint, {_WITH_CLAIMS}
-"""  # noqa: S608
+    SELECT s.seat_id, CASE WHEN c.seat_id IS NULL OR c.held_until <= now THEN 'AVAILABLE'
+        WHEN c.held_until IS NULL THEN 'SOLD' ELSE 'HELD' END
+    FROM clock, unnest(%(seat_ids)s::uuid[]) AS g (seat_id), LATERAL (
+        SELECT s.seat_id FROM booking.seats s
+        WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s AND s.seat_id = g.seat_id AND NOT s.withdrawn OFFSET 0) s
+    LEFT JOIN LATERAL (
+        SELECT c.seat_id, c.held_until FROM booking.claims c
+        WHERE c.slot = %(slot)s AND c.event_id = %(event_id)s AND c.seat_id = s.seat_id AND c.ended_at IS NULL
+        OFFSET 0) c ON true
+"""
 # Concatenated ids of 16 bytes each: the elements of an array would be encoded and decoded one by one.
-_CLAIMED: Final = f"""
+_WITH_CLAIMED: Final = f"""
     WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now), fingerprint AS MATERIALIZED ({_FINGERPRINT}),
     claimed AS MATERIALIZED (
         SELECT string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until IS NULL) AS sold,
                string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until > now) AS held,
                string_agg(uuid_send(c.seat_id), '') FILTER (WHERE c.held_until <= now) AS overdue
         FROM clock, booking.claims c WHERE c.slot = %(slot)s AND c.event_id = %(event_id)s AND c.ended_at IS NULL)
-    SELECT fingerprint.seats, sold, held, overdue FROM fingerprint, claimed
+"""  # noqa: S608
+_CLAIMED: Final = f"{_WITH_CLAIMED} SELECT fingerprint.seats, sold, held, overdue FROM fingerprint, claimed"  # noqa: S608
+# One row without a seat has the fingerprint and the claims, the others have a seat each. Seats and claims are joined in
+# Python: joined by the server, after wrong estimates, each seat could cost a look at every claim.
+_ALL: Final = f"""
+    {_WITH_CLAIMED}
+    SELECT fingerprint.seats, sold, held, overdue, NULL::uuid AS seat_id, NULL::text AS row_name,
+        NULL::integer AS number, NULL::numeric AS price, NULL::boolean AS withdrawn
+    FROM fingerprint, claimed
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, s.seat_id, s.row_name, s.number, s.price, s.withdrawn
+    FROM booking.seats s WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s
 """  # noqa: S608
 # Ids of sold, held and overdue seats; None where there are none.
 _Claimed = tuple[bytes | None, bytes | None, bytes | None]
@@ -96,8 +102,11 @@ class _CachedSeats:
         self.sold = _SeatsByStatus(self.free, self.places, SeatStatus.SOLD)
         self.held = _SeatsByStatus(self.free, self.places, SeatStatus.HELD)
 
-    def with_claims(self, claimed: _Claimed, versions: Iterator[int]) -> SeatList:
+    def with_claims(
+        self, sold: bytes | None, held: bytes | None, overdue: bytes | None, *, versions: Iterator[int]
+    ) -> SeatList:
         """Return the seats under these claims; the list of the last call if the claims are the same."""
+        claimed = sold, held, overdue
         latest = self._latest
         if latest is not None and latest[0] == claimed:
             return latest[1]
@@ -133,19 +142,21 @@ class SeatMaps:
         values = {"slot": slot_of_event(event_id), "event_id": event_id}
         cached = self._cached(event_id)
         if cached is not None:
-            [(fingerprint, sold, held, overdue)] = self.reader.rows(Statement(_CLAIMED, values))
+            [(fingerprint, *claimed)] = self.reader.rows(Statement(_CLAIMED, values), by_keys=True)
             if fingerprint == cached.fingerprint:
-                return cached.with_claims((sold, held, overdue), self._versions)
-        found = [(_entry(row), row) for row in self.reader.rows(Statement(_ALL, values))]
-        found.sort(key=lambda each: reading_order(each[0].seat))
-        entries, rows = [entry for entry, _ in found], [row for _, row in found]
-        self._cache(event_id, _cached_seats_of(rows, entries) if rows else None)
-        return SeatList(seats=[entry for entry, row in zip(entries, rows, strict=True) if row[6] or not row[4]])
+                return cached.with_claims(*claimed, versions=self._versions)
+        rows = self.reader.rows(Statement(_ALL, values), by_keys=True)
+        [(fingerprint, *claimed)] = [row[:4] for row in rows if row[4] is None]
+        read = _cached_seats_of(fingerprint, [row[4:] for row in rows if row[4] is not None])
+        self._cache(event_id, read if read.free else None)
+        return read.with_claims(*claimed, versions=self._versions)
 
     def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
         """See `booking_core.ports.Reads.seat_statuses`."""
         values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
-        return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
+        return {
+            seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values), by_keys=True)
+        }
 
     def _cached(self, event_id: UUID) -> _CachedSeats | None:
         with self._lock:
@@ -166,16 +177,11 @@ class SeatMaps:
                 self._seats -= len(self._events.popitem(last=False)[1].free)
 
 
-def _cached_seats_of(rows: Rows, entries: Sequence[SeatOnMap]) -> _CachedSeats:
-    free = [
-        entry if entry.status is SeatStatus.AVAILABLE else SeatOnMap(seat=entry.seat, status=SeatStatus.AVAILABLE)
-        for entry in entries
-    ]
-    return _CachedSeats(rows[0][5], free, frozenset(place for place, row in enumerate(rows) if row[4]))
-
-
-def _entry(row: Row) -> SeatOnMap:
-    return SeatOnMap(seat=Seat(seat_id=row[0], row=row[1], number=row[2], price=row[3]), status=_STATUS[row[7]])
+def _cached_seats_of(fingerprint: int, rows: Rows) -> _CachedSeats:
+    read = [(Seat(seat_id=row[0], row=row[1], number=row[2], price=row[3]), row[4]) for row in rows]
+    read.sort(key=lambda each: reading_order(each[0]))
+    free = [SeatOnMap(seat=seat, status=SeatStatus.AVAILABLE) for seat, _ in read]
+    return _CachedSeats(fingerprint, free, frozenset(place for place, (_, withdrawn) in enumerate(read) if withdrawn))
 
 
 def _each(ids: bytes | None) -> Iterator[bytes]:

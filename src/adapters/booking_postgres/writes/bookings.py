@@ -17,7 +17,7 @@ from booking_postgres.booking_rows import BOOKING_COLUMNS, affected_counts, book
 from booking_postgres.driver.pipeline import Row, Statement
 from booking_postgres.driver.transaction import Transaction
 from booking_postgres.writes import group
-from booking_postgres.writes.expiry import BY_KEYS, expiry_statement
+from booking_postgres.writes.expiry import expiry_statement
 from booking_postgres.writes.reservation import PostgresReservations
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
@@ -27,12 +27,10 @@ _LOAD: Final = f"""
     FROM booking.bookings b LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id
     WHERE b.slot = %(slot)s AND b.booking_id = ANY(%(booking_ids)s) ORDER BY b.booking_id
 """  # noqa: S608
-_LOCK_LIVE: Final = """
-    SELECT booking_id FROM booking.bookings
-    WHERE slot = %(slot)s AND booking_id IN (
-        SELECT DISTINCT booking_id FROM booking.claims
-        WHERE slot = %(slot)s AND event_id = %(event_id)s AND ended_at IS NULL ORDER BY booking_id LIMIT %(limit)s)
-    ORDER BY booking_id FOR UPDATE
+# Not in the order of bookings: that would read and sort all live claims of the event for each chunk.
+_LIVE: Final = """
+    SELECT booking_id FROM booking.claims
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND ended_at IS NULL LIMIT %(limit)s
 """
 _NOW: Final = "SELECT clock_timestamp()"
 _MARK_PROCESSED: Final = """
@@ -65,17 +63,18 @@ class PostgresBookings(PostgresReservations):
         for booking_id in sorted(set(booking_ids)):
             by_slot.setdefault(slot_of_booking(booking_id), []).append(booking_id)
         # One load for each slot, after the locks of all slots. The plans hold for the writes that follow, too.
-        settings = self._settings_of_plans()
         locks = [_locking(booking_id) for booking_id in sorted(set(booking_ids))]
         loads = [_loading(slot, ids) for slot, ids in by_slot.items()]
-        loaded = self.transaction.run([*settings, *locks, *loads])[len(settings) + len(locks) :]
+        loaded = self.transaction.run_by_keys(*locks, *loads)[len(locks) :]
         locked = [self._locked_of(row) for rows in loaded for row in rows]
         return {each.booking.booking_id: each for each in locked}
 
     def lock_live(self, event_id: UUID, limit: int) -> Sequence[LockedBooking]:
         slot = slot_of_event(event_id)
-        [ids] = self.transaction.run([Statement(_LOCK_LIVE, {"slot": slot, "event_id": event_id, "limit": limit})])
-        return self.load_locked(slot, [row[0] for row in ids]) if ids else []
+        [rows] = self.transaction.run_by_keys(Statement(_LIVE, {"slot": slot, "event_id": event_id, "limit": limit}))
+        booking_ids = sorted({booking_id for (booking_id,) in rows})
+        self.transaction.run([_locking(booking_id) for booking_id in booking_ids])
+        return self.load_locked(slot, booking_ids) if booking_ids else []
 
     def load_locked(self, slot: int, booking_ids: Sequence[UUID]) -> list[LockedBooking]:
         [rows] = self.transaction.run([_loading(slot, booking_ids)])
@@ -95,13 +94,9 @@ class PostgresBookings(PostgresReservations):
             self.transaction.pending += changed_booking(booking)
 
     def expire_overdue(self, limit: int) -> ExpiryResult:
-        [*_, [[now]]] = self.transaction.run([*self._settings_of_plans(), Statement(_NOW, {})])
+        [[[now]]] = self.transaction.run_by_keys(Statement(_NOW, {}))
         [[counts]] = self.transaction.run([expiry_statement(now, limit, rfc3339(now))])
         return ExpiryResult(expired=counts[0], seats_released=counts[1])
-
-    def _settings_of_plans(self) -> list[Statement]:
-        """Not in the caller's transaction: the settings would change the plans of later statements."""
-        return [BY_KEYS] if self.transaction.reservation_timeouts is not None else []
 
     def _count_affected(self) -> None:
         saved, self._saved = self._saved, []

@@ -1,6 +1,6 @@
 """Events, their seats and their closure in PostgreSQL."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from booking_core.domain.identity import slot_of_event
 from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports import Closure
 from booking_postgres.booking_rows import outbox_rows
-from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
+from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed
 from booking_postgres.driver.transaction import Transaction
 from booking_postgres.event_rows import CLOSURE_COLUMNS, EVENT_COLUMNS, closure_of, event_of
 
@@ -38,30 +38,31 @@ _PUT_OVER: Final = """
 _LOCK: Final = f"""
     SELECT {EVENT_COLUMNS} FROM booking.events e WHERE slot = %(slot)s AND event_id = %(event_id)s FOR NO KEY UPDATE
 """  # noqa: S608
-_PUT_SEAT_NAME: Final = "put seat"
-# The rows that differ are locked in order, so that two refreshes and a reservation cannot wait in a circle.
+_PUT_SEATS_NAME: Final = "put seats"
+# OFFSET 0 keeps the planner from joining in another way than by one look into the index for each seat that is given.
 _DIFFERENT_SEATS: Final = """
     SELECT g.seat_id, g.row_name, g.number, g.price FROM unnest(
         %(seat_ids)s::uuid[], %(rows)s::text[], %(numbers)s::integer[], %(prices)s::numeric[])
         AS g (seat_id, row_name, number, price)
-    LEFT JOIN booking.seats s ON s.slot = %(slot)s AND s.event_id = %(event_id)s AND s.seat_id = g.seat_id
+    LEFT JOIN LATERAL (
+        SELECT s.seat_id, s.row_name, s.number, s.price, s.withdrawn FROM booking.seats s
+        WHERE s.slot = %(slot)s AND s.event_id = %(event_id)s AND s.seat_id = g.seat_id OFFSET 0) s ON true
     WHERE s.seat_id IS NULL
        OR (s.row_name, s.number, s.price, s.withdrawn) IS DISTINCT FROM (g.row_name, g.number, g.price, false)
     ORDER BY g.seat_id
 """
-_PUT_SEAT: Final = """
+_PUT_SEATS: Final = """
     INSERT INTO booking.seats (slot, event_id, seat_id, row_name, number, price)
-    VALUES (%(slot)s, %(event_id)s, %(seat_id)s, %(row)s, %(number)s, %(price)s)
+    SELECT %(slot)s, %(event_id)s, g.* FROM unnest(
+        %(seat_ids)s::uuid[], %(rows)s::text[], %(numbers)s::integer[], %(prices)s::numeric[]) AS g
     ON CONFLICT (slot, event_id, seat_id) DO UPDATE SET row_name = EXCLUDED.row_name, number = EXCLUDED.number,
         price = EXCLUDED.price, withdrawn = false
 """
-_WITHDRAW: Final = """
-    UPDATE booking.seats SET withdrawn = true FROM (
-        SELECT seat_id FROM booking.seats
-        WHERE slot = %(slot)s AND event_id = %(event_id)s AND NOT withdrawn
-          AND seat_id NOT IN (SELECT unnest(%(known)s::uuid[]))
-        ORDER BY seat_id FOR UPDATE) gone
-    WHERE seats.slot = %(slot)s AND seats.event_id = %(event_id)s AND seats.seat_id = gone.seat_id RETURNING true
+_IN_CHUNKS: Final = "WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id >= %(first)s"
+_ON_SALE: Final = f"SELECT seat_id FROM booking.seats {_IN_CHUNKS} AND NOT withdrawn ORDER BY seat_id LIMIT %(limit)s"  # noqa: S608
+_WITHDRAW_SEAT: Final = """
+    UPDATE booking.seats SET withdrawn = true
+    WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = %(seat_id)s AND NOT withdrawn RETURNING true
 """
 _CLOSE: Final = """
     UPDATE booking.events SET closed_at = %(now)s, close_reason = %(reason)s, closed_by = %(administrator)s,
@@ -77,12 +78,8 @@ _FINISH: Final = """
     WHERE slot = %(slot)s AND event_id = %(event_id)s AND closed_at IS NOT NULL AND finished_at IS NULL
     RETURNING affected_bookings
 """
-_SEATS_PER_TRANSACTION: Final = 500
-_LOCK_SEATS: Final = """
-    SELECT seat_id FROM booking.seats
-    WHERE slot = %(slot)s AND event_id = %(event_id)s AND (%(after)s::uuid IS NULL OR seat_id > %(after)s)
-    ORDER BY seat_id LIMIT %(limit)s FOR UPDATE
-"""
+_CHUNK: Final = 500  # seats
+_LOCK_SEATS: Final = f"SELECT seat_id FROM booking.seats {_IN_CHUNKS} ORDER BY seat_id LIMIT %(limit)s FOR UPDATE"  # noqa: S608
 _NOW: Final = Statement("SELECT clock_timestamp()", {}, "clock")
 
 
@@ -135,13 +132,23 @@ class PostgresEvents:
             "numbers": [seat.number for seat in seats],
             "prices": [seat.price for seat in seats],
         }
-        [different] = self.transaction.run([Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats")])
-        self.transaction.run([Statement(_PUT_SEAT, {**key, **_seat_values(row)}, _PUT_SEAT_NAME) for row in different])
+        # In the order of ids, so that two refreshes and a reservation cannot wait in a circle.
+        [different] = self.transaction.run_by_keys(Statement(_DIFFERENT_SEATS, {**key, **columns}, "different seats"))
+        if different:
+            changed = dict(zip(columns, map(list, zip(*different, strict=True)), strict=True))
+            self.transaction.run([Statement(_PUT_SEATS, {**key, **changed}, _PUT_SEATS_NAME)])
         return len(different)
 
     def withdraw_seats(self, event_id: UUID, known: Sequence[UUID]) -> int:
-        [gone] = self.transaction.run([Statement(_WITHDRAW, {**_key(event_id), "known": list(known)}, "withdraw")])
-        return len(gone)
+        keep, gone = frozenset(known), list[UUID]()
+        for rows in _chunks(_ON_SALE, event_id, self.transaction.run_by_keys):
+            gone += [seat_id for (seat_id,) in rows if seat_id not in keep]
+        withdrawn = 0
+        for start in range(0, len(gone), _CHUNK):
+            chunk = [{**_key(event_id), "seat_id": seat_id} for seat_id in gone[start : start + _CHUNK]]
+            done = self.transaction.run([Statement(_WITHDRAW_SEAT, values, "withdraw") for values in chunk])
+            withdrawn += sum(map(len, done))
+        return withdrawn
 
     def close(self, closure: Closure) -> Closure | None:
         values = {
@@ -171,28 +178,36 @@ def await_reservations_in_flight(event_id: UUID, new_transaction: Callable[[], T
 
     The seats are locked in chunks, each in a transaction of its own that ends at once.
     """
-    values = {**_key(event_id), "after": None, "limit": _SEATS_PER_TRANSACTION}
-    while True:
+
+    def lock(statement: Statement) -> list[Rows]:
         transaction = new_transaction()
         try:
             transaction.begin()
-            [rows] = transaction.run([Statement(_LOCK_SEATS, values, "await seats")])
+            return transaction.run_by_keys(statement)
         finally:
             transaction.end()
-        if len(rows) < _SEATS_PER_TRANSACTION:
+
+    for _ in _chunks(_LOCK_SEATS, event_id, lock):
+        pass
+
+
+def _chunks(sql: str, event_id: UUID, run: Callable[[Statement], list[Rows]]) -> Iterator[Rows]:
+    """Run a statement for one chunk of the event's seats after the other, in the order of ids, and yield the rows."""
+    first = 0
+    while first < 1 << 128:
+        values = {**_key(event_id), "first": UUID(int=first), "limit": _CHUNK}
+        [rows] = run(Statement(sql, values, "chunk of seats"))
+        yield rows
+        if len(rows) < _CHUNK:
             return
-        values = {**values, "after": rows[-1][0]}
+        first = rows[-1][0].int + 1
 
 
 def _translate_unknown_event(failure: StatementFailed) -> None:
     """Raise EventNotFound if seats were put for an unknown event."""
-    if failure.name == _PUT_SEAT_NAME and isinstance(failure.error, ForeignKeyViolation):
+    if failure.name == _PUT_SEATS_NAME and isinstance(failure.error, ForeignKeyViolation):
         raise EventNotFound() from failure.error
 
 
 def _key(event_id: UUID) -> dict[str, Any]:
     return {"slot": slot_of_event(event_id), "event_id": event_id}
-
-
-def _seat_values(row: Row) -> dict[str, Any]:
-    return {"seat_id": row[0], "row": row[1], "number": row[2], "price": row[3]}

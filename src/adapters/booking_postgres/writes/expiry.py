@@ -55,14 +55,6 @@ _EXPIRE: Final = f"""
     SELECT (SELECT count(*) FROM due), (SELECT count(*) FROM released)
 """  # noqa: S608
 
-# The planner does not know how many holds are due; an estimate too high reads whole tables, and the cost of expiry
-# would grow with all bookings ever made. From the due holds, everything is found by its key.
-BY_KEYS: Final = Statement(
-    "SELECT " + ", ".join(f"set_config('enable_{way}', 'off', true)" for way in ("seqscan", "hashjoin", "mergejoin")),
-    {},
-    "plan by keys",
-)
-
 
 def expiry_statement(now: datetime, limit: int, stamp: str) -> Statement:
     """Return the statement that expires holds at `now`, the database's clock; `stamp` is `now` as events write it."""
