@@ -43,7 +43,7 @@ def _run(ground: Ground, events: list[SeededEvent]) -> Figures:
     figures: dict[str, float] = {}
     with ground.copy(_NAME) as url:
         for kind, size, event in zip(_KINDS, (0, *_SIZES), events, strict=True):
-            # One connection for each kind: it keeps plans of foreign keys that were made while the tables were empty.
+            # One connection for each kind, with plans of its own.
             store = create({"BOOKING_DATABASE_URL": url, "BOOKING_DB_CONNECTIONS": "1"})
             try:
                 # A part without a measurement: statements are prepared, and the functions have their plans.

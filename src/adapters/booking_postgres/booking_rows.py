@@ -40,13 +40,13 @@ _UPDATE: Final = """
         cancellation_reason = %(cancellation_reason)s, revision = %(revision)s, sequence = %(sequence)s
     WHERE slot = %(slot)s AND booking_id = %(booking_id)s AND revision = %(loaded_revision)s
 """
+# Every claim of a live booking is live. A condition that says so would let a plan that was made while the table was
+# empty read all live claims of the slot, in the index of those.
 _END_CLAIMS: Final = """
-    UPDATE booking.claims SET ended_at = %(cancelled_at)s
-    WHERE slot = %(slot)s AND booking_id = %(booking_id)s AND ended_at IS NULL
+    UPDATE booking.claims SET ended_at = %(cancelled_at)s WHERE slot = %(slot)s AND booking_id = %(booking_id)s
 """
 _MOVE_CLAIMS: Final = """
-    UPDATE booking.claims SET held_until = %(deadline)s
-    WHERE slot = %(slot)s AND booking_id = %(booking_id)s AND ended_at IS NULL
+    UPDATE booking.claims SET held_until = %(deadline)s WHERE slot = %(slot)s AND booking_id = %(booking_id)s
 """
 _END_HOLD: Final = "DELETE FROM booking.holds WHERE user_id = %(user_id)s AND booking_id = %(booking_id)s"
 _PUT_PAYMENT: Final = """

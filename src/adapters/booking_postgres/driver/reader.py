@@ -1,6 +1,6 @@
 """Connections for reading: no transaction and no locks, on the pool or on the caller's connection."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
@@ -28,13 +28,17 @@ class Reader:
     connection: Connection | None = None
     timeouts: Timeouts = field(factory=Timeouts)
     set_timeouts: Statement = field(init=False)
-    """Sent with each read, in the same transaction on the server: behind a proxy the session may change after it."""
+    """Sent with each read, in the same transaction on the server: behind a proxy the session may change after it.
+
+    Frequent reads find their rows by an index: a plan that was prepared while the tables were empty is kept when they
+    grow. Where no index serves, the estimated cost is so high that only JIT compilation would follow from it.
+    """
 
     @set_timeouts.default
     def _set_timeouts(self) -> Statement:
         lock, statement = self.timeouts.read_lock, self.timeouts.read_statement
-        sql = f"SELECT set_config('lock_timeout', '{lock}', true), set_config('statement_timeout', '{statement}', true)"
-        return Statement(sql, {}, "timeouts")
+        sql = f"{BY_KEYS.sql}, set_config('lock_timeout', '{lock}', true), set_config('jit', 'off', true)"
+        return Statement(f"{sql}, set_config('statement_timeout', '{statement}', true)", {}, "timeouts")
 
     @contextmanager
     def open(self, *, answer_seconds: float | None = None) -> Iterator[Connection]:
@@ -53,31 +57,29 @@ class Reader:
                     with answers_within(driver_of(connection), answer_seconds):
                         yield connection
 
-    def rows(self, statement: Statement, *, by_keys: bool = False) -> Rows:
-        """Run one frequent read: prepared, and in one round trip.
+    def rows(self, statement: Statement) -> Rows:
+        """Run one frequent read: prepared, in one round trip, and with every row found by an index where one serves.
 
-        `by_keys`: find every row by an index, as `Transaction.run_by_keys` does. Raises ServiceBusy after the timeouts
-        of reads. On the caller's connection, the caller sets timeouts and plans.
+        Raises ServiceBusy after the timeouts of reads. On the caller's connection, the caller sets timeouts and plans.
         """
         if self.engine is None:
             with self.open() as connection:
                 cursor = driver_of(connection).execute(statement.sql, statement.values)
                 return in_utc(cursor.fetchall())
-        settings = [self.set_timeouts, BY_KEYS] if by_keys else [self.set_timeouts]
         try:
-            return self._rows_of_pool(self.engine, settings, statement)
+            return self._rows_of_pool(self.engine, statement)
         except NoAnswerInTime:
             raise
         except (ConnectionLost, PreparedStatementGone):
             # A read may be repeated, and the next connection may be sound.
-            return self._rows_of_pool(self.engine, settings, statement)
+            return self._rows_of_pool(self.engine, statement)
 
-    def _rows_of_pool(self, engine: Engine, settings: Sequence[Statement], statement: Statement) -> Rows:
+    def _rows_of_pool(self, engine: Engine, statement: Statement) -> Rows:
         with translated():
             connection = engine.raw_connection()
             driver = cast("psycopg.Connection[Row]", connection.driver_connection)
             try:
-                return run(driver, [*settings, statement], begin=False)[-1]
+                return run(driver, [self.set_timeouts, statement], begin=False)[-1]
             except StatementFailed as failure:
                 error = translate(failure.error)
                 if isinstance(error, ConnectionLost):

@@ -142,10 +142,10 @@ class SeatMaps:
         values = {"slot": slot_of_event(event_id), "event_id": event_id}
         cached = self._cached(event_id)
         if cached is not None:
-            [(fingerprint, *claimed)] = self.reader.rows(Statement(_CLAIMED, values), by_keys=True)
+            [(fingerprint, *claimed)] = self.reader.rows(Statement(_CLAIMED, values))
             if fingerprint == cached.fingerprint:
                 return cached.with_claims(*claimed, versions=self._versions)
-        rows = self.reader.rows(Statement(_ALL, values), by_keys=True)
+        rows = self.reader.rows(Statement(_ALL, values))
         [(fingerprint, *claimed)] = [row[:4] for row in rows if row[4] is None]
         read = _cached_seats_of(fingerprint, [row[4:] for row in rows if row[4] is not None])
         self._cache(event_id, read if read.free else None)
@@ -154,9 +154,7 @@ class SeatMaps:
     def statuses(self, event_id: UUID, seat_ids: Collection[UUID]) -> Mapping[UUID, SeatStatus]:
         """See `booking_core.ports.Reads.seat_statuses`."""
         values = {"slot": slot_of_event(event_id), "event_id": event_id, "seat_ids": list(seat_ids)}
-        return {
-            seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values), by_keys=True)
-        }
+        return {seat_id: _STATUS[status] for seat_id, status in self.reader.rows(Statement(_SOME, values))}
 
     def _cached(self, event_id: UUID) -> _CachedSeats | None:
         with self._lock:

@@ -21,6 +21,7 @@ _BODY: Final = """
 _PADDED: Final = f"""regexp_replace(upper(row_name COLLATE "C"), '[0-9]+', '{"0" * DIGITS_IN_KEY}\\&', 'g')"""
 ROW_KEY: Final = f"""regexp_replace({_PADDED}, '0*([0-9]{{{DIGITS_IN_KEY},}})', '\\1', 'g') COLLATE "C" """
 
+# Every claim of a live booking is live. A condition that says so could make the plan read all live claims of a slot.
 _EXPIRE: Final = f"""
     WITH due AS MATERIALIZED (
         SELECT slot, booking_id, user_id, status, deadline, correlation_id, revision, sequence
@@ -32,7 +33,7 @@ _EXPIRE: Final = f"""
         FROM due d WHERE b.slot = d.slot AND b.booking_id = d.booking_id
     ), released AS (
         UPDATE booking.claims c SET ended_at = d.deadline
-        FROM due d WHERE c.slot = d.slot AND c.booking_id = d.booking_id AND c.ended_at IS NULL
+        FROM due d WHERE c.slot = d.slot AND c.booking_id = d.booking_id
         RETURNING d.slot, d.booking_id, d.user_id, d.correlation_id, d.sequence, c.seat_id, c.row_name, c.number
     ), ended_holds AS (
         DELETE FROM booking.holds h USING due d WHERE h.user_id = d.user_id AND h.booking_id = d.booking_id
