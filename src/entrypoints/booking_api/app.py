@@ -5,6 +5,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from booking_api.auth.flask_jwt import install_jwt_manager
 from booking_api.auth.verifier import TokenVerifier
+from booking_api.gateway_reservations import GatewayReservations
 from booking_api.gateway_responses import GatewayResponses
 from booking_api.http.access_log import AccessLog
 from booking_api.http.cors import Cors
@@ -25,9 +26,10 @@ from booking_telemetry.pool_metrics import PoolMetrics
 
 
 class BookingApi(ApiFlask):
-    """The application; `gateway_responses` are those to requests that do not reach it."""
+    """The application; `gateway_responses` and `gateway_reservations` are for requests that do not reach it."""
 
     gateway_responses: GatewayResponses
+    gateway_reservations: GatewayReservations
 
 
 def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
@@ -52,10 +54,12 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     _add_preflights(app, cors)
     access_log = AccessLog(_metrics(service, app), service.pseudonym_key)
     app.gateway_responses = GatewayResponses(cors, access_log, verifier, service.store)
+    provider = tracer_provider()
+    app.gateway_reservations = GatewayReservations(cors, access_log, verifier, provider)
     # Flask calls the function that was added last first.
     app.after_request(access_log.record_response)
     app.after_request(app.add_common_headers)
-    trace_requests(app, tracer_provider())
+    trace_requests(app, provider)
     return app
 
 

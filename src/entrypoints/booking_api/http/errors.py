@@ -1,6 +1,6 @@
 """Errors as responses. One table maps codes to HTTP statuses (design, section 5).
 
-`ErrorResponse.to` knows nothing of Flask, so that the gateway responds to an error as a route does.
+`ErrorResponse.to` knows nothing of Flask, so that the gateway responds to an error as a route does (ADR 0030).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The route that reserves seats (spec 7.1), and its steps without Flask: the gateway runs the same ones."""
+"""The route that reserves seats (spec 7.1), and its steps without Flask, which the gateway runs as well (ADR 0030)."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
