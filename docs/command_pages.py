@@ -27,6 +27,9 @@ for your shell.
 On a terminal lists are tables; in a pipe they are lines with tabs. `--json` prints one object, on standard output
 alone. Logs go to standard error. SIGTERM and ^C stop a command cleanly: the unit of work in progress is finished.
 
+A command that ends or repeats other people's business names what it will touch and asks, if standard input is a
+terminal and `--yes` is not given. A script, whose standard input is no terminal, is not asked.
+
 | command | |
 |---|---|
 {summary}

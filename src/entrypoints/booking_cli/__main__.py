@@ -14,6 +14,8 @@ def main() -> None:
         if extra is None:
             raise
         sys.exit(f"error: {extra_needed('booking', extra)}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted")
     run_program()
 
 

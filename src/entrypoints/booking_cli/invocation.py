@@ -37,7 +37,7 @@ class Invocation:
 
     environ: Mapping[str, str] = field(repr=False)
     compose: "Callable[[Settings], Composition]" = _compose
-    broker_timeout: float = 4.0
+    broker_timeout: float = 2.0
 
     def settings(self, command: str, *needs: "Need") -> "Settings":
         """Read the settings that `command` needs, and configure the logs by them. Raises SettingsError.
@@ -55,7 +55,9 @@ class Invocation:
             level = settings.log_level
         if self.environ.get("BOOKING_LOG_FORMAT"):
             form = settings.log_format
-        logs.configure(level, form, settings.secrets)
+        # A command that ends by itself reports the failure in a line of its own.
+        with_clients = command in _LONG_RUNNING or level == "DEBUG"
+        logs.configure(level, form, settings.secrets, with_clients=with_clients)
         return settings
 
     @property

@@ -13,7 +13,7 @@ import click
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "cancel-event": (
-            "cancel_event",
+            "cancelling",
             "Cancel an event: no new bookings, its live ones end, and every payment taken is refunded.",
         ),
         "catalog": ("catalog", "Bring events and seats into the database."),
@@ -31,7 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "serve": ("serving", "Serve the API until SIGTERM; requests in flight are answered first."),
         "show": ("inspecting", "Show any booking with its seats, payments and history."),
         "stats": (
-            "inspecting",
+            "statistics",
             "Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead"
             " letters.",
         ),

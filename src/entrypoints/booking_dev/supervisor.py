@@ -67,7 +67,7 @@ def run_dev(
     """Run until SIGTERM or SIGINT; `announce` receives the instructions to print once everything is ready.
 
     Database, bus and issuer of tokens are the command's own; other settings come from `environ`. Raises SettingsError
-    and CannotStart.
+    and CannotStart, and KeyboardInterrupt for a signal before everything is ready; then nothing of it runs.
     """
     _settings(options, environ, _PLACEHOLDER_URL)  # report a malformed setting before anything starts
     try:
@@ -87,20 +87,21 @@ def _run(
     data_dir = options.data_dir.absolute()
     with ExitStack() as stack:
         signals = stack.enter_context(StopSignals())
-        listener = stack.enter_context(listening(options.host, options.port))
-        tokens = DevTokens(data_dir, ISSUER, AUDIENCE)
-        postgres = stack.enter_context(EmbeddedPostgres(data_dir))
-        composition = stack.enter_context(compose(_settings(options, environ, postgres.url)))
-        _check_topics(composition)
-        _prepare(composition)
-        payments = PaymentSimulator(composition.store, composition.event_bus, composition.settings.payments_topic)
-        verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
-        app = create_app(composition.service(), verifier)
-        add_dev_routes(app, payments=payments, tokens=tokens)
-        # The API ends before the workers, so that they still process what it has answered.
-        stack.enter_context(_running(_jobs(composition)))
-        environment = stack.enter_context(environment_file(data_dir, _settings_of_others(options, postgres.url)))
-        stack.enter_context(serving(app, listener, threads=_THREADS))
+        with signals.interrupting():
+            listener = stack.enter_context(listening(options.host, options.port))
+            tokens = DevTokens(data_dir, ISSUER, AUDIENCE)
+            postgres = stack.enter_context(EmbeddedPostgres(data_dir))
+            composition = stack.enter_context(compose(_settings(options, environ, postgres.url)))
+            _check_topics(composition)
+            _prepare(composition)
+            payments = PaymentSimulator(composition.store, composition.event_bus, composition.settings.payments_topic)
+            verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
+            app = create_app(composition.service(), verifier)
+            add_dev_routes(app, payments=payments, tokens=tokens)
+            # The API ends before the workers, so that they still process what it has answered.
+            stack.enter_context(_running(_jobs(composition)))
+            environment = stack.enter_context(environment_file(data_dir, _settings_of_others(options, postgres.url)))
+            stack.enter_context(serving(app, listener, threads=_THREADS))
         if signals.should_continue():
             ready = Ready(
                 url=listener.url,

@@ -57,11 +57,14 @@ def get_logger(name: str) -> Any:
     return structlog.wrap_logger(logging.getLogger(name))
 
 
-def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] = ()) -> None:
+def configure(
+    level: str = "INFO", form: str = "json", secrets: Collection[str] = (), *, with_clients: bool = True
+) -> None:
     """Send every record of structlog, `logging` and `warnings` to standard error; `form` is json or console.
 
     A record is always one line: line breaks are escaped. `secrets` and everything else that `SecretMasking` knows are
-    masked. A second call replaces the configuration of the first.
+    masked. Without `with_clients`, the records of the clients of brokers, Catalog and collector are dropped, which log
+    each attempt. A second call replaces the configuration of the first.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -81,6 +84,8 @@ def configure(level: str = "INFO", form: str = "json", secrets: Collection[str] 
         )
     )
     handler.addFilter(OnceAMinute())
+    if not with_clients:
+        handler.addFilter(lambda record: record.name.partition(".")[0] not in _REPEATING)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -1,6 +1,8 @@
 """SIGTERM and SIGINT as a request to stop: the unit of work in progress is finished, and no other is begun."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
@@ -45,6 +47,25 @@ class StopSignals:
         self.requested = True
         self._arrived.put(None)
 
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """In the block, the first signal raises KeyboardInterrupt instead: for a start, which leaves no work to finish.
+
+        The next signals act as ever, so that they do not interrupt the clean-up.
+        """
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            self._listen()
+            raise KeyboardInterrupt
+
+        for each in _SIGNALS:
+            signal.signal(each, interrupt)
+        try:
+            yield
+        finally:
+            if any(signal.getsignal(each) is interrupt for each in _SIGNALS):
+                self._listen()
+
     def flag(self, runtime: Runtime = SYSTEM_RUNTIME) -> Flag:
         """A flag for other threads, set soon after the signal."""
         flag = runtime.flag()
@@ -65,6 +86,10 @@ class StopSignals:
     ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def _listen(self) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         for each in _SIGNALS:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 from tests.support.dev import Dev, StartDev, dev_command, environment
 from tests.support.postgres.fixtures import FreshDatabase
-from tests.support.processes import free_port
+from tests.support.processes import free_port, kill
 
 
 def refused(*command: str, **settings: str) -> tuple[int, str]:
@@ -26,6 +27,13 @@ def refused(*command: str, **settings: str) -> tuple[int, str]:
     [line] = done.stderr.splitlines()
     assert done.stdout == ""
     return done.returncode, line
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    give_up_at = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.005)
 
 
 def starts(dev: Dev, token: str) -> list[datetime]:
@@ -90,6 +98,28 @@ def running_in(directory: Path) -> list[str]:
         if str(directory) in line:
             found.append(line)
     return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_starts_ends_it_at_once(directory: Path, number: signal.Signals) -> None:
+    data = directory / "data"
+    command = dev_command(data, free_port())
+    process = subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        # A first start: PostgreSQL initialises its data, which takes a second or more.
+        wait_until(lambda: process.poll() is not None or any(data.glob("postgres/init-*/PG_VERSION")))
+        sent_at = time.monotonic()
+        process.send_signal(number)
+        printed, errors = process.communicate(timeout=60)
+    finally:
+        kill(process)
+
+    assert time.monotonic() - sent_at < 5
+    assert (process.returncode, printed, errors.strip()) == (1, "", "error: interrupted")
+    assert not (data / "postgres" / "data").exists()
+    assert not (data / "environment.sh").exists()
 
 
 def test_a_taken_port_is_said_before_anything_is_started(directory: Path) -> None:

@@ -1,5 +1,6 @@
 """Every command that needs no process of its own: output, JSON, exit codes, and what it demands."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -53,10 +54,17 @@ class Booking:
         out, self.err = self._capsys.readouterr()
         return out
 
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        lines = self(*arguments, "--json", code=code).splitlines()
+    def json(self, *arguments: str, code: int = 0, **environ: str) -> Any:
+        lines = self(*arguments, "--json", code=code, **environ).splitlines()
         assert len(lines) == 1
         return json.loads(lines[0])
+
+
+class Terminal(io.StringIO):
+    """Standard input at which a person sits, and what that person types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -144,6 +152,38 @@ def test_cancel_event_dry_run_and_for_real(world: World, booking: Booking) -> No
     assert (closure.finished, closure.reason, closure.administrator.startswith("cli")) == (True, "flood", True)
     assert booking.json(*arguments)["bookings"] == 0
     assert "0 bookings with 0 seats" in booking(*arguments)
+
+
+def test_cancel_event_names_the_event_and_asks(world: World, booking: Booking, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirm(world, 1, 2)
+    arguments = ("cancel-event", str(EVENT_ID), "--reason", "flood")
+
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    assert booking(*arguments, code=1) == ""
+
+    assert booking.err.splitlines() == [
+        f"A concert, 2026-04-10T10:00:00Z, {EVENT_ID}",
+        "1 booking with 2 seats would be cancelled",
+        "1 refund of 150.00 USD",
+        "Continue? [y/N]: error: not confirmed; nothing was changed",
+    ]
+    assert list(world.store.reads.open_closures()) == []
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    booking(*arguments, code=1)
+    assert booking.err.endswith("error: interrupted\n")
+    assert list(world.store.reads.open_closures()) == []
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert booking.json(*arguments)["bookings"] == 1
+
+
+def test_cancel_event_with_yes_asks_nothing(world: World, booking: Booking, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.reserve(3)
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+
+    shown = booking("cancel-event", str(EVENT_ID), "--reason", "flood", "--yes")
+
+    assert shown.splitlines() == [f"A concert, 2026-04-10T10:00:00Z, {EVENT_ID}", "1 booking with 1 seat cancelled"]
+    assert booking.err == ""
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])

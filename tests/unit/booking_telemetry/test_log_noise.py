@@ -50,3 +50,14 @@ def test_the_programs_log_is_filtered(capsys: pytest.CaptureFixture[str]) -> Non
     said = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert said.count("broker 7 is away") == 1
     assert said.count("ours") == 3
+
+
+def test_without_clients_their_records_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(with_clients=False)
+    logging.getLogger("kafka.conn").error("broker 7 is away")
+    logging.getLogger("booking").error("ours")
+
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["ours"]
+    logs.configure()
+    logging.getLogger("kafka.conn").error("broker 7 is away")
+    assert "broker 7 is away" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import click
 
+from booking_cli.confirming import asks, confirm, yes_option
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.messages.envelopes import PUBLISHED
@@ -56,6 +57,7 @@ def replay() -> None:
 @click.option("--event-id", type=click.UUID, help="Events of the bookings of this ticketed event, and its own.")
 @click.option("--type", "types", multiple=True, type=click.Choice(list(PUBLISHED)), help="May be given several times.")
 @click.option("--dry-run", is_flag=True, help="Only print how many; needs no broker.")
+@yes_option
 @json_option
 @pass_invocation
 def events(
@@ -66,12 +68,13 @@ def events(
     event_id: UUID | None,
     types: tuple[str, ...],
     dry_run: bool,
+    is_confirmed: bool,
     as_json: bool,
 ) -> None:
     """Publish events again that were published before and are still kept (BOOKING_EVENT_RETENTION_DAYS).
 
     They keep their original ids, so that a consumer can recognise them. Those of one booking keep their order.
-    What was never published is left to the relay.
+    What was never published is left to the relay. Without a filter it asks on a terminal: that is every stored event.
     """
     if since is not None and until is not None and since >= until:
         raise click.BadParameter("must be before --until", param_hint="--since")
@@ -81,18 +84,25 @@ def events(
         since=since, until=until, booking_id=booking_id, event_id=event_id, types=frozenset(types)
     )
     needs = (Need.DATABASE,) if dry_run else (Need.DATABASE, Need.EVENT_BUS)
-    with (
-        invocation.composition("replay", *needs) as composition,
-        StopSignals() as signals,
-        progress("replaying") as shown,
-    ):
-        published = replay_events(
-            selection,
-            store=composition.store,
-            publish_to=None if dry_run else (composition.event_bus, composition.settings.events_topic),
-            progress=lambda done: shown.update(counted(done, "event")),
-            should_continue=signals.should_continue,
-        )
+    with invocation.composition("replay", *needs) as composition:
+        if not dry_run and selection == EventSelection() and asks(is_confirmed):
+            with progress("counting") as shown:
+                every = replay_events(
+                    selection,
+                    store=composition.store,
+                    publish_to=None,
+                    progress=lambda done: shown.update(counted(done, "event")),
+                )
+            again = f"every stored event is published to {composition.settings.events_topic} again: {every:,}"
+            confirm(again, is_confirmed=is_confirmed)
+        with StopSignals() as signals, progress("replaying") as shown:
+            published = replay_events(
+                selection,
+                store=composition.store,
+                publish_to=None if dry_run else (composition.event_bus, composition.settings.events_topic),
+                progress=lambda done: shown.update(counted(done, "event")),
+                should_continue=signals.should_continue,
+            )
     summary = f"{counted(published, 'event')} {'would be ' if dry_run else ''}published again"
     _print({"published": published}, summary, as_json)
     _fail_if_stopped(signals)

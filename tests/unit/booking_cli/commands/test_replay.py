@@ -9,7 +9,7 @@ from booking_core.ports.event_bus import Message
 from booking_memory.bus import MemoryEventBus
 from booking_workers.relay import message_of
 from tests.support.workers import World, payment
-from tests.unit.booking_cli.test_commands import Booking
+from tests.unit.booking_cli.test_commands import Booking, Terminal
 from tests.unit.booking_cli.test_commands import booking as booking
 from tests.unit.booking_cli.test_commands import world as world_of_commands  # noqa: F401
 
@@ -147,3 +147,21 @@ def test_a_bus_that_is_away_is_one_line(world: World, booking: Booking, with_bus
     assert booking.err == "error: BUS_UNAVAILABLE The bus is closed\n"
     with_bus("replay", "dead-letters", code=1)
     assert booking.err == "error: BUS_UNAVAILABLE The bus is closed\n"
+
+
+def test_an_unfiltered_replay_asks_and_names_its_size(
+    world: World, booking: Booking, with_bus: WithBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_two(world)
+    monkeypatch.setattr("sys.stdin", Terminal("no\n"))
+
+    with_bus("replay", "events", code=1)
+
+    assert booking.err.splitlines() == [
+        "every stored event is published to booking.events again: 2",
+        "Continue? [y/N]: error: not confirmed; nothing was changed",
+    ]
+    assert len(world.read("booking.events")) == 2
+    assert with_bus("replay", "events", "--yes") == "2 events published again\n"
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert with_bus("replay", "events", "--type", "booking.created") == "2 events published again\n"

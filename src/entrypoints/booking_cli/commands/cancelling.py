@@ -1,19 +1,21 @@
 """`booking cancel-event`: an administrator cancels an event (spec 6.4)."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import click
 
+from booking_cli.confirming import asks, confirm, yes_option
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.application import CancelledEvent, get_event
 from booking_core.application import cancel_event as cancel
 from booking_core.domain.commands import CancelEvent
 from booking_core.domain.errors import InvalidValue
-from booking_core.domain.values import written_in
+from booking_core.domain.values import TicketedEvent, written_in
+from booking_core.messages.envelopes import rfc3339
 from booking_service.composition import Composition
 from booking_service.settings import Need
 from booking_workers.stop_signals import StopSignals
@@ -30,23 +32,31 @@ Refunds = Mapping[str, tuple[Decimal, int]]
 @click.argument("event_id", type=click.UUID)
 @click.option("--reason", required=True, help="The reason in event.cancelled; 1 to 255 characters.")
 @click.option("--dry-run", is_flag=True, help="Only print what would happen.")
+@yes_option
 @json_option
 @pass_invocation
-def cancel_event(invocation: Invocation, event_id: UUID, reason: str, dry_run: bool, as_json: bool) -> None:
+def cancel_event(
+    invocation: Invocation, event_id: UUID, reason: str, dry_run: bool, is_confirmed: bool, as_json: bool
+) -> None:
     """Cancel an event: no new bookings, its live ones end, and every payment taken is refunded.
 
-    Run again after an interruption, it finishes what is left and counts that. It can't be undone.
+    It can't be undone: on a terminal it names the event and what ends, and asks. Run again after an interruption, it
+    finishes what is left and counts that.
     """
     command = _command(event_id, reason)
     with invocation.composition("cancel-event", Need.DATABASE, Need.CATALOG) as composition:
-        if dry_run:
-            get_event(event_id, store=composition.store, catalog_cache=composition.catalog_cache)
+        event = _event(event_id, composition)
+        if dry_run or asks(is_confirmed):
             preview = composition.store.reads.cancellation_preview(event_id)
-            _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, "would be cancelled")
-            return
+            would = _lines(event, preview.bookings, preview.seats, preview.refunds, "would be cancelled")
+            if dry_run:
+                _print(event_id, preview.bookings, preview.seats, preview.refunds, as_json, would)
+                return
+            confirm(*would, is_confirmed=is_confirmed)
         with StopSignals() as signals:
             done = _cancel(command, composition, signals)
-    _print(event_id, done.bookings, done.seats, done.refunds, as_json, "cancelled")
+    lines = _lines(event, done.bookings, done.seats, done.refunds, "cancelled")
+    _print(event_id, done.bookings, done.seats, done.refunds, as_json, lines)
     if signals.requested:
         raise CommandFailed("stopped before the end; the event is closed, run it again (or `worker`) for the rest")
 
@@ -79,15 +89,26 @@ def _administrator() -> str:
         return "cli"
 
 
-def _print(event_id: UUID, bookings: int, seats: int, refunds: Refunds, as_json: bool, what: str) -> None:
-    if as_json:
-        refund_objects = [
-            {"currency": currency, "amount": written_in(amount, currency), "count": count}
-            for currency, (amount, count) in sorted(refunds.items())
-        ]
-        print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": refund_objects})
-        return
-    print_line(f"{counted(bookings, 'booking')} with {counted(seats, 'seat')} {what}")
+def _event(event_id: UUID, composition: Composition) -> TicketedEvent:
+    return get_event(event_id, store=composition.store, catalog_cache=composition.catalog_cache).event
+
+
+def _lines(event: TicketedEvent, bookings: int, seats: int, refunds: Refunds, what: str) -> list[str]:
+    lines = [f"{event.name}, {rfc3339(event.starts_at)}, {event.event_id}"]
+    lines.append(f"{counted(bookings, 'booking')} with {counted(seats, 'seat')} {what}")
     for currency, (amount, count) in sorted(refunds.items()):
         together = " together" if count > 1 else ""
-        print_line(f"{counted(count, 'refund')} of {written_in(amount, currency)} {currency}{together}")
+        lines.append(f"{counted(count, 'refund')} of {written_in(amount, currency)} {currency}{together}")
+    return lines
+
+
+def _print(event_id: UUID, bookings: int, seats: int, refunds: Refunds, as_json: bool, lines: Sequence[str]) -> None:
+    if not as_json:
+        for line in lines:
+            print_line(line)
+        return
+    refund_objects = [
+        {"currency": currency, "amount": written_in(amount, currency), "count": count}
+        for currency, (amount, count) in sorted(refunds.items())
+    ]
+    print_json({"eventId": event_id, "bookings": bookings, "seats": seats, "refunds": refund_objects})

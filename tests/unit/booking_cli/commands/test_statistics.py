@@ -15,6 +15,9 @@ from tests.unit.booking_cli.test_commands import Booking, confirm
 from tests.unit.booking_cli.test_commands import booking as booking
 from tests.unit.booking_cli.test_commands import world as world
 
+# In the order of the table.
+ROWS = ("holdsEndingSoon", "holdsOverdue", "outbox", "unansweredRefunds", "openClosures", "deadLetters")
+
 
 def publish_all(world: World) -> None:
     world.store.outbox.mark_published(world.store.outbox.unpublished(100))
@@ -24,13 +27,49 @@ def test_stats(world: World, booking: Booking) -> None:
     world.reserve(1)
     confirm(world, 2)
 
+    world.later(9.5)
+
     assert booking.json("stats") == {
         "byStatus": {"PENDING": 1, "PROCESSING": 0, "CONFIRMED": 1, "CANCELLED": 0},
         "outbox": 3,
         "deadLetters": None,
         "unansweredRefunds": 0,
+        "holdsEndingSoon": 1,
+        "holdsOverdue": 0,
+        "openClosures": 0,
+        "oldestSeconds": {
+            "holdsOverdue": None,
+            "outbox": 570.0,
+            "unansweredRefunds": None,
+            "openClosures": None,
+            "deadLetters": None,
+        },
     }
-    assert "CONFIRMED\t1" in booking("stats")
+    shown = booking("stats")
+    assert "CONFIRMED\t1" in shown
+    assert "holds that end in 60 s\t1" in shown
+
+
+def test_json_has_every_row_of_the_table(world: World, booking: Booking) -> None:
+    world.bus = LastingBus()
+    world.bus.publish("booking.dead-letters", [Message(key=b"k", value=b"not JSON")])
+
+    counted = booking.json("stats", BOOKING_EVENT_BUS="memory")
+    rows = [line.split("\t") for line in booking("stats", BOOKING_EVENT_BUS="memory").splitlines() if "\t" in line]
+
+    numbers = [*counted.pop("byStatus").values(), *(counted[name] for name in ROWS)]
+    assert [str(number) for number in numbers] == [row[1] for row in rows if row[1].isdecimal()]
+
+
+def test_a_young_refund_is_neither_counted_nor_the_oldest(world: World, booking: Booking) -> None:
+    made = confirm(world, 1)
+    cancel(CancelBooking(user_id="ann", booking_id=made, correlation_id="corr-x"), store=world.store)
+    world.later(19)
+
+    assert "refunds without answer\t0\t\n" in booking("stats")
+    assert booking.json("stats")["oldestSeconds"]["unansweredRefunds"] is None
+    world.later(41)
+    assert "refunds without answer\t1\t3600 s\n" in booking("stats")
 
 
 def test_stats_check_fails_when_something_waits_for_too_long(world: World, booking: Booking) -> None:
@@ -106,11 +145,18 @@ def silent_bus(world: World) -> Iterator[SilentBus]:
     bus.over.set()
 
 
-def test_stats_without_an_answer_from_the_broker_ends_at_the_timeout(booking: Booking, silent_bus: SilentBus) -> None:
+def test_check_fails_at_the_timeout_if_the_broker_is_silent(booking: Booking, silent_bus: SilentBus) -> None:
     booking.broker_timeout = 0.05
 
-    shown = booking("stats", "--check", BOOKING_EVENT_BUS="memory")
+    shown = booking("stats", "--check", code=1, BOOKING_EVENT_BUS="memory")
 
     assert not silent_bus.over.is_set()
     assert "dead letters\tnot counted" in shown
+    assert booking.err == "error: dead letters are not counted: no answer from the event bus within 0.05 s\n"
+
+
+def test_stats_without_check_reports_a_silent_broker(booking: Booking, silent_bus: SilentBus) -> None:
+    booking.broker_timeout = 0.05
+
+    assert booking.json("stats", BOOKING_EVENT_BUS="memory")["deadLetters"] is None
     assert booking.err == "error: dead letters are not counted: no answer from the event bus within 0.05 s\n"
