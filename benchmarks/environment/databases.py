@@ -15,7 +15,7 @@ from psycopg import sql
 from benchmarks.errors import BenchmarkFailed
 from booking_postgres_embedded import EmbeddedPostgres
 
-_MEMORY: Final = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
+_SETTINGS: Final = {"shared_buffers": "512MB", "max_wal_size": "4GB", "synchronous_commit": "on"}
 _NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 _LOOK_AGAIN_SECONDS: Final = 0.1
 
@@ -24,7 +24,7 @@ _LOOK_AGAIN_SECONDS: Final = 0.1
 def postgres(settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[EmbeddedPostgres]:
     """A durable server (fsync and synchronous_commit on) with data of its own, gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="booking-bench-"))
-    server = EmbeddedPostgres(directory, settings={**_MEMORY, **settings})
+    server = EmbeddedPostgres(directory, settings={**_SETTINGS, **settings})
     try:
         server.start()
         yield server

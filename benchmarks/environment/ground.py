@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from benchmarks.environment import databases, issuer, programs
+from benchmarks.environment import databases, issuer, programs, services
 from benchmarks.environment.brokers import Brokers, real_brokers
+from benchmarks.environment.services import Service
 from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
 
@@ -66,10 +67,10 @@ class Ground:
             yield url
 
     @contextmanager
-    def serving(self, url: str) -> Iterator[str]:
-        """`booking serve` on that database, taking our tokens; its address."""
-        with programs.serving(url, **self.token_settings) as address:
-            yield address
+    def serving(self, url: str, **settings: str) -> Iterator[Service]:
+        """`booking serve` on that database, taking our tokens; keywords are more settings by their whole names."""
+        with services.serving(url, **self.token_settings, **settings) as service:
+            yield service
 
     def file(self, name: str, text: str) -> Path:
         """A file with that text."""
@@ -89,6 +90,6 @@ def user_of(number: int) -> str:
     return f"auth0|{number:024x}"
 
 
-def request_line(token: str, method: str, path: str, body: str = "") -> str:
-    """A line for wrk and for the paced stream; the body without blanks."""
-    return f"{token} {method} {path} {body}\n"
+def request_line(token: str, method: str, path: str, body: str = "", key: str = "") -> str:
+    """A line for wrk and for the paced stream; the body and the idempotency key without blanks."""
+    return f"{token} {method} {path} {body} {key}\n"

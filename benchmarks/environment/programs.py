@@ -1,27 +1,27 @@
-"""`booking …` in processes of their own, as an operator would start them; none outlives the benchmark."""
+"""`booking …` in processes of their own, as an operator would start them; none outlives the benchmark.
 
+They log as they do unless they are told otherwise, at INFO, into a file; errors are shown when the program has ended.
+"""
+
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
-from benchmarks.environment.databases import ask
 from benchmarks.errors import BenchmarkFailed
 
 _PROGRAM: Final = str(Path(sys.executable).with_name("booking"))
-# As many as `booking serve` starts unless it is told otherwise.
-_PROCESSES: Final = 2
-_ASKED_AT_A_TIME: Final = 8
-_READY_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 40.0
 _LONGEST_SECONDS: Final = 900.0
+_ERRORS: Final = ('"level": "error"', '"level": "critical"')
+_SHOWN_LINES: Final = 20
 
 
 class Program:
@@ -63,18 +63,32 @@ class Program:
 @contextmanager
 def running(name: str, command: list[str], environment: dict[str, str]) -> Iterator[Program]:
     """The program until the end of the block: then it is asked to stop, and killed if it does not."""
-    process = subprocess.Popen(
-        [*_dying_with_us(), *command], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield Program(name, process)
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        process = subprocess.Popen(
+            [*_dying_with_us(), *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
         try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            yield Program(name, process)
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+            _show_errors(log)
+
+
+def _show_errors(log: IO[str]) -> None:
+    """Copy to standard error what is no record, such as a traceback, and records above WARNING: the first of them."""
+    log.seek(0)
+    errors = (line for line in log if not line.startswith("{") or any(level in line for level in _ERRORS))
+    sys.stderr.writelines(itertools.islice(errors, _SHOWN_LINES))
 
 
 @contextmanager
@@ -98,22 +112,6 @@ def running_module(module: str, *arguments: str) -> Iterator[Program]:
         yield program
 
 
-@contextmanager
-def serving(database_url: str, **settings: str) -> Iterator[str]:
-    """`booking serve` with all its processes ready; the URL that it answers on."""
-    with starting(database_url, **settings) as (address, program):
-        await_ready(database_url, address, program)
-        yield address
-
-
-@contextmanager
-def starting(database_url: str, **settings: str) -> Iterator[tuple[str, Program]]:
-    """`booking serve` that has only just been started, and the URL that it is going to answer on."""
-    port = free_port()
-    with running_booking(database_url, "serve", "--host", "127.0.0.1", "--port", str(port), **settings) as program:
-        yield f"http://127.0.0.1:{port}", program
-
-
 def free_port() -> int:
     """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
@@ -122,35 +120,8 @@ def free_port() -> int:
 
 
 def _environment(database_url: str, settings: dict[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOOKING_")}
-    return inherited | {"BOOKING_DATABASE_URL": database_url, "BOOKING_LOG_LEVEL": "WARNING"} | settings
-
-
-def await_ready(database_url: str, address: str, program: Program) -> None:
-    """Ask `booking serve`, on a new connection each time, until every process has answered.
-
-    Load that came before would stay with one.
-    A process that has answered has a connection to the database, and asked one by one it needs no second.
-    """
-    count = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'booking-core'"
-    )
-    give_up_at = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < give_up_at:
-        program.alive()
-        if all(is_ready(address) for _ in range(_ASKED_AT_A_TIME)) and ask(database_url, count)[0] >= _PROCESSES:
-            return
-        time.sleep(0.05)
-    raise BenchmarkFailed(f"`booking serve` was not ready within {_READY_SECONDS:.0f} s")
-
-
-def is_ready(address: str) -> bool:
-    """Whether what listens there answers /readyz with 200."""
-    try:
-        with urllib.request.urlopen(f"{address}/readyz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BOOKING_", "OTEL_"))}
+    return inherited | {"BOOKING_DATABASE_URL": database_url} | settings
 
 
 def _dying_with_us() -> list[str]:

@@ -30,11 +30,13 @@ class Caller:
             self._streams[1].close()
             self._streams = None
 
-    async def ask(self, token: str, method: str, path: str, body: str = "") -> Answer:
+    async def ask(self, token: str, method: str, path: str, body: str = "", key: str = "") -> Answer:
         """Status and body; UNANSWERED without a whole answer within 10 s, and why on standard error."""
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._address.netloc}\r\nAuthorization: Bearer {token}\r\n"
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        if key:
+            head += f"Idempotency-Key: {key}\r\n"
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 return await self._exchange(f"{head}\r\n{body}".encode())

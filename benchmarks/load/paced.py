@@ -71,8 +71,10 @@ class _Stream:
 
 
 def _send(connection: HTTPConnection, request: Sequence[str]) -> int:
-    token, method, path, body = request
+    token, method, path, body, key = request
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    if key:
+        headers["Idempotency-Key"] = key
     try:
         connection.request(method, path, body=body or None, headers=headers)
         answer = connection.getresponse()

@@ -1,11 +1,13 @@
 """Figures as tables for people, and as a record."""
 
+import math
 import os
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from benchmarks.measuring.processes import cpu_is_measured
 from benchmarks.measuring.running import Outcome
 from benchmarks.measuring.scenario import Measure, Scale
 
@@ -23,6 +25,8 @@ def table(outcome: Outcome) -> str:
         runs = "".join(f"{f'run {number}':>{_FIGURE}}" for number in range(1, len(outcome.runs) + 1))
         lines.append(f"  {'':<{_NAME}}{'':<{_UNIT}}{runs}{'median':>{_FIGURE}}{'must':>{_BAR}}{'aim':>{_BAR}}")
         lines += [_line(outcome, measure) for measure in scenario.measures]
+    if not cpu_is_measured() and any("CPU" in measure.name for measure in scenario.measures):
+        lines.append("  CPU is not available on this system: Linux alone tells what processes have used")
     if outcome.trouble:
         lines.append(f"  not measured: {outcome.trouble}")
     return "\n".join(line.rstrip() for line in lines)
@@ -68,14 +72,19 @@ def _measured(outcome: Outcome, measure: Measure) -> dict[str, Any]:
     return {
         "name": measure.name,
         "unit": measure.unit,
-        "runs": [run[measure.name] for run in outcome.runs],
-        "median": median,
+        "runs": [_figure(run[measure.name]) for run in outcome.runs],
+        "median": _figure(median),
         "lessIsBetter": measure.less or measure.flaw,
         "must": measure.must,
         "mustReached": None if measure.must is None else measure.reaches(median, measure.must),
         "aim": measure.aim,
         "aimReached": None if measure.aim is None else measure.reaches(median, measure.aim),
     }
+
+
+def _figure(figure: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return None if math.isnan(figure) else figure
 
 
 def _line(outcome: Outcome, measure: Measure) -> str:
@@ -88,11 +97,15 @@ def _line(outcome: Outcome, measure: Measure) -> str:
 def _bar(measure: Measure, median: float, wanted: float | None) -> str:
     if wanted is None:
         return ""
+    if math.isnan(median):
+        return f"{_written(wanted)} ?"
     return f"{_written(wanted)} {'yes' if measure.reaches(median, wanted) else 'NO'}"
 
 
 def _written(figure: float) -> str:
     """Three digits that matter, and whole numbers whole."""
+    if math.isnan(figure):
+        return "–"
     if figure == int(figure) or abs(figure) >= 100:
         return f"{figure:.0f}"
     return f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.3f}"

@@ -1,5 +1,6 @@
 """Scenarios one after the other: what cannot be measured is said, and the others go on."""
 
+import math
 import statistics
 import traceback
 from collections.abc import Callable, Sequence
@@ -45,7 +46,9 @@ class Outcome:
         return [
             measure.name
             for measure in self.scenario.measures
-            if measure.must is not None and not measure.reaches(self.median(measure), measure.must)
+            if measure.must is not None
+            and not math.isnan(self.median(measure))
+            and not measure.reaches(self.median(measure), measure.must)
         ]
 
 

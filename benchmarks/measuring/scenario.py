@@ -27,7 +27,7 @@ class Measure:
     flaw: bool = False
 
     def reaches(self, figure: float, wanted: float) -> bool:
-        """Whether the figure is as good as wanted."""
+        """Whether the figure is as good as wanted; never if it cannot be taken here."""
         return figure <= wanted if self.less else figure >= wanted
 
 

@@ -10,6 +10,9 @@ from benchmarks.measuring.scenario import Scenario
 
 MODULES: Final = (
     "reserving.reservations",
+    "reserving.refusals",
+    "reserving.group_cap",
+    "reserving.conditions",
     "reserving.stages",
     "reserving.groups",
     "customers.reads",

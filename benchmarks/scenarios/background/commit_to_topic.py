@@ -92,8 +92,8 @@ def _reserve(ground: Ground, url: str, topic: str, requests: Path, seconds: int)
             BOOKING_DEAD_LETTER_TOPIC=dead_letters,
             BOOKING_CONSUMER_GROUP=f"bench.{uuid4()}",
         )
-        with programs.running_booking(url, "worker", **settings) as worker, ground.serving(url) as address:
-            all_answers(address, requests, rate=_RATE, seconds=seconds)
+        with programs.running_booking(url, "worker", **settings) as worker, ground.serving(url) as service:
+            all_answers(service.address, requests, rate=_RATE, seconds=seconds)
             worker.alive()
             # The row is as the reservation wrote it, so its transaction is the reservation's. The relay changes others.
             query = "SELECT booking_id::text, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from benchmarks.environment import programs
+from benchmarks.environment import programs, services
 from benchmarks.environment.ground import Ground
 from benchmarks.environment.programs import Program
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.load import reserving, wrk
-from benchmarks.measuring.memory import Memory, memory_of
+from benchmarks.measuring.processes import Memory, memory_of
 from benchmarks.measuring.scenario import Figures, Measure, Run, Scale, Scenario
 
 _NAME: Final = "start_up"
@@ -47,12 +47,13 @@ def _serve(ground: Ground, scale: Scale, requests: Path) -> dict[str, float]:
     with ground.copy(_NAME) as url:
         settings = ground.token_settings
         began = time.monotonic()
-        with programs.starting(url, **settings) as (address, program):
-            seconds = _until_ready(address, program, began)
-            programs.await_ready(url, address, program)
+        with services.starting(url, **settings) as service:
+            program = service.program
+            seconds = _until_ready(service.address, program, began)
+            services.await_ready(service)
             time.sleep(_IDLE_SECONDS)
             idle = memory_of(program.pid)
-            reserving.reserve(address, url, requests, connections=scale.connections, seconds=_LOAD_SECONDS)
+            reserving.reserve(service, requests, connections=scale.connections, seconds=_LOAD_SECONDS)
             loaded = memory_of(program.pid)
     return {"serve is ready": seconds} | _named("serve", idle) | _named("serve after load", loaded)
 
@@ -77,7 +78,7 @@ def _worker(ground: Ground, url: str) -> dict[str, float]:
 
 def _until_ready(address: str, program: Program, began: float) -> float:
     """Seconds from `began` to the first answer of 200 to /readyz."""
-    while not programs.is_ready(address):
+    while not services.is_ready(address):
         program.alive()
         if time.monotonic() - began > _READY_SECONDS:
             raise BenchmarkFailed(f"{address} was not ready within {_READY_SECONDS:.0f} s")

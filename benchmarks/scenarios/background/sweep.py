@@ -46,9 +46,9 @@ def _run(ground: Ground, number: int, seconds: int, calm: Path, during: Path) ->
     with ground.copy(_NAME) as url:
         _expire(url, number)
         alone = rate_of(url, _OF_THE_SWEEP)
-    with ground.copy(_NAME) as url, ground.serving(url) as address:
-        before = all_answers(address, calm, rate=_RATE, seconds=seconds)
-        with side_stream(address, during, rate=_RATE, seconds=_LONGEST_SECONDS) as stream:
+    with ground.copy(_NAME) as url, ground.serving(url) as service:
+        before = all_answers(service.address, calm, rate=_RATE, seconds=seconds)
+        with side_stream(service.address, during, rate=_RATE, seconds=_LONGEST_SECONDS) as stream:
             _expire(url, number)
             time.sleep(_AFTER_SECONDS)
             answers = stream.answers(at_once=True)

@@ -49,8 +49,8 @@ def _ready(ground: Ground, scale: Scale) -> Iterator[Run]:
 
 
 def _run(stage: _Stage) -> Figures:
-    with stage.ground.copy(_NAME) as url, stage.ground.serving(url) as address:
-        arguments = (address, str(stage.wanted), str(stage.connections), str(_LONGEST_SECONDS))
+    with stage.ground.copy(_NAME) as url, stage.ground.serving(url) as service:
+        arguments = (service.address, str(stage.wanted), str(stage.connections), str(_LONGEST_SECONDS))
         with running_module("benchmarks.load.rush", *arguments) as program:
             said = json.loads(program.output(_LONGEST_SECONDS + 30))
         return _figures(said) | {

@@ -75,16 +75,16 @@ def _maps(ground: Ground, events: Sequence[SeededEvent]) -> Iterator[str]:
 
 def _run(ground: Ground, scale: Scale, files: dict[str, Path]) -> Figures:
     figures: dict[str, float] = {}
-    with ground.copy(_NAME) as url, ground.serving(url) as address:
+    with ground.copy(_NAME) as url, ground.serving(url) as service:
+        address, connections, seconds = service.address, scale.connections, scale.seconds
         for name in _READS:
-            seen = wrk.load(address, files[name], connections=scale.connections, seconds=scale.seconds, again=True)
+            seen = wrk.load(address, files[name], connections=connections, seconds=seconds, again=True)
             if seen.ok == 0 or seen.created + seen.conflict + seen.other + seen.unanswered:
                 raise BenchmarkFailed(f"reads of {name!r} were answered otherwise than by 200: {seen}")
-            figures |= {name: seen.ok / seen.seconds, f"{name}, p95": seen.p95_ms, f"{name}, refused": seen.busy}
-        made = reserving.reserve(
-            address, url, files["reservations"], connections=scale.connections, seconds=scale.seconds
-        )
-    reservations = made.created / made.seconds
+            p95 = seen.times(200).percentile(95)
+            figures |= {name: seen.ok / seen.seconds, f"{name}, p95": p95, f"{name}, refused": seen.busy}
+        made = reserving.reserve(service, files["reservations"], connections=connections, seconds=seconds)
+    reservations = made.per_second
     refused = sum(figures.pop(f"{name}, refused") for name in _READS)
     return figures | {
         "reservations": reservations,

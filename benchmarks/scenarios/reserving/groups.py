@@ -4,11 +4,9 @@ CPU is that of this process and of the server's process for the connection; it s
 on what else the machine does. Compare the sizes within one run. A third of the users is seen for the first time.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Final
 
@@ -18,6 +16,7 @@ from benchmarks.environment import seeding
 from benchmarks.environment.ground import Ground, user_of
 from benchmarks.environment.seeding import SeededEvent
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.measuring.processes import cpu_seconds
 from benchmarks.measuring.scenario import Figures, Measure, Run, Scale, Scenario
 from booking_core import Booking, ReservationRequest, Reserve, reserve, reserve_group
 from booking_postgres.adapter import create
@@ -27,7 +26,6 @@ _NAME: Final = "groups"
 _SIZES: Final = (1, 2, 4, 8, 16, 32)
 _SINGLE: Final = "single"
 _KINDS: Final = (_SINGLE, *(f"group of {size}" for size in _SIZES))
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -73,13 +71,13 @@ def _requests(event: SeededEvent, kind: str) -> list[ReservationRequest]:
 
 def _measured(store: PostgresStore, requests: list[ReservationRequest], size: int, kind: str) -> dict[str, float]:
     server = _server_process(store)
-    wall, cpu, of_server = perf_counter(), process_time(), _cpu_seconds(server)
+    wall, cpu, of_server = perf_counter(), process_time(), cpu_seconds(server)
     _reserve(store, requests, size)
     wall, cpu = perf_counter() - wall, process_time() - cpu
     return {
         f"{kind}, rate": len(requests) / wall,
         f"{kind}, service CPU": cpu / len(requests) * 1e6,
-        f"{kind}, PostgreSQL CPU": (_cpu_seconds(server) - of_server) / len(requests) * 1e6,
+        f"{kind}, PostgreSQL CPU": (cpu_seconds(server) - of_server) / len(requests) * 1e6,
     }
 
 
@@ -99,11 +97,6 @@ def _server_process(store: PostgresStore) -> int:
     """The process that serves the store's only connection."""
     with store.engine.connect() as connection:
         return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-
-
-def _cpu_seconds(process: int) -> float:
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / _TICKS
 
 
 SCENARIO: Final = Scenario(
