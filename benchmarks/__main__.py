@@ -9,9 +9,13 @@ import json
 import logging
 import signal
 import sys
+import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from benchmarks import beside
 from benchmarks.environment.ground import Ground
 from benchmarks.measuring.report import record, summary, table
 from benchmarks.measuring.running import measure
@@ -27,18 +31,41 @@ def main() -> int:
     # The client tells of every connection that a stopping broker closes.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _stop)
+    options.runs = options.runs or (1 if options.quick else 3)
+    return _beside(options) if options.beside else _measured(options)
+
+
+def _measured(options: argparse.Namespace) -> int:
     begun_at = datetime.now(UTC)
     seconds = options.seconds or (3 if options.quick else 8)
     scale = Scale(seconds=seconds, connections=options.connections, quick=options.quick, large=options.large)
     outcomes = []
-    with Ground() as ground:
+    with Ground(options.tokens) as ground:
         for chosen in map(scenario, options.only):
-            outcomes.append(measure(chosen, ground, scale, runs=options.runs or (1 if options.quick else 3), say=_say))
+            outcomes.append(measure(chosen, ground, scale, runs=options.runs, say=_say))
             print(f"{table(outcomes[-1])}\n", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(record(outcomes, scale, begun_at), indent=2, ensure_ascii=False) + "\n")
+    _write(options.json, record(outcomes, scale, begun_at))
     print(summary(outcomes) or "All figures are as they must be.")
     return 1 if any(outcome.trouble or outcome.flaws for outcome in outcomes) else 0
+
+
+def _beside(options: argparse.Namespace) -> int:
+    given = (("--seconds", options.seconds), ("--connections", options.connections))
+    arguments = [text for name, value in given if value for text in (name, str(value))]
+    arguments += ["--quick"] * options.quick + ["--large"] * options.large
+    outcomes = []
+    with tempfile.TemporaryDirectory(prefix="booking-bench-tokens-") as tokens:
+        for chosen in map(scenario, options.only):
+            outcome = beside.beside(chosen, options.beside, arguments, runs=options.runs, tokens=Path(tokens), say=_say)
+            print(f"{beside.table(outcome)}\n", flush=True)
+            outcomes.append(outcome)
+    _write(options.json, {"scenarios": [beside.record(outcome) for outcome in outcomes]})
+    return 1 if any(outcome.trouble for outcome in outcomes) else 0
+
+
+def _write(file: Path | None, figures: Mapping[str, Any]) -> None:
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
 
 def _options() -> argparse.Namespace:
@@ -52,6 +79,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--large", action="store_true", help="growth to ten million bookings")
     parser.add_argument("--seconds", type=_positive, help="length of a run of HTTP load (default 8; quick 3)")
     parser.add_argument("--connections", type=_positive, default=64, help="open HTTP connections (default 64)")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIR", help="alternate with the programs of another checkout, which has a .venv"
+    )
+    parser.add_argument("--tokens", type=Path, metavar="DIR", help="keep the customers' tokens here for other runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     return parser.parse_args()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from benchmarks.environment import databases, issuer, programs, services
 from benchmarks.environment.brokers import Brokers, real_brokers
@@ -13,18 +13,26 @@ from benchmarks.environment.services import Service
 from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
 
+_SIGNED: Final = "signed"
+
 
 class Ground:
     """PostgreSQL, Kafka and the issuer of tokens, shared by all scenarios of a run; everything on loopback."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Path | None = None) -> None:
+        """`tokens`: where the key and what it has signed are kept for another run; signing takes half of a run."""
         self._stack = ExitStack()
+        self._kept = tokens
         self._signed: list[str] = []
 
     def __enter__(self) -> Self:
+        if self._kept is not None and (self._kept / _SIGNED).is_file():
+            self._signed = (self._kept / _SIGNED).read_text().split()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            (self._kept / _SIGNED).write_text("\n".join(self._signed))
         self._stack.close()
 
     @cached_property
@@ -45,7 +53,7 @@ class Ground:
     @cached_property
     def tokens(self) -> DevTokens:
         """Signs the customers' tokens."""
-        return DevTokens(self.directory, issuer.ISSUER, issuer.AUDIENCE)
+        return DevTokens(self._kept or self.directory, issuer.ISSUER, issuer.AUDIENCE)
 
     @cached_property
     def token_settings(self) -> dict[str, str]:

@@ -55,19 +55,25 @@ class Reserved:
         return seen.ok + seen.conflict + seen.other + seen.unanswered + seen.exhausted
 
 
-def free_events(url: str, reservations: int) -> list[SeededEvent]:
-    """Events of 1,000 free seats, enough for so many reservations of two seats."""
-    return seeding.put_events(url, number=reservations * 2 // _SEATS_PER_EVENT + 1, seats=_SEATS_PER_EVENT)
+def free_events(url: str, reservations: int, *, of_seats: int = 2) -> list[SeededEvent]:
+    """Events of 1,000 free seats, enough for so many reservations of so many seats."""
+    return seeding.put_events(url, number=reservations * of_seats // _SEATS_PER_EVENT + 1, seats=_SEATS_PER_EVENT)
 
 
 def requests_file(
-    ground: Ground, name: str, events: Sequence[SeededEvent], *, first_customer: int = 0, keys: bool = True
+    ground: Ground,
+    name: str,
+    events: Sequence[SeededEvent],
+    *,
+    first_customer: int = 0,
+    keys: bool = True,
+    of_seats: int = 2,
 ) -> Path:
-    """A reservation for each two seats, each by another customer; every second one has a key, unless not `keys`."""
-    pairs = [(event.event_id, pair) for event in events for pair in _pairs(event)]
+    """A reservation for each `of_seats` seats, each by another customer; half of them with keys, unless not `keys`."""
+    wanted = [(event.event_id, seats) for event in events for seats in _together(event, of_seats)]
     lines = [
-        reservation(ground.token(number), event_id, pair, key=str(uuid4()) if keys and _is_keyed(number) else "")
-        for number, (event_id, pair) in enumerate(pairs, start=first_customer)
+        reservation(ground.token(number), event_id, seats, key=str(uuid4()) if keys and _is_keyed(number) else "")
+        for number, (event_id, seats) in enumerate(wanted, start=first_customer)
     ]
     return ground.file(name, "".join(lines))
 
@@ -96,8 +102,8 @@ def reserve(service: Service, requests: Path, *, connections: int, seconds: int)
     return Reserved(seen=seen, used=used, group_size=members / number if number else number)
 
 
-def _pairs(event: SeededEvent) -> Iterator[tuple[UUID, UUID]]:
-    return zip(event.seat_ids[::2], event.seat_ids[1::2], strict=True)
+def _together(event: SeededEvent, of_seats: int) -> Iterator[tuple[UUID, ...]]:
+    return zip(*(event.seat_ids[place::of_seats] for place in range(of_seats)), strict=True)
 
 
 def _is_keyed(number: int) -> bool:

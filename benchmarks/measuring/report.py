@@ -11,7 +11,7 @@ from benchmarks.measuring.processes import cpu_is_measured
 from benchmarks.measuring.running import Outcome
 from benchmarks.measuring.scenario import Measure, Scale
 
-_NAME: Final = 30
+_NAME: Final = 40
 _UNIT: Final = 5
 _FIGURE: Final = 10
 _BAR: Final = 14
@@ -88,21 +88,21 @@ def _figure(figure: float) -> float | None:
 
 
 def _line(outcome: Outcome, measure: Measure) -> str:
-    runs = "".join(f"{_written(run[measure.name]):>{_FIGURE}}" for run in outcome.runs)
+    runs = "".join(f"{written(run[measure.name]):>{_FIGURE}}" for run in outcome.runs)
     median = outcome.median(measure)
-    bars = "".join(f"{_bar(measure, median, wanted):>{_BAR}}" for wanted in (measure.must, measure.aim))
-    return f"  {measure.name:<{_NAME}}{measure.unit:<{_UNIT}}{runs}{_written(median):>{_FIGURE}}{bars}"
+    bars = "".join(f"{bar(measure, median, wanted):>{_BAR}}" for wanted in (measure.must, measure.aim))
+    return f"  {measure.name:<{_NAME}}{measure.unit:<{_UNIT}}{runs}{written(median):>{_FIGURE}}{bars}"
 
 
-def _bar(measure: Measure, median: float, wanted: float | None) -> str:
+def bar(measure: Measure, median: float, wanted: float | None) -> str:
     if wanted is None:
         return ""
     if math.isnan(median):
-        return f"{_written(wanted)} ?"
-    return f"{_written(wanted)} {'yes' if measure.reaches(median, wanted) else 'NO'}"
+        return f"{written(wanted)} ?"
+    return f"{written(wanted)} {'yes' if measure.reaches(median, wanted) else 'NO'}"
 
 
-def _written(figure: float) -> str:
+def written(figure: float) -> str:
     """Three digits that matter, and whole numbers whole."""
     if math.isnan(figure):
         return "–"

@@ -16,13 +16,16 @@ class Measure:
     """One figure of every run, and what is asked of its median.
 
     More is better unless `less`. `must` and `aim` are None where nothing was promised. A `flaw` counts what must never
-    happen: anything but 0, in any run, fails the benchmark.
+    happen: anything but 0, in any run, fails the benchmark. `…_of_before` is asked of the figure divided by that of an
+    older checkout (`benchmarks.beside`).
     """
 
     name: str
     unit: str = ""
     must: float | None = None
     aim: float | None = None
+    must_of_before: float | None = None
+    aim_of_before: float | None = None
     less: bool = False
     flaw: bool = False
 

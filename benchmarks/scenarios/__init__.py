@@ -20,6 +20,8 @@ MODULES: Final = (
     "reserving.locked_row",
     "reserving.overload",
     "customers.flash_sale",
+    "customers.seats",
+    "customers.tigerfans",
     "background.sweep",
     "background.cancel_event",
     "background.relay",

@@ -5,23 +5,20 @@ holds. Two yardsticks: a bare loop of the client that only polls and commits, wh
 pgbench, which confirms the same bookings one after the other on one connection, a statement per round trip.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
-from uuid import UUID, uuid4
-
-import psycopg
+from uuid import uuid4
 
 from benchmarks.environment import seeding
 from benchmarks.environment.databases import ask, rate_of, until
 from benchmarks.environment.ground import Ground
 from benchmarks.environment.programs import running_booking
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.load.payments import payments
 from benchmarks.measuring.scenario import Figures, Measure, Run, Scale, Scenario
 from benchmarks.yardsticks import bare_client, naive
-from benchmarks.yardsticks.bare_client import Record
 
 _NAME: Final = "consume"
 _SEATS: Final = 1000
@@ -35,32 +32,8 @@ def _ready(ground: Ground, scale: Scale) -> Iterator[Run]:
         halls = number * seeding.SEATS_OF_A_BOOKING // _SEATS
         seeding.put_bookings(prepared, seeding.put_events(prepared, number=halls, seats=_SEATS), seeding.Kind())
         seeding.settle(prepared)
-        bare_client.produced_per_second(brokers.servers, topic, _payments(prepared))
+        bare_client.produced_per_second(brokers.servers, topic, payments(prepared))
         yield partial(_run, ground, topic, number)
-
-
-def _payments(url: str) -> list[Record]:
-    """A payment in full for every booking, in no order that the database would know."""
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT booking_id, total FROM booking.bookings ORDER BY md5(booking_id::text)")
-        return [_payment(booking_id, float(total)) for booking_id, total in found]
-
-
-def _payment(booking_id: UUID, amount: float) -> Record:
-    envelope = {
-        "eventId": str(uuid4()),
-        "eventType": "payment.success",
-        "timestamp": "2026-01-01T00:00:00Z",
-        "version": "1.0",
-        "correlationId": str(uuid4()),
-        "payload": {
-            "bookingId": str(booking_id),
-            "paymentId": f"pay-{uuid4()}",
-            "amount": amount,
-            "currency": "USD",
-        },
-    }
-    return str(booking_id).encode(), json.dumps(envelope).encode(), []
 
 
 def _run(ground: Ground, topic: str, number: int) -> Figures:
@@ -101,7 +74,7 @@ SCENARIO: Final = Scenario(
     name=_NAME,
     what="payments out of a real Kafka by `booking consume`, beside a bare loop of the client and naive pgbench",
     measures=(
-        Measure(name="consumed", unit="/s", must=1000, aim=3000),
+        Measure(name="consumed", unit="/s", must=2000, aim=3000),
         Measure(name="bare client", unit="/s"),
         Measure(name="÷ bare client"),
         Measure(name="naive pgbench", unit="/s"),

@@ -75,7 +75,7 @@ SCENARIO: Final = Scenario(
     name=_NAME,
     what="stored events into a real Kafka by `booking relay`, beside a bare loop of the client",
     measures=(
-        Measure(name="relayed", unit="/s", must=6000, aim=15_000),
+        Measure(name="relayed", unit="/s", must=10_000, aim=15_000),
         Measure(name="bare client", unit="/s"),
         Measure(name="÷ bare client"),
         Measure(name="said twice", less=True),
