@@ -1,11 +1,12 @@
 """Two checkouts in one run, turn about: `python -m benchmarks --beside /path/to/the/other --only NAME`.
 
-Each scenario is run by the Python of each checkout, so that the programs and what is measured in the process are of that
-checkout; the benchmarks themselves are those of this one for both. "Before" is the other checkout. Which of them begins
-changes from run to run.
+Each scenario is run by the Python of each checkout, so that the programs, and what is measured in the process, are of
+that checkout; the benchmarks themselves are those of this one for both. "Before" is the other checkout. Which of them
+begins changes from run to run.
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -91,7 +92,11 @@ def table(outcome: Beside) -> str:
 
 def record(outcome: Beside) -> dict[str, Any]:
     """All runs of both."""
-    return {"name": outcome.scenario.name, "trouble": outcome.trouble or None, **outcome.runs}
+    runs = {
+        which: [{name: None if math.isnan(figure) else figure for name, figure in run.items()} for run in taken]
+        for which, taken in outcome.runs.items()
+    }
+    return {"name": outcome.scenario.name, "trouble": outcome.trouble or None, **runs}
 
 
 def _run(python: Path, scenario: Scenario, arguments: Sequence[str]) -> dict[str, float]:
