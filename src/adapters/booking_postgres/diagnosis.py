@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from booking_core.ports import Finding, Grade, Workload
 from booking_postgres import schema
 from booking_postgres.driver.connection import PROBE_SECONDS, answers_within
+from booking_postgres.driver.errors import WrongEncoding
 from booking_postgres.driver.transaction import driver_of
 
 CHECKS: Final = ("database", "isolation", "connections", "schema")
@@ -60,7 +61,7 @@ def diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
             for finding in _findings(connection, workload, began):
                 yield finding
                 done += 1
-    except (psycopg.Error, SQLAlchemyError) as error:
+    except (psycopg.Error, SQLAlchemyError, WrongEncoding) as error:
         yield _failed(CHECKS[done], error, engine)
         for check in CHECKS[done + 1 :]:
             yield Finding(check=check, grade=Grade.SKIPPED, found=f"not looked at: see {CHECKS[done]}")
@@ -131,6 +132,8 @@ def _schema(connection: Connection) -> Finding:
 
 
 def _failed(check: str, error: Exception, engine: Engine) -> Finding:
+    if isinstance(error, WrongEncoding):
+        return Finding(check=check, grade=Grade.TROUBLE, found=error.problem, advice=error.remedy)
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
     text = " ".join((primary or str(cause)).split()).removeprefix("connection failed: ")

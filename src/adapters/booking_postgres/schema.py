@@ -24,6 +24,11 @@ VERSION_TABLE: Final = "schema_version"
 _MIGRATION_LOCK: Final = "migration_turn"
 _ATTEMPTS: Final = 5
 _MIGRATE: Final = "run `booking migrate`"
+# Behind a proxy a role may have timeouts that are meant for requests.
+_NO_TIMEOUTS: Final = text(
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
+    " 'idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
 _CREATED_MEANWHILE: Final = (DuplicateObject, DuplicateSchema, DuplicateTable, UniqueViolation)
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
@@ -73,6 +78,7 @@ def migrate(engine: Engine) -> list[str]:
 
 
 def _migrate(connection: Connection) -> list[str]:
+    connection.execute(_NO_TIMEOUTS)
     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
     connection.execute(text(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{_MIGRATION_LOCK} (nothing smallint)"))
     connection.execute(text(f"LOCK TABLE {SCHEMA}.{_MIGRATION_LOCK} IN ACCESS EXCLUSIVE MODE"))

@@ -10,8 +10,9 @@ from booking_core.domain.errors import BookingError
 from booking_core.ports import ConnectionUse, Health, HealthKind, Pruned
 from booking_postgres import schema
 from booking_postgres.driver.connection import PROBE_SECONDS, TABLE_SCAN_SECONDS
-from booking_postgres.driver.errors import NoRight, reason_of, translated
-from booking_postgres.driver.reader import Reader
+from booking_postgres.driver.errors import NoRight, WrongEncoding, reason_of, translated
+from booking_postgres.driver.pipeline import Statement
+from booking_postgres.driver.reader import Reader, rows_on
 from booking_postgres.driver.transaction import PoolCounters
 
 _PRUNE_EVENTS: Final = """
@@ -58,8 +59,9 @@ class PostgresUpkeep:
 
     def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> Pruned:
         with self.reader.open(answer_seconds=TABLE_SCAN_SECONDS) as connection:
+            [[now]] = rows_on(connection, Statement("SELECT clock_timestamp()", {}))
             values = {
-                "now": connection.execute(text("SELECT clock_timestamp()")).scalar_one(),
+                "now": now,
                 "key_age": idempotency_hours * 3600,
                 "age": retention_days * 86400,
                 "limit": limit,
@@ -71,6 +73,8 @@ class PostgresUpkeep:
         try:
             with self.reader.open(answer_seconds=PROBE_SECONDS) as connection:
                 return schema.health_of(schema.revision_of(connection))
+        except WrongEncoding as error:
+            return Health(kind=HealthKind.UNSUITABLE, problem=error.problem, remedy=error.remedy)
         except BookingError as error:
             remedy = f"check BOOKING_DATABASE_URL and that PostgreSQL runs{reason_of(error)}"
             return Health(kind=HealthKind.UNREACHABLE, problem="the database cannot be reached", remedy=remedy)

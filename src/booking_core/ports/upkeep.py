@@ -13,6 +13,7 @@ class HealthKind(Enum):
     READY = "ready"
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"
+    UNSUITABLE = "unsuitable"
     NO_SCHEMA = "no_schema"
     OLD_SCHEMA = "old_schema"
 

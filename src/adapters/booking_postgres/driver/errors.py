@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg import errors as pg
@@ -41,6 +41,14 @@ class NoRight(PermissionError):
 
     def __init__(self, text: str) -> None:
         self.problem = f"the database says {text}"
+        super().__init__(f"{self.problem}: {self.remedy}")
+
+
+class WrongEncoding(ServiceBusy):
+    """The database, or the session of a caller, cannot hold every name: its encoding is not UTF-8."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem, self.remedy = f"{problem}, and UTF8 is needed", remedy
         super().__init__(f"{self.problem}: {self.remedy}")
 
 
@@ -89,6 +97,17 @@ def raise_translated(error: BaseException) -> NoReturn:
     if known is None:
         raise error
     raise known from error
+
+
+def require_utf8(connection: "psycopg.Connection[Any]") -> None:
+    """Raise WrongEncoding unless the database and this session of it have the encoding UTF8; no round trip."""
+    reported = connection.pgconn.parameter_status
+    database, session = reported(b"server_encoding") or b"UTF8", reported(b"client_encoding") or b"UTF8"
+    if database != b"UTF8":
+        remedy = "create one with ENCODING 'UTF8' TEMPLATE template0, and name it in BOOKING_DATABASE_URL"
+        raise WrongEncoding(f"the database has the encoding {database.decode()}", remedy)
+    if session != b"UTF8":
+        raise WrongEncoding(f"this session has client_encoding {session.decode()}", "connect with client_encoding=utf8")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from attrs import define, field
 from sqlalchemy import Connection
 
 from booking_core.domain.errors import WrongIsolationLevel
-from booking_postgres.driver.errors import translated
+from booking_postgres.driver.errors import require_utf8, translated
 from booking_postgres.driver.pipeline import Rows, Statement, run
 from booking_postgres.driver.transaction import Transaction, driver_of
 
@@ -22,7 +22,7 @@ _SET_SCANS: Final = "SELECT set_config('enable_seqscan', %(scans)s, true)"
 
 @define(eq=False)
 class JoinedTransaction(Transaction):
-    """Writes in the caller's transaction, on a connection that stays the caller's. Its timeouts are the caller's.
+    """Writes in the caller's transaction, on a connection that stays the caller's, as do its settings and timeouts.
 
     Ending without commit undoes these writes only, and leaves the transaction usable after a refusal. Whole tables are
     not scanned before the end; then the caller's `enable_seqscan` is as it was.
@@ -35,6 +35,7 @@ class JoinedTransaction(Transaction):
     def begin(self) -> None:
         with translated():
             driver = driver_of(self.connection)
+            require_utf8(driver)
             if driver.autocommit:
                 raise WrongIsolationLevel("The unit of work needs a transaction, and this connection commits by itself")
             if not self.connection.in_transaction():

@@ -162,7 +162,7 @@ def _send(connection: Connection, statement: Statement, values: Sequence[Any]) -
     prepared = _prepared_on(connection) if statement.plans else None
     name = prepared.names.get(query.sql) if prepared else None
     if prepared is None or (name is None and len(prepared.names) >= _MAX_PREPARED):
-        server.send_query_params(query.sql, values)
+        server.send_query_params(query.sql, values, result_format=_format_on(connection))
         return [_Step(statement)]
     steps = [_Step(statement)]
     if name is None:
@@ -173,6 +173,11 @@ def _send(connection: Connection, statement: Statement, values: Sequence[Any]) -
         steps.insert(0, _Step(statement, prepares=query))
     server.send_query_prepared(name, values)
     return steps
+
+
+def _format_on(connection: Connection) -> pq.Format:
+    """Return the format of results. The text of a time follows DateStyle, which is the caller's in its own session."""
+    return pq.Format.TEXT if isinstance(connection, ConnectionWithDeadline) else pq.Format.BINARY
 
 
 def _forget_unprepared(connection: Connection, steps: Sequence[_Step]) -> None:

@@ -3,22 +3,57 @@
 Statements are prepared, but not behind a proxy: where sessions change hands between transactions, the name that one
 client prepared may run the statement of another client, without an error. A proxy is detected when connecting.
 `?prepare_threshold=3` in the URL prepares in any case, `=none` never. psycopg itself prepares nothing.
+
+A server, a database, a role and the environment (PGDATESTYLE, PGOPTIONS) may set what our statements and the driver
+rely on, so each new connection sets it again. Proxies carry the four settings that PostgreSQL reports from session to
+session. The others are set on a connection without a proxy only: behind one they would reach other clients.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-import psycopg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from booking_postgres.driver.connection import ANSWER_SECONDS, ConnectionWithDeadline, PreparedStatements
-from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed, run
+from booking_postgres.driver.errors import WrongEncoding, require_utf8
+from booking_postgres.driver.pipeline import Statement, StatementFailed, run
 from booking_postgres.driver.transaction import refuse_dead_connection, roll_back_if_open
 
 POOL_WAIT_SECONDS: Final = 5.0  # for a free connection
 _CONNECT_TIMEOUT_SECONDS: Final = 3  # to open a connection
+# UTC: in another zone the last hours of year 9999 are beyond Python's range. Where a proxy does not carry the zone,
+# `pipeline.in_utc` still converts. The driver reads times of no other style than ISO.
+_REPORTED: Final = Statement(
+    "SELECT pg_catalog.set_config('TimeZone', 'UTC', false), pg_catalog.set_config('DateStyle', 'ISO, MDY', false),"
+    " pg_catalog.set_config('standard_conforming_strings', 'on', false), pg_catalog.pg_backend_pid()",
+    {},
+    plans=False,
+)
+# Each with its value as pg_settings shows it; a version of PostgreSQL that lacks one skips it. Times of the driver's
+# own bound every statement, so a role's timeouts would end only what is meant to take long, such as a migration.
+_WANTED: Final = {
+    "array_nulls": "on",
+    "bytea_output": "hex",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": "read committed",
+    "extra_float_digits": "1",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "IntervalStyle": "postgres",
+    "lock_timeout": "0",
+    "search_path": "pg_catalog",
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "transform_null_equals": "off",
+}
+_OTHERS: Final = (
+    "SELECT pg_catalog.set_config(w.name, w.value, false) FROM pg_catalog.pg_settings s"
+    " JOIN unnest(%(names)s::text[], %(values)s::text[]) w (name, value) ON w.name = s.name"
+    " WHERE s.setting <> w.value AND pg_catalog.pg_backend_pid() = %(pid)s"
+)
 
 
 def create_pool(
@@ -45,6 +80,7 @@ def create_pool(
         pool_reset_on_return=None,
         connect_args={
             "prepare_threshold": None,
+            "client_encoding": "UTF8",
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
             "application_name": "booking-core",
             # A silent network failure ends a wait after seconds, not after the hours of the kernel's defaults.
@@ -63,11 +99,9 @@ def create_pool(
         return connection
 
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "connect", _set_utc)
+    event.listen(engine, "connect", partial(_set_up, preparing=preparing))
     event.listen(engine, "reset", roll_back_if_open)
     event.listen(engine, "checkout", refuse_dead_connection)
-    if preparing != "none":
-        event.listen(engine, "connect", _prepare_unless_proxied if preparing is None else _prepare)
     return engine
 
 
@@ -83,29 +117,23 @@ def _prepare_threshold(url: URL) -> str | None:
     return "yes"
 
 
-def _prepare(connection: Any, record: object) -> None:
-    connection.prepared = PreparedStatements()
+def _set_up(connection: Any, record: object, *, preparing: str | None) -> None:
+    """Set what we rely on, in one round trip, and decide whether statements are prepared here.
 
-
-def _prepare_unless_proxied(connection: Any, record: object) -> None:
-    """Prepare if the process announced at login serves this connection: then no proxy is in between."""
-    if _ask(connection, "SELECT pg_backend_pid()") == [(connection.pgconn.backend_pid,)]:
-        connection.prepared = PreparedStatements()
-
-
-def _set_utc(connection: Any, record: object) -> None:
-    """Set the session to UTC: in another zone the last hours of year 9999 are beyond Python's range.
-
-    Proxies carry this setting from session to session; where one does not, `pipeline.in_utc` still converts.
+    Raises the driver's error, as SQLAlchemy expects it when connecting, and WrongEncoding.
     """
-    _ask(connection, "SET TimeZone TO 'UTC'")
-
-
-def _ask(connection: "psycopg.Connection[Any]", sql: str) -> Rows:
-    """Run one statement by itself. Raises the driver's error, as SQLAlchemy expects it when connecting."""
+    announced = connection.pgconn.backend_pid
+    others = Statement(_OTHERS, {"names": list(_WANTED), "values": list(_WANTED.values()), "pid": announced})
     try:
-        [rows] = run(connection, [Statement(sql, {}, plans=False)], begin=False)
+        [[(_, _, _, pid)], _] = run(connection, [_REPORTED, others], begin=False)
     except StatementFailed as failure:
         connection.close()
         raise failure.error from failure
-    return rows
+    try:
+        require_utf8(connection)
+    except WrongEncoding:
+        connection.close()
+        raise
+    # The process announced at login serves this connection: then no proxy is in between.
+    if preparing == "yes" or (preparing is None and pid == announced):
+        connection.prepared = PreparedStatements()

@@ -6,6 +6,7 @@ from typing import cast
 
 import psycopg
 from attrs import field, frozen
+from psycopg.rows import tuple_row
 from sqlalchemy import Connection, Engine
 
 from booking_postgres.driver.connection import Timeouts, answers_within
@@ -13,11 +14,18 @@ from booking_postgres.driver.errors import (
     ConnectionLost,
     NoAnswerInTime,
     PreparedStatementGone,
+    require_utf8,
     translate,
     translated,
 )
 from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, in_utc, run
 from booking_postgres.driver.transaction import BY_KEYS, driver_of, forbid_preparing
+
+
+def rows_on(connection: Connection, statement: Statement) -> Rows:
+    """Run one read by itself, whatever DateStyle the session has: the results are binary."""
+    with psycopg.Cursor(driver_of(connection), row_factory=tuple_row) as cursor:
+        return in_utc(cursor.execute(statement.sql, statement.values, binary=True).fetchall())
 
 
 @frozen(eq=False)
@@ -48,6 +56,7 @@ class Reader:
         """
         with translated():
             if self.connection is not None:
+                require_utf8(driver_of(self.connection))
                 yield self.connection
             elif self.engine is not None:
                 with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -64,8 +73,7 @@ class Reader:
         """
         if self.engine is None:
             with self.open() as connection:
-                cursor = driver_of(connection).execute(statement.sql, statement.values)
-                return in_utc(cursor.fetchall())
+                return rows_on(connection, statement)
         try:
             return self._rows_of_pool(self.engine, statement)
         except NoAnswerInTime:

@@ -3,26 +3,28 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from booking_core.domain.identity import slot_of_booking, slot_of_event
 from booking_core.ports import EventSelection, OutboxRecord
+from booking_postgres.driver.pipeline import Statement
+from booking_postgres.driver.reader import rows_on
 
 COLUMNS: Final = (
     "o.slot, o.key, o.sequence, o.message_id, o.event_type, o.correlation_id, o.recorded_at, o.body, o.traceparent"
 )
 """The columns of `record_of` in its order; `o` is the outbox."""
 
-_SINCE: Final = "o.recorded_at >= CAST(:since AS timestamptz)"
-_UNTIL: Final = "o.recorded_at < CAST(:until AS timestamptz)"
-_TYPES: Final = "o.event_type = ANY (CAST(:types AS text[]))"
-_BOOKING: Final = "o.slot = :booking_slot AND o.key = :booking_id"
+_SINCE: Final = "o.recorded_at >= CAST(%(since)s AS timestamptz)"
+_UNTIL: Final = "o.recorded_at < CAST(%(until)s AS timestamptz)"
+_TYPES: Final = "o.event_type = ANY (CAST(%(types)s AS text[]))"
+_BOOKING: Final = "o.slot = %(booking_slot)s AND o.key = %(booking_id)s"
 # Looks up each booking by its primary key: an event may have far more bookings than a page has records.
 _EVENT: Final = """
-    o.slot = :event_slot AND (o.key = :event_id OR EXISTS (
-        SELECT FROM booking.bookings b WHERE b.slot = o.slot AND b.booking_id = o.key AND b.event_id = :event_id))
+    o.slot = %(event_slot)s AND (o.key = %(event_id)s OR EXISTS (
+        SELECT FROM booking.bookings b WHERE b.slot = o.slot AND b.booking_id = o.key AND b.event_id = %(event_id)s))
 """
-_AFTER: Final = "(o.slot, o.key, o.sequence) > (:after_slot, :after_key, :after_sequence)"
+_AFTER: Final = "(o.slot, o.key, o.sequence) > (%(after_slot)s, %(after_key)s, %(after_sequence)s)"
 
 
 def read_stored(
@@ -33,11 +35,11 @@ def read_stored(
     if after is not None:
         conditions.append(_AFTER)
         values |= {"after_slot": after.slot, "after_key": after.key, "after_sequence": after.sequence}
-    statement = text(f"""
+    query = f"""
         SELECT {COLUMNS} FROM booking.outbox o WHERE {" AND ".join(conditions)}
-        ORDER BY o.slot, o.key, o.sequence LIMIT :limit
-    """)  # noqa: S608 - made of the conditions above, which hold no values
-    return [record_of(row) for row in connection.execute(statement, values | {"limit": limit})]
+        ORDER BY o.slot, o.key, o.sequence LIMIT %(limit)s
+    """  # noqa: S608 - made of the conditions above, which hold no values
+    return [record_of(row) for row in rows_on(connection, Statement(query, values | {"limit": limit}))]
 
 
 def record_of(row: Sequence[Any]) -> OutboxRecord:

@@ -42,7 +42,7 @@ def migrate(invocation: Invocation, as_json: bool) -> None:
             steps = list(composition.store.upkeep.migrate())
         except ServiceBusy as error:
             health = composition.store.upkeep.health()
-            if health.kind is HealthKind.UNREACHABLE:
+            if health.kind in (HealthKind.UNREACHABLE, HealthKind.UNSUITABLE):
                 raise CommandFailed(str(health)) from error
             raise
     if as_json:
