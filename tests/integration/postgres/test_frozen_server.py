@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import psycopg
 import pytest
@@ -69,13 +69,15 @@ def frozen(server: EmbeddedPostgres, stage: Stage) -> Iterator[None]:
     backends = [row[0] for row in stage.door.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
     postmaster = int((server.location / "data" / "postmaster.pid").read_text().split()[0])
     processes = [*backends, stage.door.info.backend_pid, postmaster]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
     try:
+        for process in processes:
+            with suppress(ProcessLookupError):  # a session that was closed just before
+                os.kill(process, signal.SIGSTOP)
         yield
     finally:
         for process in processes:
-            os.kill(process, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
