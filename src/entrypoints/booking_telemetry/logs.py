@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Collection, MutableMapping
+from json import JSONEncoder
 from typing import Any, Final
 
 import structlog
@@ -14,6 +15,10 @@ _REPEAT_SECONDS: Final = 60.0
 # Clients that retry by themselves, and log each attempt during an outage.
 _REPEATING: Final = ("kafka", "opentelemetry", "stamina", "urllib3")
 _MAX_STATEMENTS: Final = 1000  # bounds the memory of the filter
+_IS_LINE: Final = "booking_is_line"
+_AS_LINE: Final = {"extra": {_IS_LINE: True}}
+# Made once: `json.dumps` makes an encoder for each call that has a `default`.
+_JSON: Final = JSONEncoder(default=str)
 _FIRST_KEYS: Final = ("timestamp", "level", "event")
 # Libraries that log each request at INFO; they log errors at higher levels.
 _CHATTY: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic", "kafka", "urllib3")
@@ -76,11 +81,12 @@ def configure(
         structlog.processors.UnicodeDecoder(),
         SecretMasking(secrets),
     ]
+    render = _renderer(form)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _LineFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(form)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     handler.addFilter(OnceAMinute())
@@ -98,7 +104,7 @@ def configure(
         processors=[
             structlog.stdlib.filter_by_level,
             *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            lambda logger, method, event: ((render(logger, method, event),), _AS_LINE),
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -106,10 +112,19 @@ def configure(
     )
 
 
+class _LineFormatter(structlog.stdlib.ProcessorFormatter):
+    """Formats the records of libraries. A record of structlog is a line already: its processors have rendered it.
+
+    structlog's own way sends the event through this formatter, which copies the record and takes a third of the time.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(record.msg) if hasattr(record, _IS_LINE) else super().format(record)
+
+
 def _renderer(form: str) -> Any:
     if form == "json":
-        render = structlog.processors.JSONRenderer(sort_keys=False, default=str)
-        return lambda logger, method, event: render(logger, method, _in_order(event))
+        return lambda logger, method, event: _JSON.encode(_in_order(event))
     colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
     return _OneLine(structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain), colors)
 

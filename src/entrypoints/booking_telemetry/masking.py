@@ -53,6 +53,9 @@ class SecretMasking:
         return event
 
     def _masked(self, value: Any) -> Any:
+        # First what most values are: a check for an abstract class costs more than all the rest.
+        if type(value) is str:
+            return self._masked_text(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, Mapping):
@@ -61,8 +64,11 @@ class SecretMasking:
             }
         if isinstance(value, list | tuple | set | frozenset):
             return [self._masked(inner) for inner in value]
+        return self._masked_text(str(value))
+
+    def _masked_text(self, text: str) -> str:
         # An escape sequence in a logged text must not reach the operator's terminal.
-        text = str(value).replace("\x1b", "\\x1b")
+        text = text.replace("\x1b", "\\x1b")
         for secret in self._secrets:
             text = text.replace(secret, _MASK)
         if "eyJ" in text or "earer" in text or "EARER" in text:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 from werkzeug.test import EnvironBuilder
 
 from booking_core import ServiceBusy
@@ -210,6 +212,36 @@ def test_a_json_record_says_who_when_and_how_bad(capsys: pytest.CaptureFixture[s
     record = json.loads(capsys.readouterr().err)
     assert (record["event"], record["level"], record["logger"]) == ("it is 7", "error", "theirs")
     assert record["timestamp"].endswith("Z")
+
+
+def test_a_line_of_ours_is_written_as_one_of_a_library(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("INFO", form, [PASSWORD])
+
+    text = f"é {PASSWORD} 100% {HOSTILE}"
+    structlog.get_logger("both").warning(text)
+    logging.getLogger("both").warning(text)
+
+    ours, theirs = (re.sub(r"20[0-9-]+T[0-9:.]+Z", "then", line) for line in lines(form, capsys, 2))
+    assert ours == theirs
+
+
+def test_the_access_log_follows_a_later_configuration(
+    form: str, issuer: DevTokens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = Api(World().store, issuer)
+    logs.configure("INFO", form)
+    api.get(f"{BOOKINGS}/my")
+    lines(form, capsys, 1)
+
+    logs.configure("INFO", form, ["/api/v1"])
+    api.get(f"{BOOKINGS}/my")
+    [line] = lines(form, capsys, 1)
+    assert "***" in line
+
+    with capture_logs() as captured:
+        api.get(f"{BOOKINGS}/my")
+    assert [each["event"] for each in captured] == ["request"]
+    lines(form, capsys, 0)
 
 
 def test_the_level_holds_for_everybody(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import logging
 from hashlib import blake2b
 from http import HTTPStatus
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -61,6 +61,7 @@ class AccessLog:
         self._metrics = metrics
         self._key = pseudonym_key
         self._refresh_due = 0.0
+        self._bound: tuple[Any, Any] = (None, None)
 
     def record_response(self, response: Response) -> Response:
         """Flask's `after_request`: log and count the response to the current request."""
@@ -116,7 +117,16 @@ class AccessLog:
             line["user"] = self.pseudonym(record.user_id)
         if record.booking_id is not None:
             line["booking_id"] = str(record.booking_id)
-        _log.log(_level_of(record.route, record.status), "request", **line)
+        self._logger().log(_level_of(record.route, record.status), "request", **line)
+
+    def _logger(self) -> Any:
+        """The bound logger of structlog's present configuration; to bind one takes a fifth of the time of a line."""
+        configured = structlog.get_config()["processors"]
+        known, logger = self._bound
+        if known is not configured:
+            logger = _log.bind()
+            self._bound = configured, logger
+        return logger
 
     def pseudonym(self, user_id: str) -> str:
         """16 hexadecimal digits that stand for the user; without the key they do not lead back to the id."""
