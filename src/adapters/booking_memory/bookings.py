@@ -5,7 +5,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from attrs import evolve
+
 from booking_core.domain.booking import Booking
+from booking_core.domain.commands import PaymentCommand
 from booking_core.domain.errors import IdempotencyInProgress, IdempotencyKeyReused, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.reservation import SeatRequest
@@ -17,11 +20,12 @@ from booking_core.ports import (
     LockedSeats,
     MemberFacts,
     NewBooking,
+    Receipt,
     StoredResponse,
 )
 from booking_memory.locks import booking_lock, message_lock, seat_lock, user_lock
 from booking_memory.stored_responses import MemoryStoredResponses
-from booking_memory.tables import Tables, copy_of
+from booking_memory.tables import InboxRow, Tables, copy_of
 from booking_memory.transaction import Transaction
 
 
@@ -222,14 +226,26 @@ class MemoryInbox:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
-        return [self._is_new(booking_id, message_id) for booking_id, message_id in messages]
+    def mark_processed(self, messages: Sequence[PaymentCommand]) -> Sequence[Receipt]:
+        # Sorted, as every transaction takes them: no two of them wait for each other.
+        for message_id in sorted({message.message_id for message in messages}):
+            self._transaction.locks.take(message_lock(message_id))
+        return [self._receipt(message) for message in messages]
 
-    def _is_new(self, booking_id: UUID, message_id: UUID) -> bool:
-        self._transaction.locks.take(message_lock(booking_id, message_id))
-        with self._transaction.reading() as now:
+    def retain(self, messages: Sequence[PaymentCommand]) -> None:
+        with self._transaction.reading():
             inbox = self._transaction.tables.inbox
-            if (booking_id, message_id) in inbox:
-                return False
-            inbox[booking_id, message_id] = now
-            return True
+            for message in messages:
+                inbox[message.message_id] = evolve(inbox[message.message_id], retained=True)
+
+    def _receipt(self, message: PaymentCommand) -> Receipt:
+        content = (message.booking_id, message.payment_id, message.event_type)
+        with self._transaction.reading() as now:
+            row = self._transaction.tables.inbox.get(message.message_id)
+            if row is None:
+                self._transaction.tables.inbox[message.message_id] = InboxRow(content=content, received_at=now)
+                return Receipt.NEW
+        if row.content == content:
+            return Receipt.REPEATED
+        self.retain([message])
+        return Receipt.REUSED

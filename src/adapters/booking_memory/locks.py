@@ -34,9 +34,9 @@ def event_lock(event_id: UUID) -> LockKey:
     return ("event", event_id)
 
 
-def message_lock(booking_id: UUID, message_id: UUID) -> LockKey:
+def message_lock(message_id: UUID) -> LockKey:
     """The lock of one row of the inbox."""
-    return ("message", booking_id, message_id)
+    return ("message", message_id)
 
 
 def response_lock(key: IdempotencyKey) -> LockKey:

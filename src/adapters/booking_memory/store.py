@@ -64,7 +64,7 @@ class MemoryUpkeep:
             before = now - timedelta(days=retention_days)
             stored = ((key, row.stored_at) for key, row in tables.responses.items())
             responses = [key for key, at in stored if at < now - timedelta(hours=idempotency_hours)]
-            messages = [key for key, at in tables.inbox.items() if at < before]
+            messages = [key for key, row in tables.inbox.items() if row.received_at < before and not row.retained]
             published = ((key, row.published_at) for key, row in tables.outbox.items())
             events = [key for key, at in published if at is not None and at < before]
             rows = _remove(tables.responses, responses[:limit]) + _remove(tables.inbox, messages[:limit])

@@ -97,6 +97,15 @@ class SeatRow:
 
 
 @frozen(kw_only=True)
+class InboxRow:
+    """A processed message: what its id names, when it came, and whether pruning keeps it."""
+
+    content: tuple[UUID, str, str]
+    received_at: datetime
+    retained: bool = False
+
+
+@frozen(kw_only=True)
 class ResponseRow:
     """A response stored under an idempotency key."""
 
@@ -121,7 +130,7 @@ class Tables:
     claims: MutableMapping[SeatKey, UUID] = field(factory=dict)
     history: MutableMapping[tuple[UUID, int], HistoryEntry] = field(factory=dict)
     outbox: MutableMapping[tuple[UUID, int], OutboxRow] = field(factory=dict)
-    inbox: MutableMapping[tuple[UUID, UUID], datetime] = field(factory=dict)
+    inbox: MutableMapping[UUID, InboxRow] = field(factory=dict)
     responses: MutableMapping[ResponseKey, ResponseRow] = field(factory=dict)
     events: MutableMapping[UUID, EventRow] = field(factory=dict)
     seats: MutableMapping[SeatKey, SeatRow] = field(factory=dict)

@@ -31,7 +31,7 @@ _PRUNE_ROWS: Final = (
     """
     DELETE FROM booking.inbox i USING (
         SELECT slot, message_id FROM booking.inbox
-        WHERE received_at < CAST(:now AS timestamptz) - make_interval(secs => :age) LIMIT :limit) old
+        WHERE received_at < CAST(:now AS timestamptz) - make_interval(secs => :age) AND NOT retained LIMIT :limit) old
     WHERE i.slot = old.slot AND i.message_id = old.message_id
     """,
     """

@@ -31,12 +31,13 @@ from booking_core.contracts.harness import EventBusHarness, StoreHarness
 from booking_core.contracts.store.claims import ClaimsContract
 from booking_core.contracts.store.closures import ClosuresContract
 from booking_core.contracts.store.concurrency import AliasingContract, ConcurrencyContract
-from booking_core.contracts.store.duplicates import IdempotencyContract, InboxContract
+from booking_core.contracts.store.duplicates import IdempotencyContract
 from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
 from booking_core.contracts.store.group_keys import GroupKeysContract
 from booking_core.contracts.store.group_locks import GroupLocksContract
 from booking_core.contracts.store.groups import GroupsContract
+from booking_core.contracts.store.inbox import InboxContract
 from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
 from booking_core.contracts.store.outbox import OutboxContract
 from booking_core.contracts.store.payments import PaymentsContract

@@ -45,18 +45,24 @@ class CancelBooking:
 
 @frozen(kw_only=True)
 class PaymentMessage:
-    """The fields of every message of the Payment Service. `message_id` is its `eventId`, the key of the inbox."""
+    """The fields of every message of the Payment Service. `message_id` is its `eventId`, the key of the inbox.
+
+    `event_type` is its name on the wire. An `eventId` names one message: one booking, one payment and one type.
+    """
 
     message_id: UUID
     booking_id: UUID
     payment_id: str = field(validator=is_text)
     correlation_id: str = field(validator=is_text)
     cause: Cause = field(init=False, default=Factory(payment_cause, takes_self=True), eq=False, repr=False)
+    event_type: str = field(init=False, default="", eq=False, repr=False)
 
 
 @frozen(kw_only=True)
 class StartPayment(PaymentMessage):
     """`payment.processing`."""
+
+    event_type: str = field(init=False, default="payment.processing", eq=False, repr=False)
 
 
 @frozen(kw_only=True)
@@ -66,6 +72,7 @@ class ConfirmPayment(PaymentMessage):
     amount: Decimal
     currency: str = field(converter=upper_cased)
     paid: Money = field(init=False, default=Factory(money_of, takes_self=True), eq=False, repr=False)
+    event_type: str = field(init=False, default="payment.success", eq=False, repr=False)
 
 
 @frozen(kw_only=True)
@@ -73,11 +80,16 @@ class FailPayment(PaymentMessage):
     """`payment.failed` (FR-12)."""
 
     reason: str = field(default="", converter=shortened, validator=is_reason)
+    event_type: str = field(init=False, default="payment.failed", eq=False, repr=False)
 
 
 def _is_answer(_: Any, attribute: "Attribute[RefundStatus]", value: RefundStatus) -> None:
     if value not in (RefundStatus.COMPLETED, RefundStatus.FAILED):
         raise InvalidValue(attribute.name, "must be COMPLETED or FAILED")
+
+
+def _answer_type(command: Any) -> str:
+    return "refund.completed" if command.status is RefundStatus.COMPLETED else "refund.failed"
 
 
 @frozen(kw_only=True)
@@ -86,6 +98,7 @@ class AnswerRefund(PaymentMessage):
 
     status: RefundStatus = field(validator=_is_answer)
     reason: str = field(default="", converter=shortened, validator=is_reason)
+    event_type: str = field(init=False, default=Factory(_answer_type, takes_self=True), eq=False, repr=False)
 
 
 PaymentCommand = StartPayment | ConfirmPayment | FailPayment | AnswerRefund

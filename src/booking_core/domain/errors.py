@@ -180,3 +180,10 @@ class MalformedMessage(BookingError):
 
     code = "MALFORMED_MESSAGE"
     message = "The message cannot be understood"
+
+
+class EventIdReused(BookingError):
+    """The `eventId` of an inbound message names another message that came first: it belongs to the dead letters."""
+
+    code = "EVENT_ID_REUSED"
+    message = "The eventId was used before for another booking, payment or type"

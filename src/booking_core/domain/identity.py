@@ -27,6 +27,11 @@ def slot_of_event(event_id: UUID) -> int:
     return int.from_bytes(hashlib.sha256(event_id.bytes).digest()[:2], "big") >> 4
 
 
+def slot_of_message(message_id: UUID) -> int:
+    """The slot of an inbound message, whatever booking it is about: the same hash as of an event."""
+    return slot_of_event(message_id)
+
+
 def slot_of_booking(booking_id: UUID) -> int:
     """The slot that a booking id carries. Any UUID has one; for an id of another origin, no booking is found there."""
     return (booking_id.int >> 64) & (SLOTS - 1)

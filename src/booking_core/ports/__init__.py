@@ -27,7 +27,7 @@ from booking_core.ports.reads import (
 )
 from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
 from booking_core.ports.store import Store
-from booking_core.ports.unit_of_work import Closure, EventRepository, Inbox, StoredResponses, UnitOfWork
+from booking_core.ports.unit_of_work import Closure, EventRepository, Inbox, Receipt, StoredResponses, UnitOfWork
 from booking_core.ports.upkeep import ConnectionUse, Health, HealthKind, Pruned, Upkeep
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "Paged",
     "Pruned",
     "Reads",
+    "Receipt",
     "ReservationFacts",
     "Runtime",
     "SeatList",

@@ -5,12 +5,14 @@ All of it is one transaction. Its bookings, and how their seats are locked, are 
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID
 
 from attrs import frozen
 
+from booking_core.domain.commands import PaymentCommand
 from booking_core.domain.events import EventCancelled
 from booking_core.domain.reservation import IdempotencyKey, StoredResponse
 from booking_core.domain.values import Seat, TicketedEvent
@@ -85,15 +87,29 @@ class EventRepository(Protocol):
         ...
 
 
+class Receipt(Enum):
+    """What the inbox knows of a message: nothing, the same message, or another one with the same id."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    REUSED = "reused"
+
+
 class Inbox(Protocol):
-    """Ids of the inbound messages that were processed (FR-11)."""
+    """The inbound messages that were processed (FR-11): their ids, and the booking, payment and type of each."""
 
-    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
-        """Record these messages, each as (booking id, message id), in this transaction; True for each new one.
+    def mark_processed(self, messages: Sequence[PaymentCommand]) -> Sequence[Receipt]:
+        """Record these messages in this transaction; a result for each, in the order given.
 
-        The results are in the order given; a message that occurs twice is new once. The caller holds the locks of
-        the bookings.
+        The first message with an id is NEW. A later one with the same booking, payment and type is REPEATED, and any
+        other is REUSED, also if their bookings have nothing in common. Of messages of several units of work with one
+        id one is NEW: the others wait (bounded) for its end. An id that was reused is retained. The caller holds the
+        locks of the bookings. Raises ServiceBusy, TransactionConflict.
         """
+        ...
+
+    def retain(self, messages: Sequence[PaymentCommand]) -> None:
+        """Keep these messages, marked in this unit of work, when the inbox is pruned: a repeat could have an effect."""
         ...
 
 

@@ -81,7 +81,8 @@ class Upkeep(Protocol):
     def prune(self, *, idempotency_hours: float, retention_days: float, limit: int) -> Pruned:
         """Remove up to `limit` rows of each kind: old stored responses, inbox rows, past holds, published events.
 
-        Bookings, their history and events that wait are never removed. Raises ServiceBusy.
+        Bookings, their history, events that wait and messages that the inbox retains are never removed. Raises
+        ServiceBusy.
         """
         ...
 

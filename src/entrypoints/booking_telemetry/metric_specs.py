@@ -136,6 +136,9 @@ CONSUMED: Final = MetricSpec(
     "booking_messages_consumed_total", _C, "Messages of the Payment Service, by outcome",
     {"outcome": "applied, unchanged, skipped (of another type), dead"}, of=_WORKER,
 )  # fmt: skip
+EVENT_IDS_REUSED: Final = MetricSpec(
+    "booking_event_ids_reused_total", _C, "Messages whose eventId names another message; they are dead, too", of=_WORKER
+)
 EXPIRED: Final = MetricSpec("booking_bookings_expired_total", _C, "Overdue holds ended by the expiry job", of=_WORKER)
 RELEASED: Final = MetricSpec("booking_seats_released_total", _C, "Seats of these holds", of=_WORKER)
 

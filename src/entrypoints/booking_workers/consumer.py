@@ -10,7 +10,7 @@ from attrs import frozen
 from booking_core.application import Effect, apply_payments
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.domain.commands import PaymentCommand
-from booking_core.domain.errors import BookingError, BookingNotFound, Failure
+from booking_core.domain.errors import BookingError, BookingNotFound, EventIdReused, Failure
 from booking_core.domain.values import Terms
 from booking_core.messages.payment_messages import Skipped, parse
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
@@ -40,7 +40,7 @@ class MessageOutcome(Enum):
 
 MessageResult = MessageOutcome | Exception
 """An exception is the reason why the message could not be applied: a BookingError if a retry cannot help
-(MalformedMessage, BookingNotFound, a value that a rule refuses), any other exception if the code has a bug."""
+(MalformedMessage, BookingNotFound, EventIdReused), any other exception if the code has a bug."""
 
 Handle = Callable[[Sequence[Delivery]], Sequence[MessageResult]]
 """Returns the result of each delivery, in their order."""
@@ -112,6 +112,8 @@ class MessageHandler:
 def _result(command: PaymentCommand, effect: Effect) -> MessageResult:
     if effect is Effect.NO_BOOKING:
         return BookingNotFound()
+    if effect is Effect.EVENT_ID_REUSED:
+        return EventIdReused()
     changed = effect is Effect.CHANGED
     (_log.info if changed else _log.debug)(
         "consumer.applied" if changed else "consumer.unchanged",
@@ -125,7 +127,7 @@ def _result(command: PaymentCommand, effect: Effect) -> MessageResult:
 
 
 class Consumer:
-    """One member of the consumer group. `counts` since the start: applied, unchanged, skipped, dead.
+    """One member of the consumer group. `counts` since the start: applied, unchanged, skipped, dead; of these, reused.
 
     The offset is committed after a whole batch was applied or stored as dead letters. A redelivered message has no
     effect, because its id is in the inbox. During an outage of database or bus the batch is rewound and retried. A
@@ -179,6 +181,7 @@ class Consumer:
             subscription.rewind()
             raise
         self.counts.update(each.value if isinstance(each, MessageOutcome) else "dead" for each in results)
+        self.counts.update("reused" for each in results if isinstance(each, EventIdReused))
         subscription.commit()
         self._attempts.clear()
         return True

@@ -54,6 +54,7 @@ class _JobCollector(Collector):
                 yield metric_specs.PUBLISHED.family(((), job.published))
             elif isinstance(job, Consumer):
                 yield metric_specs.CONSUMED.family(*(((outcome,), job.counts[outcome]) for outcome in _OUTCOMES))
+                yield metric_specs.EVENT_IDS_REUSED.family(((), job.counts["reused"]))
             elif isinstance(job, ExpiryJob):
                 yield metric_specs.EXPIRED.family(((), job.expired))
                 yield metric_specs.RELEASED.family(((), job.seats_released))

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
-from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavailable, Failure
+from booking_core.domain.errors import BookingError, BookingNotFound, BusUnavailable, EventIdReused, Failure
 from booking_core.ports.event_bus import Delivery, EventBus, Subscription
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+from booking_core.ports.unit_of_work import Receipt
 from booking_telemetry.logs import get_logger
 from booking_workers.consumer import (
     POLL_SECONDS,
@@ -40,13 +41,20 @@ def replay_group(consumer_group: str) -> str:
 
 
 def dry_run_handle(store: Store) -> Handle:
-    """A handler that changes nothing: it checks that each message can be parsed and its booking exists."""
+    """A handler that changes nothing: it checks that a message can be parsed, its booking exists, its id is not reused.
+
+    It raises Failure as the replay itself does.
+    """
 
     def result(delivery: Delivery) -> MessageResult:
         command = parsed(delivery)
         if isinstance(command, MessageResult):
             return command
-        return MessageOutcome.APPLIED if store.reads.booking(command.booking_id) else BookingNotFound()
+        with store.unit_of_work() as uow:  # left without commit
+            if command.booking_id not in uow.bookings.lock(command.booking_id):
+                return BookingNotFound()
+            [receipt] = uow.inbox.mark_processed([command])
+        return EventIdReused() if receipt is Receipt.REUSED else MessageOutcome.APPLIED
 
     return lambda deliveries: [result(delivery) for delivery in deliveries]
 

@@ -27,7 +27,7 @@ PAGE: Final = Path(__file__).parents[3] / "docs" / "architecture.md"
 ISSUER: Final = "https://issuer.test/"
 AUDIENCE: Final = "booking"
 MOST_FOR_A_RESERVATION: Final = 20
-MOST_FOR_A_PAYMENT: Final = 15
+MOST_FOR_A_PAYMENT: Final = 16
 
 
 def drawn(heading: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from booking_core.application import get_booking
 from booking_core.contracts.store.fixture import in_parallel
+from booking_core.contracts.store.inbox import message
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_core.domain.lifecycle import Status
@@ -149,7 +150,7 @@ class TestTheSessionIsKilled:
             steps: dict[str, Callable[[], object]] = {
                 "lock": lambda: uow.bookings.lock(booking.booking_id),
                 "save": lambda: uow.bookings.save(other),
-                "inbox": lambda: uow.inbox.mark_processed([(booking.booking_id, booking.booking_id)]),
+                "inbox": lambda: uow.inbox.mark_processed([message(booking)]),
                 "sweep": lambda: uow.bookings.expire_overdue(1),
                 "event": lambda: uow.events.put_seats(stage.fixture.event.event_id, stage.fixture.seats),
             }

@@ -6,12 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from booking_core.application import show_booking
+from booking_core.application import confirm_payment, show_booking
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import BusUnavailable, ServiceBusy
+from booking_core.domain.errors import BusUnavailable, EventIdReused, ServiceBusy
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.values import CancellationReason, Terms
+from booking_core.messages.payment_messages import parse
 from booking_core.ports.event_bus import Message
 from booking_workers.consumer import TRANSACTION_SIZE, Consumer
 from booking_workers.dead_letters import MAX_VALUE_BYTES, DeadLetters
@@ -109,6 +110,39 @@ def test_a_dead_payment_can_be_applied_later(world: World) -> None:
     consumer_of(world).run_once()
 
     assert show_booking(booking.booking_id, store=world.store)[0].status is Status.CONFIRMED
+
+
+@pytest.mark.parametrize("together", [1, TRANSACTION_SIZE])
+def test_a_reused_event_id_is_a_dead_letter_and_counted(world: World, together: int) -> None:
+    first, second = world.reserve(1, 2), world.reserve(3, 4, user="bob")
+    mistakes = [
+        payment(second.booking_id, number=1),
+        payment(first.booking_id, number=1, paymentId="pay-2"),
+        payment(first.booking_id, "refund.completed", number=1),
+    ]
+    send(world, payment(first.booking_id, number=1), *mistakes, payment(first.booking_id, number=1, amount=1))
+    send(world, payment(second.booking_id, number=2))
+    consumer = consumer_of(world, transaction_size=together)
+
+    consumer.run_once()
+
+    letters = world.read(DEAD)
+    assert [each.value for each in letters] == mistakes
+    assert {dict(each.headers)["reason"].split(b":")[0] for each in letters} == {b"EVENT_ID_REUSED"}
+    assert consumer.counts == {"applied": 2, "unchanged": 1, "dead": 3, "reused": 3}
+    for booking in (first, second):
+        shown, _ = show_booking(booking.booking_id, store=world.store)
+        assert (shown.status, list(shown.payments)) == (Status.CONFIRMED, ["pay-1"])
+
+
+def test_a_use_case_refuses_an_event_id_of_another_message(world: World) -> None:
+    first, second = world.reserve(1, 2), world.reserve(3, 4, user="bob")
+    commands = [parse(payment(each.booking_id, number=1)) for each in (first, second)]
+    assert confirm_payment(commands[0], store=world.store)  # type: ignore[arg-type]
+    with pytest.raises(EventIdReused):
+        confirm_payment(commands[1], store=world.store)  # type: ignore[arg-type]
+
+    assert show_booking(second.booking_id, store=world.store)[0].payments == {}
 
 
 def test_a_large_dead_letter_is_cut_and_says_so(world: World) -> None:

@@ -6,10 +6,11 @@ from uuid import UUID
 import pytest
 from attrs import define
 
-from booking_core.application import show_booking
+from booking_core.application import confirm_payment, show_booking
 from booking_core.domain.errors import BusUnavailable, ServiceBusy
 from booking_core.domain.lifecycle import Status
 from booking_core.domain.values import Terms
+from booking_core.messages.payment_messages import parse
 from booking_core.ports.event_bus import Delivery, Message
 from booking_memory.bus import MemoryEventBus, MemorySubscription
 from booking_workers.consumer import Consumer, MessageHandler
@@ -169,6 +170,33 @@ def test_a_dry_run_changes_nothing(world: World) -> None:
     assert replay.counts == {"applied": 2, "failed": 2}
     assert waiting(world) == before == 4
     assert show_booking(booking.booking_id, store=world.store)[0].status is Status.PENDING
+
+
+def test_a_dry_run_says_which_event_ids_are_reused(world: World) -> None:
+    first, second = world.reserve(1, 2), world.reserve(3, 4, user="bob")
+    assert confirm_payment(parse(payment(first.booking_id, number=1)), store=world.store)  # type: ignore[arg-type]
+    bury(world, payment(second.booking_id, number=1))
+    replay = DeadLetterReplay(
+        world.bus, topic=DEAD, group=GROUP, handle=dry_run_handle(world.store), dead_letters=None, poll_seconds=0.0
+    )
+
+    replay.run()
+
+    assert replay.counts == {"applied": 0, "failed": 1}
+
+
+def test_a_reused_event_id_stays_a_dead_letter(world: World) -> None:
+    first, second = world.reserve(1, 2), world.reserve(3, 4, user="bob")
+    assert confirm_payment(parse(payment(first.booking_id, number=1)), store=world.store)  # type: ignore[arg-type]
+    bury(world, payment(second.booking_id, number=1))
+
+    replay_of(world).run()
+    world.later(60 * 24 * 30)
+    world.store.upkeep.prune(idempotency_hours=1, retention_days=7, limit=100)
+    replay_of(world).run()
+
+    assert waiting(world) == 1
+    assert show_booking(second.booking_id, store=world.store)[0].payments == {}
 
 
 def test_an_outage_of_the_database_commits_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

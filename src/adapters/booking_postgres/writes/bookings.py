@@ -1,18 +1,19 @@
-"""Bookings and the inbox in PostgreSQL. Order of locks: user, bookings by id, seats by id, idempotency key."""
+"""Bookings and the inbox in PostgreSQL. Order of locks: user, bookings by id, seats by id, key, messages by id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from attrs import define, field, frozen
 
 from booking_core.domain.booking import Booking
+from booking_core.domain.commands import PaymentCommand
 from booking_core.domain.errors import IdempotencyKeyReused, TransactionConflict
-from booking_core.domain.identity import slot_of_booking, slot_of_event
+from booking_core.domain.identity import slot_of_booking, slot_of_event, slot_of_message
 from booking_core.domain.reservation import SeatRequest
 from booking_core.messages.envelopes import rfc3339
-from booking_core.ports import Deferral, ExpiryResult, LockedBooking, MemberFacts, NewBooking, StoredResponse
+from booking_core.ports import Deferral, ExpiryResult, LockedBooking, MemberFacts, NewBooking, Receipt, StoredResponse
 from booking_postgres.booking_rows import BOOKING_COLUMNS, affected_counts, booking_of, changed_booking
 from booking_postgres.driver.pipeline import Row, Statement
 from booking_postgres.driver.transaction import Transaction
@@ -33,11 +34,29 @@ _LIVE: Final = """
     WHERE slot = %(slot)s AND event_id = %(event_id)s AND ended_at IS NULL LIMIT %(limit)s
 """
 _NOW: Final = "SELECT clock_timestamp()"
+# A message has one row, in the slot of its own id: so the primary key finds every use of an id, whatever the slots of
+# the bookings (ADR 0031). Earlier versions stored it in the slot of its booking, without payment and type; such a row
+# counts as the same message if the booking is the same.
+_OF_EARLIER_VERSION: Final = """
+    SELECT booking_id, payment_id, event_type FROM booking.inbox
+    WHERE slot = %(slot)s AND message_id = %(message_id)s AND event_type IS NULL
+"""
 _MARK_PROCESSED: Final = """
-    INSERT INTO booking.inbox (slot, message_id, booking_id, received_at)
-    VALUES (%(slot)s, %(message_id)s, %(booking_id)s, clock_timestamp())
+    INSERT INTO booking.inbox (slot, message_id, booking_id, payment_id, event_type, received_at)
+    VALUES (%(slot)s, %(message_id)s, %(booking_id)s, %(payment_id)s, %(event_type)s, clock_timestamp())
     ON CONFLICT (slot, message_id) DO NOTHING RETURNING true
 """
+_FIRST_USE: Final = """
+    SELECT booking_id, payment_id, event_type FROM booking.inbox WHERE slot = %(slot)s AND message_id = %(message_id)s
+"""
+_RETAIN: Final = """
+    UPDATE booking.inbox SET retained = true
+    WHERE slot = %(slot)s AND message_id = %(message_id)s AND NOT retained
+"""
+
+
+Placed = tuple[int, PaymentCommand]
+"""A message and its place in the order given."""
 
 
 @define(eq=False)
@@ -115,16 +134,62 @@ class PostgresInbox:
 
     transaction: Transaction
 
-    def mark_processed(self, messages: Sequence[tuple[UUID, UUID]]) -> Sequence[bool]:
-        statements = [
-            Statement(
-                _MARK_PROCESSED,
-                {"slot": slot_of_booking(booking_id), "message_id": message_id, "booking_id": booking_id},
-                "inbox",
-            )
-            for booking_id, message_id in messages
-        ]
-        return [bool(rows) for rows in self.transaction.run(statements)]
+    def mark_processed(self, messages: Sequence[PaymentCommand]) -> Sequence[Receipt]:
+        # Sorted, as every transaction inserts them: no two of them wait for each other.
+        placed = sorted(enumerate(messages), key=lambda each: each[1].message_id)
+        receipts = self._compared(_OF_EARLIER_VERSION, placed, _slot_of_earlier_version)
+        unknown = [each for each in placed if each[0] not in receipts]
+        inserted = self._run(_MARK_PROCESSED, unknown, _slot)
+        receipts |= {place: Receipt.NEW for (place, _), rows in zip(unknown, inserted, strict=True) if rows}
+        receipts |= self._compared(_FIRST_USE, [each for each in unknown if each[0] not in receipts], _slot)
+        if len(receipts) < len(messages):
+            raise TransactionConflict()  # a first use was pruned between the two statements
+        return [receipts[place] for place in range(len(messages))]
+
+    def retain(self, messages: Sequence[PaymentCommand]) -> None:
+        self._run(_RETAIN, list(enumerate(messages)), _slot)
+
+    def _compared(
+        self, first_use: str, placed: Sequence[Placed], slot_of: Callable[[PaymentCommand], int]
+    ) -> dict[int, Receipt]:
+        """The receipts of those messages whose first use is found, by place; an id that was reused is retained."""
+        found = self._run(first_use, placed, slot_of)
+        receipts = {
+            place: _receipt(message, rows[0]) for (place, message), rows in zip(placed, found, strict=True) if rows
+        }
+        self._run(_RETAIN, [each for each in placed if receipts.get(each[0]) is Receipt.REUSED], slot_of)
+        return receipts
+
+    def _run(
+        self, sql: str, placed: Sequence[Placed], slot_of: Callable[[PaymentCommand], int]
+    ) -> Sequence[Sequence[Row]]:
+        if not placed:
+            return []
+        return self.transaction.run([Statement(sql, _values(message, slot_of), "inbox") for _, message in placed])
+
+
+def _values(message: PaymentCommand, slot_of: Callable[[PaymentCommand], int]) -> dict[str, Any]:
+    return {
+        "slot": slot_of(message),
+        "message_id": message.message_id,
+        "booking_id": message.booking_id,
+        "payment_id": message.payment_id,
+        "event_type": message.event_type,
+    }
+
+
+def _slot(message: PaymentCommand) -> int:
+    return slot_of_message(message.message_id)
+
+
+def _slot_of_earlier_version(message: PaymentCommand) -> int:
+    return slot_of_booking(message.booking_id)
+
+
+def _receipt(message: PaymentCommand, first_use: Row) -> Receipt:
+    content = (message.booking_id, message.payment_id, message.event_type)
+    is_same = tuple(first_use) == content or (first_use[2] is None and first_use[0] == message.booking_id)
+    return Receipt.REPEATED if is_same else Receipt.REUSED
 
 
 def _locking(booking_id: UUID) -> Statement:

@@ -1,6 +1,6 @@
-"""The suites of duplicates: messages (FR-11), and requests with an idempotency key."""
+"""The suite of requests with an idempotency key."""
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from attrs import evolve
 
@@ -18,63 +18,6 @@ OTHER_SCOPES = (
     evolve(KEY, operation="POST /api/v1/events/1/cancel"),
     evolve(KEY, key="key-2"),
 )
-
-
-class InboxContract:
-    """`Inbox`: a message is applied once."""
-
-    def test_a_message_is_new_once(self, store_harness: StoreHarness) -> None:
-        fixture = StoreFixture.of(store_harness)
-        booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
-
-        assert self._mark_processed(fixture.store, booking_id, message_id)
-        assert not self._mark_processed(fixture.store, booking_id, message_id)
-        assert self._mark_processed(fixture.store, booking_id, uuid4())
-
-    def test_a_message_is_new_once_in_one_unit_of_work(self, store_harness: StoreHarness) -> None:
-        fixture = StoreFixture.of(store_harness)
-        booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
-        with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
-            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [False]
-
-    def test_several_messages_are_marked_at_once(self, store_harness: StoreHarness) -> None:
-        fixture = StoreFixture.of(store_harness)
-        first, second = fixture.reserve(0).booking_id, fixture.reserve(1).booking_id
-        known, message_id, other = uuid4(), uuid4(), uuid4()
-        self._mark_processed(fixture.store, first, known)
-        with fixture.store.unit_of_work() as uow:
-            messages = [(second, other), (first, known), (first, message_id), (first, message_id)]
-
-            assert uow.inbox.mark_processed(messages) == [True, False, True, False]
-            assert uow.inbox.mark_processed([]) == []
-
-    def test_a_message_is_new_again_after_a_rollback(self, store_harness: StoreHarness) -> None:
-        fixture = StoreFixture.of(store_harness)
-        booking_id, message_id = fixture.reserve(0).booking_id, uuid4()
-        with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.mark_processed([(booking_id, message_id)]) == [True]
-
-        assert self._mark_processed(fixture.store, booking_id, message_id)
-
-    def test_old_messages_are_pruned_and_young_ones_kept(self, store_harness: StoreHarness) -> None:
-        fixture = StoreFixture.of(store_harness)
-        booking_id, old, young = fixture.reserve(0).booking_id, uuid4(), uuid4()
-        self._mark_processed(fixture.store, booking_id, old)
-        store_harness.advance(3 * 86400)
-        self._mark_processed(fixture.store, booking_id, young)
-
-        fixture.store.upkeep.prune(idempotency_hours=24, retention_days=2, limit=100)
-
-        assert not self._mark_processed(fixture.store, booking_id, young)
-        assert self._mark_processed(fixture.store, booking_id, old)
-
-    def _mark_processed(self, store: Store, booking_id: UUID, message_id: UUID) -> bool:
-        with store.unit_of_work() as uow:
-            uow.bookings.lock(booking_id)
-            [is_new] = uow.inbox.mark_processed([(booking_id, message_id)])
-            uow.commit()
-            return is_new
 
 
 class IdempotencyContract:

@@ -4,12 +4,13 @@ from uuid import uuid4
 
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import CAUSE, CORRELATION, StoreFixture, content_of, refused
+from booking_core.contracts.store.inbox import message
 from booking_core.contracts.store.payments import failing, paying, starting
 from booking_core.contracts.store.reservations import facts_of
 from booking_core.domain.errors import SeatAlreadyReserved, ServiceBusy, TransactionConflict
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
-from booking_core.ports import Closure, Page, UnitOfWork
+from booking_core.ports import Closure, Page, Receipt, UnitOfWork
 
 KEY = IdempotencyKey(user_id="ada", operation="POST /bookings", key="k", fingerprint="f")
 
@@ -116,7 +117,7 @@ class IsolationContract:
         other = fixture.new_booking(0).event_id
         held = fixture.store.reads.bookings_of("grace", None, Page()).items[0]
         locked = uow.bookings.lock(held.booking_id)[held.booking_id]
-        assert uow.inbox.mark_processed([(held.booking_id, held.event_id)]) == [True]
+        assert list(uow.inbox.mark_processed([message(held, message_id=held.event_id)])) == [Receipt.NEW]
         paying("pay-1")(locked)
         uow.bookings.save(locked.booking)
         uow.bookings.add(fixture.new_booking(0, 1))
@@ -147,7 +148,7 @@ class IsolationContract:
         facts = facts_of(store, fixture.request(0, 1, 4))
         assert (len(facts.seats), facts.taken, facts.pending, facts.closed) == (3, frozenset(), 0, False)
         with store.unit_of_work() as uow:
-            assert uow.inbox.mark_processed([(held.booking_id, event_id)]) == [True]
+            assert list(uow.inbox.mark_processed([message(held, message_id=event_id)])) == [Receipt.NEW]
             assert uow.responses.claim(KEY) is None
 
 
@@ -164,7 +165,7 @@ class StaleRevisionContract:
         def save() -> None:
             with fixture.store.unit_of_work() as uow:
                 uow.bookings.save(stale)
-                uow.inbox.mark_processed([(stale.booking_id, fixture.event.event_id)])
+                uow.inbox.mark_processed([message(stale, message_id=fixture.event.event_id)])
                 uow.commit()
 
         refused(TransactionConflict, save)
@@ -174,7 +175,8 @@ class StaleRevisionContract:
         assert len(fixture.store.reads.history(winner.booking_id)) == 2
         assert fixture.seat_status(0) is SeatStatus.HELD
         with fixture.store.unit_of_work() as uow:
-            assert uow.inbox.mark_processed([(stale.booking_id, fixture.event.event_id)]) == [True]
+            receipts = uow.inbox.mark_processed([message(stale, message_id=fixture.event.event_id)])
+            assert list(receipts) == [Receipt.NEW]
 
     def test_one_stale_booking_among_many_prevents_the_commit(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)
