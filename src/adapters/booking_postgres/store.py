@@ -9,12 +9,13 @@ from attrs import define, field
 from sqlalchemy import Connection, Engine
 
 from booking_core.messages.trace_context import TRACEPARENT
-from booking_core.ports import EventRepository, Finding, Inbox, Outbox, Reads, Upkeep, Workload
+from booking_core.ports import EventRepository, Finding, Inbox, Outbox, Reads, RunInThread, Upkeep, Workload
 from booking_postgres.driver.connection import Timeouts
 from booking_postgres.driver.joined_transaction import JoinedTransaction
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.driver.reader import Reader
 from booking_postgres.driver.transaction import WAIT_SECONDS, OwnTransaction, PoolCounters, Transaction
+from booking_postgres.groups import PostgresGroups
 from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.reads.queries import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
@@ -92,6 +93,17 @@ class PostgresStore:
 
     def unit_of_work(self) -> PostgresUnitOfWork:
         return PostgresUnitOfWork(OwnTransaction(self.engine, self.timeouts), self.idempotency_hours)
+
+    def groups_on_event_loop(self, run_in_thread: RunInThread) -> PostgresGroups:
+        """See `booking_core.ports.EventLoopStore`."""
+        return PostgresGroups(
+            engine=self.engine,
+            timeouts=self.timeouts,
+            idempotency_hours=self.idempotency_hours,
+            reads=self.reads,
+            run_in_thread=run_in_thread,
+            retries=self.retries,
+        )
 
     def await_reservations_in_flight(self, event_id: UUID) -> None:
         await_reservations_in_flight(event_id, lambda: OwnTransaction(self.engine, self.timeouts))

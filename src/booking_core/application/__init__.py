@@ -24,12 +24,18 @@ from booking_core.application.read import (
     show_booking,
 )
 from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once
-from booking_core.application.reserve_many import ReservationRequest, reserve_group, reserve_many
+from booking_core.application.reserve_group import (
+    GroupFailure,
+    ReservationRequest,
+    reserve_group_on,
+)
+from booking_core.application.reserve_many import reserve_group, reserve_many
 from booking_core.application.tickets import TicketCheck, TicketStatus, get_ticket, verify_ticket
 
 __all__ = [
     "CancelledEvent",
     "Effect",
+    "GroupFailure",
     "IdempotentCall",
     "ReplayedResponse",
     "ReservationRequest",
@@ -53,6 +59,7 @@ __all__ = [
     "list_seats",
     "reserve",
     "reserve_group",
+    "reserve_group_on",
     "reserve_many",
     "reserve_once",
     "show_booking",

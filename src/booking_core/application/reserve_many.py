@@ -1,46 +1,33 @@
-"""Reserve in groups: many reservations share one transaction, and those it cannot decide are reserved alone after it.
+"""Reserve many: a group in one transaction, and what it cannot decide alone after it, over a Store that blocks."""
 
-Nothing in a group waits for another transaction. A member that would have to wait, or for which a fact is missing, is
-deferred (design, "Groups").
-"""
-
-from collections.abc import Sequence
-from contextlib import nullcontext
-from copy import copy
-from typing import Any
+from collections.abc import Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from types import TracebackType
+from typing import Any, Self
 from uuid import UUID
 
-from attrs import define, evolve, field, frozen
+from attrs import field, frozen
 
 from booking_core.application.catalog_cache import CatalogCache
-from booking_core.application.reserve import IdempotentCall, ReplayedResponse, reserve, reserve_once, seat_request_of
-from booking_core.application.retries import in_unit_of_work
+from booking_core.application.reserve import reserve, reserve_once
+from booking_core.application.reserve_group import (
+    Outcome,
+    ReservationRequest,
+    in_order,
+    reserve_group_on,
+    sorted_out,
+)
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
-from booking_core.domain.booking import Booking
-from booking_core.domain.commands import Reserve
-from booking_core.domain.errors import CommitOutcomeUnknown, Failure, Refusal, TransactionConflict
-from booking_core.domain.group import Decision, Deferral, GroupMember, MemberFacts, decide_group, deferral_of
-from booking_core.domain.policies import br_03_seat_limit
+from booking_core.domain.errors import IdempotencyKeyReused
+from booking_core.domain.group import Deferral, MemberFacts
 from booking_core.domain.reservation import SeatRequest, StoredResponse
-from booking_core.domain.values import Terms, is_storable
+from booking_core.domain.values import Terms
 from booking_core.messages.trace_context import traced_as
 from booking_core.ports.bookings import NewBooking
+from booking_core.ports.groups import GroupTransaction
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import UnitOfWork
-
-_Found = MemberFacts | StoredResponse | Refusal | Deferral
-Outcome = Booking | ReplayedResponse | Deferral | Exception
-"""What became of one request; an exception is what `reserve` or `reserve_once` would have raised for it."""
-
-
-@frozen(kw_only=True)
-class ReservationRequest:
-    """One request of a group. `traceparent` is the trace that its booking belongs to; None: that of the caller."""
-
-    command: Reserve
-    once: IdempotentCall | None = None
-    traceparent: str | None = None
 
 
 def reserve_many(
@@ -58,8 +45,8 @@ def reserve_many(
     requests are returned as a Deferral, and a failure of the whole group is raised.
     """
     outcomes = reserve_group(requests, store=store, catalog_cache=catalog_cache, terms=terms, runtime=runtime)
-    if _is_owned_by_caller(store):
-        return outcomes
+    if store.retries == 0:
+        return outcomes  # the caller owns the transaction
     alone = _Alone(store, catalog_cache, terms, runtime)
     return [
         alone.reserve(request) if isinstance(outcome, Deferral) else outcome
@@ -75,42 +62,23 @@ def reserve_group(
     terms: Terms | None = None,
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> list[Outcome]:
-    """Reserve in one transaction what can be decided there; requests that have to be reserved alone are a Deferral.
-
-    A group of one runs as `reserve` does. A conflict repeats the group, `store.retries` times at most. Any other error
-    of the write splits the group in halves, each a group of its own. After a lost reply to COMMIT the bookings are
-    looked up: if they are not stored, granted and refused requests are a CommitOutcomeUnknown.
-    """
-    outcomes: dict[int, Outcome] = {}
-    members: list[int] = []
-    keys: set[tuple[str, str, str]] = set()
-    for place, request in enumerate(requests):
-        if refusal := br_03_seat_limit(len(request.command.seat_ids)):
-            outcomes[place] = refusal
-        elif request.once is not None and not _is_first_with_its_key(request.command, request.once, keys):
-            outcomes[place] = Deferral.IDEMPOTENCY_KEY
-        else:
-            members.append(place)
-    given = [requests[place] for place in members]
-    if len(given) == 1:
-        decided = [_Alone(store, catalog_cache, terms, runtime).reserve(given[0])]
-    else:
-        decided = _Group(store, catalog_cache, terms or Terms(), runtime).outcomes(given)
-    outcomes |= dict(zip(members, decided, strict=True))
-    return [outcomes[place] for place in range(len(requests))]
+    """As `reserve_group_on`, over a store that blocks. A group of one runs as `reserve` does."""
+    outcomes, members = sorted_out(requests)
+    if len(members) == 1:
+        alone = _Alone(store, catalog_cache, terms, runtime)
+        return in_order(outcomes, members, [alone.reserve(requests[members[0]])])
+    groups = _BlockingGroups(store, runtime)
+    return _completed(reserve_group_on(groups, requests, catalog_cache=catalog_cache, terms=terms, runtime=runtime))
 
 
-def _is_first_with_its_key(command: Reserve, once: IdempotentCall, keys: set[tuple[str, str, str]]) -> bool:
-    """True if the key can be read and written in the group: under the lock of this user, and by one member."""
-    scope = once.key.user_id, once.key.operation, once.key.key
-    if scope in keys or once.key.user_id != command.user_id:
-        return False
-    keys.add(scope)
-    return True
-
-
-def _is_owned_by_caller(store: Store) -> bool:
-    return store.retries == 0
+def _completed(coroutine: Coroutine[Any, Any, list[Outcome]]) -> list[Outcome]:
+    """Run a coroutine that never suspends, because what it awaits blocks."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        outcomes: list[Outcome] = end.value
+        return outcomes
+    raise AssertionError("a blocking store suspended its coroutine")
 
 
 @frozen
@@ -139,123 +107,48 @@ class _Alone:
 
 
 @frozen
-class _Group:
-    """Runs a group, and the halves of a group that failed."""
+class _BlockingGroups:
+    """A GroupStore over a store that blocks: awaiting it never suspends."""
 
     store: Store
-    catalog_cache: CatalogCache | None
-    terms: Terms
     runtime: Runtime
+    retries: int = field(init=False)
 
-    def outcomes(self, requests: Sequence[ReservationRequest]) -> list[Outcome]:
-        if not requests:
-            return []
-        attempt = _Attempt(requests, self.catalog_cache, self.terms)
-        try:
-            decisions = in_unit_of_work(self.store, attempt.work, repeatable=False, runtime=self.runtime)
-            return [_outcome_of(decision) for decision in decisions]
-        except CommitOutcomeUnknown:
-            return self._look_up(attempt)
-        except Exception as error:
-            if isinstance(error, TransactionConflict) or (isinstance(error, Failure) and not attempt.is_writing):
-                return self._all_failed(requests, error)
-            return self._halves(requests)
-        finally:
-            # After the unit of work, because a refresh may need its connection.
-            if self.catalog_cache is not None:
-                for event_id in attempt.stale_events:
-                    self.catalog_cache.refresh_later(event_id)
+    @retries.default
+    def _retries_of_store(self) -> int:
+        return self.store.retries
 
-    def _all_failed(self, requests: Sequence[ReservationRequest], error: Exception) -> list[Outcome]:
-        if _is_owned_by_caller(self.store):
-            raise error
-        return [copy(error) for _ in requests]
+    def transaction(self) -> AbstractAsyncContextManager[GroupTransaction]:
+        return _BlockingTransaction(self.store.unit_of_work())
 
-    def _halves(self, requests: Sequence[ReservationRequest]) -> list[Outcome]:
-        """Run each half as a group; the request that fails by itself is reserved alone."""
-        if len(requests) == 1:
-            return [Deferral.WRITE_FAILED]
-        half = len(requests) // 2
-        return self.outcomes(requests[:half]) + self.outcomes(requests[half:])
+    async def is_stored(self, booking_id: UUID) -> bool:
+        return self.store.reads.booking(booking_id) is not None
 
-    def _look_up(self, attempt: "_Attempt") -> list[Outcome]:
-        """Find out whether the group is stored. One booking stands for all, because they are written together.
+    async def sleep(self, seconds: float) -> None:
+        self.runtime.sleep(seconds)
 
-        If it is not stored it may be stored a moment later, so nothing that it decided is reserved alone.
-        """
-        try:
-            is_stored = self.store.reads.booking(attempt.new[0].booking.booking_id) is not None
-        except Failure:
-            is_stored = False
-        return [
-            CommitOutcomeUnknown()
-            if isinstance(decision, Booking | Refusal) and not is_stored
-            else _outcome_of(decision)
-            for decision in attempt.decisions
-        ]
+    def close(self) -> None:
+        """Do nothing: each unit of work returns its connection."""
 
 
-@define(eq=False)
-class _Attempt:
-    """One unit of work of a group, repeated after a conflict."""
+@frozen(eq=False)
+class _BlockingTransaction:
+    uow: UnitOfWork
 
-    requests: Sequence[ReservationRequest]
-    catalog_cache: CatalogCache | None
-    terms: Terms
-    is_writing: bool = field(default=False, init=False)
-    decisions: list[Decision] = field(factory=list, init=False)
-    new: list[NewBooking] = field(factory=list, init=False)
-    stale_events: set[UUID] = field(factory=set, init=False)
+    async def __aenter__(self) -> Self:
+        self.uow.__enter__()
+        return self
 
-    def work(self, uow: UnitOfWork) -> list[Decision]:
-        self.is_writing = False
-        wanted = [seat_request_of(request.command, request.once) for request in self.requests]
-        found = uow.bookings.lock_group(wanted)
-        members = [
-            GroupMember(command=request.command, facts=facts)
-            for request, facts in zip(self.requests, map(self._with_fresh_catalog, wanted, found), strict=True)
-        ]
-        self._decide(members)
-        if self.new:
-            self.is_writing = True
-            uow.bookings.add_group(self.new)
-            uow.commit()
-        return self.decisions
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.uow.__exit__(kind, error, trace)
 
-    def _with_fresh_catalog(self, wanted: SeatRequest, facts: _Found) -> _Found:
-        """The facts, or the deferral of a member whose event or seats have to be fetched from the Catalog."""
-        if self.catalog_cache is None or not isinstance(facts, MemberFacts):
-            return facts
-        if self.catalog_cache.is_stale(facts):
-            self.stale_events.add(wanted.event_id)
-        if deferral_of(facts) is None and self.catalog_cache.needs_fetch(wanted, facts):
-            return Deferral.CATALOG_STALE
-        return facts
+    async def lock_group(
+        self, requests: Sequence[SeatRequest]
+    ) -> Sequence[MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral]:
+        return self.uow.bookings.lock_group(requests)
 
-    def _decide(self, members: list[GroupMember]) -> None:
-        """Decide, and render the responses; a member whose response fails is deferred, and the others decided again."""
-        self.decisions, self.new = decide_group(members, self.terms), []
-        for place, (request, decision) in enumerate(zip(self.requests, self.decisions, strict=True)):
-            if not isinstance(decision, Booking):
-                continue
-            try:
-                self.new.append(_new_booking_of(request, decision))
-            except Exception:
-                # The request alone raises the error to its own caller.
-                members[place] = evolve(members[place], facts=Deferral.RESPONSE_FAILED)
-                return self._decide(members)
-        return None
-
-
-def _new_booking_of(request: ReservationRequest, booking: Booking) -> NewBooking:
-    """Raises what rendering raises, or ValueError if no store can keep the response."""
-    if request.once is None:
-        return NewBooking(booking=booking, traceparent=request.traceparent)
-    response = request.once.render(booking)
-    if not is_storable(response):
-        raise ValueError("the response holds NUL or unpaired surrogates")
-    return NewBooking(booking=booking, key=request.once.key, response=response, traceparent=request.traceparent)
-
-
-def _outcome_of(decision: Decision) -> Outcome:
-    return ReplayedResponse(text=decision.text) if isinstance(decision, StoredResponse) else decision
+    async def add_group(self, bookings: Sequence[NewBooking]) -> None:
+        self.uow.bookings.add_group(bookings)
+        self.uow.commit()

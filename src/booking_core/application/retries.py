@@ -31,4 +31,9 @@ def in_unit_of_work(
             attempt += 1
             if attempt > store.retries or (isinstance(error, CommitOutcomeUnknown) and not repeatable):
                 raise
-        runtime.sleep(runtime.uniform(0, _BACKOFF_SECONDS * 2**attempt))
+        runtime.sleep(backoff_seconds(attempt, runtime))
+
+
+def backoff_seconds(attempt: int, runtime: Runtime) -> float:
+    """Seconds to wait before a unit of work runs again, after so many attempts: random, so that rivals do not meet."""
+    return runtime.uniform(0, _BACKOFF_SECONDS * 2**attempt)

@@ -10,6 +10,8 @@ class StoreHarness(Protocol):
     """One empty store for one test.
 
     At least 16 units of work can be open at once, from as many threads, and two from one thread.
+
+    If the store is an EventLoopStore, run the suites of groups once more with a harness that has `on_event_loop` True.
     """
 
     @property

@@ -12,6 +12,7 @@ from booking_core.ports.bookings import BookingRepository, ExpiryResult, LockedB
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
+from booking_core.ports.groups import EventLoopStore, GroupStore, GroupTransaction, RunInThread
 from booking_core.ports.outbox import EventSelection, Outbox, OutboxRecord
 from booking_core.ports.reads import (
     Backlogs,
@@ -45,12 +46,15 @@ __all__ = [
     "DomainEvent",
     "EventBus",
     "EventCancelled",
+    "EventLoopStore",
     "EventRepository",
     "EventSelection",
     "ExpiryResult",
     "Finding",
     "Flag",
     "Grade",
+    "GroupStore",
+    "GroupTransaction",
     "Health",
     "HealthKind",
     "Inbox",
@@ -69,6 +73,7 @@ __all__ = [
     "Reads",
     "Receipt",
     "ReservationFacts",
+    "RunInThread",
     "Runtime",
     "SeatList",
     "SeatOnMap",

@@ -12,24 +12,38 @@ import pytest
 from booking_core.contracts import EventBusHarness, StoreHarness
 from tests.support.kafka.harness import KafkaEventBusHarness
 from tests.support.memory_harness import MemoryEventBusHarness, MemoryStoreHarness
-from tests.support.postgres.harness import PostgresStoreHarness
+from tests.support.postgres.harness import EventLoopStoreHarness, PostgresStoreHarness
 
 
 def _postgres(request: pytest.FixtureRequest) -> StoreHarness:
     return PostgresStoreHarness(request.getfixturevalue("database_url"))
 
 
+def _postgres_on_event_loop(request: pytest.FixtureRequest) -> StoreHarness:
+    return EventLoopStoreHarness(request.getfixturevalue("database_url"))
+
+
 STORE_HARNESSES: Final[dict[str, Callable[[pytest.FixtureRequest], StoreHarness]]] = {
     "memory": lambda request: MemoryStoreHarness(),
     "postgres": _postgres,
+    "postgres on an event loop": _postgres_on_event_loop,
 }
+ONLY_FOR_GROUPS: Final = frozenset({"postgres on an event loop"})
+"""The harnesses that differ from another one in groups alone; only the suites of groups run over them."""
 EVENT_BUS_HARNESSES: Final[dict[str, Callable[[pytest.FixtureRequest], EventBusHarness]]] = {
     "memory": lambda request: MemoryEventBusHarness(),
     "kafka": lambda request: KafkaEventBusHarness(request.getfixturevalue("kafka_bootstrap")),
 }
 
 
-@pytest.fixture(params=list(STORE_HARNESSES))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store_harness" in metafunc.fixturenames:
+        is_of_groups = metafunc.cls is not None and "TestGroup" in metafunc.cls.__name__
+        names = [name for name in STORE_HARNESSES if is_of_groups or name not in ONLY_FOR_GROUPS]
+        metafunc.parametrize("store_harness", names, indirect=True)
+
+
+@pytest.fixture
 def store_harness(request: pytest.FixtureRequest) -> Iterator[StoreHarness]:
     """An empty store of each adapter in turn."""
     harness = STORE_HARNESSES[request.param](request)

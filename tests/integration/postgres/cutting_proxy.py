@@ -31,6 +31,7 @@ class CuttingProxy:
     deliver: threading.Event = field(factory=threading.Event)
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _sockets: list[socket.socket] = field(factory=list)
+    _muted: set[socket.socket] = field(factory=set)
     _threads: list[threading.Thread] = field(factory=list)
 
     @property
@@ -78,21 +79,22 @@ class CuttingProxy:
         self._hang_up(client, server)
 
     def _cut(self, cut: Cut, data: bytes, client: socket.socket, server: socket.socket) -> None:
-        if cut is not Cut.BEFORE_COMMIT:
-            client.shutdown(socket.SHUT_RDWR)  # from now on nothing reaches the client
-            if cut is Cut.DELAYED:
-                self.deliver.wait(10)
-            server.sendall(data)
-            server.shutdown(socket.SHUT_WR)  # the server reads to the end, commits and hangs up
-            with suppress(OSError):
-                while server.recv(1 << 16):
-                    pass
-        self._hang_up(client, server)
+        if cut is Cut.BEFORE_COMMIT:
+            self._hang_up(client, server)
+            return
+        self._muted.add(client)  # from now on nothing reaches the client
+        if cut is Cut.DELAYED:
+            client.shutdown(socket.SHUT_RDWR)
+            self.deliver.wait(10)
+        server.sendall(data)
+        # The server reads to the end, commits and hangs up; then `_down` does so before the client.
+        server.shutdown(socket.SHUT_WR)
 
     def _down(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(1 << 16):
-                client.sendall(data)
+                if client not in self._muted:
+                    client.sendall(data)
         self._hang_up(client, server)
 
     def _hang_up(self, *sockets: socket.socket) -> None:

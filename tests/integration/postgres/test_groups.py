@@ -54,6 +54,13 @@ def paused(stage: Stage, *requests: Any) -> Iterator[Callable[[], list[Any]]]:
             holder.close()
 
 
+@pytest.fixture(params=[False, True], ids=["in a thread", "on an event loop"])
+def stage(request: pytest.FixtureRequest, database_url: str) -> Iterator[Stage]:
+    """The stage; groups run in the calling thread, and on an event loop."""
+    with Stage.at(database_url, on_event_loop=request.param) as stage:
+        yield stage
+
+
 @pytest.fixture
 def slow(stage: Stage) -> Stage:
     """The stage with a group function that can be stopped, and lock waits that outlast a test's arrangements."""

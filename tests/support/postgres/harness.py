@@ -66,3 +66,9 @@ class PostgresStoreHarness:
     def close(self) -> None:
         self._engine.dispose()
         self.store.close()
+
+
+class EventLoopStoreHarness(PostgresStoreHarness):
+    """The same store, with its groups on an event loop."""
+
+    on_event_loop = True

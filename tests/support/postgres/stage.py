@@ -58,15 +58,18 @@ class Stage:
     store: PostgresStore
     fixture: StoreFixture
     door: psycopg.Connection[Any]
+    on_event_loop: bool = False
 
     @classmethod
     @contextmanager
-    def at(cls, url: str, *, seats: int = 12, connections: int = CONNECTIONS) -> Iterator[Self]:
+    def at(
+        cls, url: str, *, seats: int = 12, connections: int = CONNECTIONS, on_event_loop: bool = False
+    ) -> Iterator[Self]:
         """The stage in a migrated database."""
         store = open_store(url, connections)
         with psycopg.connect(url, autocommit=True) as door:
             try:
-                stage = cls(url, store, None, door)  # type: ignore[arg-type]  # it is set in the next line
+                stage = cls(url, store, None, door, on_event_loop)  # type: ignore[arg-type]  # it is set in the next line
                 stage.set_up(seats=seats)
                 yield stage
                 stage.store.close()  # which may be another one by now

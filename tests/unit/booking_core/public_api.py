@@ -21,6 +21,7 @@ ADAPTERS: Final = {
     "booking_memory.bus": ("MemoryEventBus",),
 }
 SNAPSHOT: Final = Path(__file__).with_name("public_api.txt")
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CHECKS: Final = ("validator", "converter", "repr")
 _PROTOCOLS_OF_PYTHON: Final = ("__init__", "__enter__", "__exit__", "__call__")
 
@@ -55,7 +56,7 @@ def _told(module: str, name: str, written: set[str]) -> Iterator[str]:
 def _definition(module: str, name: str) -> tuple[str, ast.stmt]:
     """The statement that defines the name, and the module that it stands in, through all re-exports."""
     for node in _statements(module):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == name:
             return module, node
         if isinstance(node, ast.Assign | ast.AnnAssign) and name in _targets(node):
             return module, node
@@ -76,7 +77,7 @@ def _is_ours_and_hidden(module: str, name: str) -> bool:
 
 
 def _lines(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, _Function):
         yield _signature(node)
     elif isinstance(node, ast.ClassDef):
         bases = ", ".join(map(ast.unparse, [*node.bases, *(each.value for each in node.keywords)]))
@@ -91,7 +92,7 @@ def _lines(node: ast.stmt) -> Iterator[str]:
 
 
 def _member(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name in _PROTOCOLS_OF_PYTHON):
+    if isinstance(node, _Function) and (not node.name.startswith("_") or node.name in _PROTOCOLS_OF_PYTHON):
         for decorator in node.decorator_list:
             yield f"@{ast.unparse(decorator)}"
         yield _signature(node)
@@ -115,9 +116,10 @@ def _without_checks(node: ast.Assign | ast.AnnAssign) -> ast.stmt:
     return node
 
 
-def _signature(node: ast.FunctionDef) -> str:
+def _signature(node: _Function) -> str:
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return f"{node.name}({ast.unparse(node.args)}){returns}"
+    prefix = "async " if isinstance(node, ast.AsyncFunctionDef) else ""
+    return f"{prefix}{node.name}({ast.unparse(node.args)}){returns}"
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:

@@ -9,7 +9,7 @@ from psycopg import errors as pg
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from booking_core.domain.errors import ServiceBusy, TransactionConflict
+from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_postgres.driver.connection import NoAnswer
 from booking_postgres.driver.pipeline import StatementFailed
 
@@ -78,6 +78,19 @@ def translate(error: BaseException) -> Exception | None:
     if isinstance(cause, pg.InsufficientPrivilege):
         return NoRight(cause.diag.message_primary or "permission denied")
     return None
+
+
+def error_of_lost_connection(error: Exception | None, *, is_first: bool, commits: bool) -> Exception | None:
+    """Return what the loss means for the transaction; None if the connection was not lost, or the loss says no more.
+
+    `is_first`: nothing was sent before, so the connection may have been dead already, and another one may serve. A
+    server that does not answer gets no second request.
+    """
+    if not isinstance(error, ConnectionLost):
+        return None
+    if commits:
+        return CommitOutcomeUnknown()
+    return TransactionConflict() if is_first and not isinstance(error, NoAnswerInTime) else None
 
 
 def reason_of(error: BaseException) -> str:

@@ -3,12 +3,15 @@
 This drives libpq's pipeline through psycopg's public `pq` and `adapt` modules. psycopg's own pipeline has a cursor, a
 generator and a wait for each statement, which costs several times the CPU; SQLAlchemy's results do not work in it.
 psycopg adapts the values and loads the rows.
+
+`round_trip` does no I/O of its own: it yields what it waits for. `run` waits for it in the calling thread, and
+`driver.event_loop` on an event loop.
 """
 
 import re
 import select
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -57,6 +60,8 @@ _COMMIT: Final = Statement("COMMIT", {}, "commit", plans=False)
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 # The server keeps a plan of each prepared statement.
 _MAX_PREPARED: Final = 500
+_READ_OR_WRITE: Final = select.POLLIN | select.POLLOUT
+NO_ANSWER: Final = "the server did not answer in time"
 
 
 class StatementFailed(Exception):
@@ -79,12 +84,39 @@ class _Step:
 def run(
     connection: Connection, statements: Sequence[Statement], *, commit: bool = False, begin: bool = True
 ) -> list[Rows]:
+    """Do a `round_trip` and wait for it in this thread.
+
+    If the answer takes longer than the connection's deadline, the error of StatementFailed is NoAnswer.
+    """
+    trip = round_trip(connection, statements, commit=commit, begin=begin)
+    seconds = connection.answer_seconds if isinstance(connection, ConnectionWithDeadline) else None
+    deadline = None if seconds is None else time.monotonic() + seconds
+    poll = select.poll()
+    try:
+        wanted = next(trip)
+        poll.register(connection.pgconn.socket, wanted)
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+            wanted = next(trip) if poll.poll(left) else trip.throw(NoAnswer(NO_ANSWER))
+            poll.modify(connection.pgconn.socket, wanted)
+    except StopIteration as end:
+        results: list[Rows] = end.value
+        return results
+    finally:
+        trip.close()  # an interrupted wait closes the connection
+
+
+def round_trip(
+    connection: Connection, statements: Sequence[Statement], *, commit: bool = False, begin: bool = True
+) -> Generator[int, None, list[Rows]]:
     """Run the statements in order and return the rows of each; a statement sees the effects of those before it.
+
+    Yields the events (POLLIN, POLLOUT) of the connection's socket that it waits for; the caller continues it after one
+    of them, or throws NoAnswer into it, which closes the connection: what was run is then unknown.
 
     Times are in UTC. Begins a transaction at READ COMMITTED unless one is open; without `begin` the server runs the
     statements as one transaction of their own. With `commit` the transaction is committed in the same round trip,
-    unless a statement fails. Raises StatementFailed for the first that failed; those after it were not run. Its error
-    is NoAnswer, and the connection closed, if the deadline passed: what was run is then unknown.
+    unless a statement fails. Raises StatementFailed for the first that failed; those after it were not run.
     """
     server = connection.pgconn
     begin = begin and server.transaction_status == TransactionStatus.IDLE and not connection.autocommit
@@ -98,8 +130,7 @@ def run(
         for statement, values in zip(batch, given, strict=True):
             steps += _send(connection, statement, values)
         server.pipeline_sync()
-        seconds = connection.answer_seconds if isinstance(connection, ConnectionWithDeadline) else None
-        failed = _receive(server, steps, seconds)
+        failed = yield from _receive(server, steps)
         server.exit_pipeline_mode()
         if failed is not None:
             raise failed
@@ -192,23 +223,16 @@ def _prepared_on(connection: Connection) -> PreparedStatements | None:
     return connection.prepared if isinstance(connection, ConnectionWithDeadline) else None
 
 
-def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], seconds: float | None) -> psycopg.Error | None:
-    """Wait for all answers, that of the Sync included; return the error of the first step that failed, if any.
-
-    Raises NoAnswer after `seconds`.
-    """
-    deadline = None if seconds is None else time.monotonic() + seconds
-    poll = select.poll()
-    poll.register(server.socket, select.POLLIN | select.POLLOUT)
+def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> Generator[int, None, psycopg.Error | None]:
+    """Wait for all answers, that of the Sync included; return the error of the first step that failed, if any."""
     while server.flush():
-        _await(poll, deadline)
+        yield _READ_OR_WRITE
         server.consume_input()
-    poll.modify(server.socket, select.POLLIN)
     failed: psycopg.Error | None = None
     coming = iter(steps)
     while True:
         while server.is_busy():
-            _await(poll, deadline)
+            yield select.POLLIN
             server.consume_input()
         result = server.get_result()
         if result is None:
@@ -222,12 +246,6 @@ def _receive(server: pq.abc.PGconn, steps: Sequence[_Step], seconds: float | Non
         elif failed is None:
             failed = error_from_result(result)
     return failed
-
-
-def _await(poll: select.poll, deadline: float | None) -> None:
-    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poll.poll(left):
-        raise NoAnswer("the server did not answer in time")
 
 
 def _failed(steps: Sequence[_Step]) -> str:

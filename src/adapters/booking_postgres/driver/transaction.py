@@ -18,14 +18,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import PoolProxiedConnection
 
-from booking_core.domain.errors import CommitOutcomeUnknown, TransactionConflict
 from booking_core.ports.upkeep import ConnectionUse
 from booking_postgres.driver.connection import ConnectionWithDeadline, Timeouts
 from booking_postgres.driver.errors import (
     DRIVER_ERRORS,
     ConnectionLost,
-    NoAnswerInTime,
     PreparedStatementGone,
+    error_of_lost_connection,
     raise_translated,
     translate,
     translated,
@@ -148,10 +147,7 @@ class OwnTransaction(Transaction):
                 raise_translated(error)
 
     def _send(self, statements: list[Statement], commit: bool) -> list[Rows]:
-        """Send the statements. Raises TransactionConflict if the connection was dead before anything was locked.
-
-        A server that does not answer gets no second request: ServiceBusy, or CommitOutcomeUnknown.
-        """
+        """Send the statements. Raises TransactionConflict if the connection was dead before anything was locked."""
         first, self._begun = not self._begun, True
         adds_timeouts = first and not any(statement.sets_timeouts for statement in statements[:1])
         if adds_timeouts:
@@ -164,10 +160,8 @@ class OwnTransaction(Transaction):
             error = translate(failure.error)
             if isinstance(error, ConnectionLost | PreparedStatementGone):
                 self._give_up(error)
-            if isinstance(error, ConnectionLost) and commit:
-                raise CommitOutcomeUnknown() from failure.error
-            if isinstance(error, ConnectionLost) and first and not isinstance(error, NoAnswerInTime):
-                raise TransactionConflict() from failure.error
+            if meaning := error_of_lost_connection(error, is_first=first, commits=commit):
+                raise meaning from failure.error
             raise
         return results[1:] if adds_timeouts else results
 

@@ -1,6 +1,7 @@
 """The fixture of the suites: one event with seats in a store, and short names for frequent steps."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -10,14 +11,22 @@ from uuid import UUID, uuid4
 
 from attrs import evolve, fields, frozen
 
-from booking_core.application import cancel, confirm_payment, reserve, start_payment
+from booking_core.application import (
+    ReservationRequest,
+    cancel,
+    confirm_payment,
+    reserve,
+    reserve_group,
+    reserve_group_on,
+    start_payment,
+)
 from booking_core.contracts.harness import StoreHarness
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import CancelBooking, ConfirmPayment, Reserve, StartPayment
 from booking_core.domain.errors import BookingError
 from booking_core.domain.reservation import SeatRequest
 from booking_core.domain.values import ActorKind, Cause, SaleStatus, Seat, SeatStatus, Terms, TicketedEvent
-from booking_core.ports import LockedBooking, LockedSeats, Store, UnitOfWork
+from booking_core.ports import EventLoopStore, LockedBooking, LockedSeats, Store, UnitOfWork
 
 E = TypeVar("E", bound=BaseException)
 T = TypeVar("T")
@@ -38,6 +47,8 @@ class StoreFixture:
     store: Store
     event: TicketedEvent
     seats: tuple[Seat, ...]
+    on_event_loop: bool = False
+    """Groups run on an event loop: the store is an EventLoopStore."""
 
     @classmethod
     def of(
@@ -55,7 +66,7 @@ class StoreFixture:
             uow.events.put(event, ages=False, complete=True)
             uow.events.put_seats(event.event_id, rows)
             uow.commit()
-        return cls(store, event, tuple(rows))
+        return cls(store, event, tuple(rows), on_event_loop=getattr(harness, "on_event_loop", False))
 
     def ids(self, *places: int) -> tuple[UUID, ...]:
         """Return the ids of the seats at these places, in the order given."""
@@ -83,6 +94,12 @@ class StoreFixture:
         """Reserve through the use case; return the PENDING booking."""
         terms = Terms(payment_window=timedelta(seconds=window))
         return reserve(self.command(*places, user=user), store=self.store, terms=terms)
+
+    def reserve_group(self, requests: Sequence[ReservationRequest], **given: Any) -> list[Any]:
+        """Reserve a group; deferred requests are not reserved alone. `given` is passed on."""
+        if self.on_event_loop:
+            return asyncio.run(_reserve_on_event_loop(self.store, requests, given))
+        return list(reserve_group(requests, store=self.store, **given))
 
     def new_booking(self, *places: int, user: str = "ada") -> Booking:
         """Make a booking that is in no store, whether or not the seats are free."""
@@ -134,6 +151,17 @@ class StoreFixture:
     def as_seen_from(self, store: Store) -> "StoreFixture":
         """Return the same fixture on another store object."""
         return evolve(self, store=store)
+
+
+async def _reserve_on_event_loop(
+    store: Store, requests: Sequence[ReservationRequest], given: Mapping[str, Any]
+) -> list[Any]:
+    assert isinstance(store, EventLoopStore), "the store has no groups on an event loop"
+    groups = store.groups_on_event_loop(asyncio.to_thread)
+    try:
+        return list(await reserve_group_on(groups, requests, **given))
+    finally:
+        groups.close()
 
 
 def lock_seats(uow: UnitOfWork, request: SeatRequest) -> LockedSeats:

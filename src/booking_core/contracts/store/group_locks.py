@@ -6,7 +6,6 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
-from booking_core.application import reserve_many
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, in_parallel, lock_seats
 from booking_core.contracts.store.group_keys import with_key
@@ -143,7 +142,7 @@ class GroupLocksContract:
 
         def group(number: int) -> list[object]:
             requests = [request_of(fixture, place, user=f"user-{number}-{place}") for place in range(12)]
-            return list(reserve_many(requests, store=fixture.store))
+            return all_of(fixture, *requests)
 
         groups = in_parallel([partial(group, number) for number in range(4)])
 
@@ -158,7 +157,7 @@ class GroupLocksContract:
 
         def group(number: int) -> list[object]:
             requests = [request_of(fixture, place) for place in range(number * 3, number * 3 + 3)]
-            return list(reserve_many(requests, store=fixture.store))
+            return all_of(fixture, *requests)
 
         groups = in_parallel([partial(group, number) for number in range(4)])
 

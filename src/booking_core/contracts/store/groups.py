@@ -10,7 +10,6 @@ from attrs import evolve
 from booking_core.application import (
     ReservationRequest,
     close_event,
-    reserve_group,
     reserve_many,
 )
 from booking_core.contracts.harness import StoreHarness
@@ -44,12 +43,17 @@ def request_of(fixture: StoreFixture, *places: int, user: str = "ada", **more: A
 
 def grouped(fixture: StoreFixture, *requests: ReservationRequest) -> list[Any]:
     """The outcomes of the group; deferred requests are not reserved alone."""
-    return list(reserve_group(requests, store=fixture.store))
+    return fixture.reserve_group(requests)
 
 
 def all_of(fixture: StoreFixture, *requests: ReservationRequest) -> list[Any]:
     """The outcomes of the group and of the requests that it deferred."""
-    return list(reserve_many(requests, store=fixture.store))
+    if not fixture.on_event_loop:
+        return list(reserve_many(requests, store=fixture.store))
+    return [
+        reserve_many([request], store=fixture.store)[0] if isinstance(outcome, Deferral) else outcome
+        for request, outcome in zip(requests, grouped(fixture, *requests), strict=True)
+    ]
 
 
 def kinds(outcomes: Sequence[object]) -> list[object]:
@@ -285,7 +289,7 @@ class GroupsContract:
         fixture = StoreFixture.of(store_harness)
         terms = Terms(payment_window=timedelta(seconds=30))
 
-        made = reserve_group([request_of(fixture, 0), request_of(fixture, 1)], store=fixture.store, terms=terms)
+        made = fixture.reserve_group([request_of(fixture, 0), request_of(fixture, 1)], terms=terms)
 
         for booking in made:
             assert isinstance(booking, Booking)

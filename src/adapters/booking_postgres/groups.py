@@ -1,0 +1,135 @@
+"""Groups of reservations on an event loop: transactions on a connection of their own (ADR 0030)."""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final, Self
+from uuid import UUID
+
+from attrs import define, field
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from booking_core.domain.errors import IdempotencyKeyReused
+from booking_core.domain.reservation import SeatRequest
+from booking_core.ports import Deferral, MemberFacts, NewBooking, Reads, RunInThread, StoredResponse
+from booking_postgres.driver.connection import Timeouts
+from booking_postgres.driver.errors import (
+    DRIVER_ERRORS,
+    PreparedStatementGone,
+    error_of_lost_connection,
+    raise_translated,
+    translate,
+)
+from booking_postgres.driver.event_loop import EventLoopConnection
+from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed
+from booking_postgres.driver.transaction import forbid_preparing
+from booking_postgres.writes import group
+
+_ROLLBACK: Final = Statement("ROLLBACK", {}, "rollback", plans=False)
+
+
+@define(eq=False)
+class PostgresGroups:
+    """See `booking_core.ports.GroupStore`. Keeps one connection of the pool from its first transaction on."""
+
+    engine: Engine
+    timeouts: Timeouts
+    idempotency_hours: float
+    reads: Reads
+    run_in_thread: RunInThread
+    retries: int
+    _kept: EventLoopConnection | None = field(default=None, init=False)
+
+    def transaction(self) -> "PostgresGroupTransaction":
+        return PostgresGroupTransaction(self)
+
+    async def is_stored(self, booking_id: UUID) -> bool:
+        is_stored: bool = await self.run_in_thread(lambda: self.reads.booking(booking_id) is not None)
+        return is_stored
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def close(self) -> None:
+        connection, self._kept = self._kept, None
+        if connection is not None:
+            connection.release()
+
+    async def take(self) -> EventLoopConnection:
+        """Take the kept connection, or another one from the pool. Raises ServiceBusy."""
+        connection, self._kept = self._kept, None
+        if connection is not None:
+            if not connection.is_lost:
+                return connection
+            connection.release()
+        pooled: PoolProxiedConnection = await self.run_in_thread(self._connect)
+        return EventLoopConnection(pooled, asyncio.get_running_loop())
+
+    def give_back(self, connection: EventLoopConnection) -> None:
+        """Keep the connection for the next transaction, unless one is kept already."""
+        if self._kept is None and not connection.is_lost:
+            self._kept = connection
+        else:
+            connection.release()
+
+    def _connect(self) -> PoolProxiedConnection:
+        try:
+            return self.engine.raw_connection()
+        except DRIVER_ERRORS as error:
+            raise_translated(error)
+
+
+@define(eq=False)
+class PostgresGroupTransaction:
+    """See `booking_core.ports.GroupTransaction`. Two round trips; one more to end it without a commit."""
+
+    groups: PostgresGroups
+    _connection: EventLoopConnection | None = field(default=None, init=False)
+    _begun: bool = field(default=False, init=False)
+
+    async def __aenter__(self) -> Self:
+        self._connection = await self.groups.take()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None  # noqa: S101 - the transaction was entered
+        try:
+            is_open = not connection.is_lost and (connection.driver.pgconn.transaction_status != TransactionStatus.IDLE)
+            if is_open:
+                await connection.run([_ROLLBACK], begin=False)
+        except StatementFailed:
+            connection.is_lost = True  # what remains of its transaction ends with the connection
+        finally:
+            self.groups.give_back(connection)
+
+    async def lock_group(
+        self, requests: Sequence[SeatRequest]
+    ) -> Sequence[MemberFacts | StoredResponse | IdempotencyKeyReused | Deferral]:
+        timeouts = self.groups.timeouts
+        load = group.lock_and_load_group(requests, [timeouts.reservation_lock, timeouts.statement, timeouts.idle])
+        [[row]] = await self._run(load)
+        return group.loaded_group(requests, row, self.groups.idempotency_hours)
+
+    async def add_group(self, bookings: Sequence[NewBooking]) -> None:
+        await self._run(group.insert_group(bookings, self.groups.idempotency_hours), commits=True)
+
+    async def _run(self, statement: Statement, *, commits: bool = False) -> list[Rows]:
+        """Run one statement. Raises the domain's errors."""
+        assert self._connection is not None  # noqa: S101 - the transaction was entered
+        is_first, self._begun = not self._begun, True
+        try:
+            return await self._connection.run([statement], commit=commits)
+        except StatementFailed as failure:
+            group.translate_write(failure)
+            known = translate(failure.error)
+            if isinstance(known, PreparedStatementGone):
+                forbid_preparing(self._connection.driver)
+            meaning = error_of_lost_connection(known, is_first=is_first, commits=commits) or known
+            if meaning is None:
+                raise failure.error from failure
+            raise meaning from failure.error
