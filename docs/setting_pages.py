@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from booking_service.settings import SETTINGS, Need, Setting
+from booking_service.setting_fields import Need, Setting
+from booking_service.settings import SETTINGS
 
 _PAGE: Final = """\
 <!-- Made by `python docs/generate.py` from booking_service.settings; changes belong there. -->

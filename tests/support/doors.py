@@ -13,10 +13,10 @@ from booking_api.gateway_responses import GatewayRequest
 from booking_api.http.bodies import decode_create_booking
 from booking_api.http.flask_app import ARRIVED
 from booking_core import ReservationRequest, reserve_group
-from booking_core.application.reserve_many import Outcome
+from booking_core.application.reserve_group import Outcome
 from booking_core.domain.group import Deferral
 from booking_core.ports import Store
-from booking_server.gateway.gateway import call_wsgi, wsgi_environ
+from booking_server.gateway.application import call_wsgi, wsgi_environ
 from tests.support.rsgi import Headers, Scope
 
 

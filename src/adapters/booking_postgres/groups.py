@@ -1,4 +1,4 @@
-"""Groups of reservations on an event loop: transactions on a connection of their own (ADR 0030)."""
+"""Groups of reservations on an event loop: transactions on a connection of their own (ADR 0032)."""
 
 import asyncio
 from collections.abc import Sequence

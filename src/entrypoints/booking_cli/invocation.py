@@ -10,7 +10,8 @@ from attrs import field, frozen
 
 if TYPE_CHECKING:
     from booking_service.composition import Composition
-    from booking_service.settings import Need, Settings
+    from booking_service.setting_fields import Need
+    from booking_service.settings import Settings
 
 # Their only output is the log.
 _LONG_RUNNING: Final = frozenset({"serve", "worker", "relay", "consume", "expire --every"})

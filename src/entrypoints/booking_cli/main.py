@@ -52,7 +52,7 @@ def _report(error: Exception, command: str) -> int:
     # Imported here, because help and completion do not need them.
     from booking_core.domain.errors import BookingError
     from booking_service.extras import extra_needed, missing_extra
-    from booking_service.settings import SettingsError
+    from booking_service.setting_fields import SettingsError
 
     if extra := missing_extra(error):
         print_error(extra_needed(f"booking {command}".rstrip(), extra))

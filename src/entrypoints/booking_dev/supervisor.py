@@ -25,7 +25,8 @@ from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from booking_service import worker_jobs
 from booking_service.catalog_file import load_event
 from booking_service.composition import Composition
-from booking_service.settings import Need, Settings
+from booking_service.setting_fields import Need
+from booking_service.settings import Settings
 from booking_telemetry import logs
 from booking_workers.jobs import Job, run_together
 from booking_workers.maintenance import CancellationJob, ExpiryJob

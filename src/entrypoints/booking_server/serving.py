@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from attrs import frozen
@@ -23,6 +23,11 @@ from booking_service.composition import Composition
 from booking_service.settings import Settings
 from booking_telemetry import logs
 from booking_telemetry.metrics_directory import own_directory
+
+if TYPE_CHECKING:
+    from booking_api.auth.verifier import TokenVerifier
+    from booking_api.service import Service
+    from booking_server.gateway import Gateway
 
 _log = structlog.get_logger(__name__)
 
@@ -92,18 +97,36 @@ def load_app(settings: Settings, compose: Compose, pseudonym_key: bytes, parent:
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     _exit_with_parent(parent)
     try:
-        from booking_api.app import create_app
-        from booking_server.gateway import Gateway
-
         parts = compose(settings)
         service = parts.service(metrics=_multiprocess_metrics(), pseudonym_key=pseudonym_key)
-        # One thread for each connection: more threads than connections only compete for the GIL.
-        gateway = Gateway(create_app(service, parts.verifier), threads=settings.db_connections, stage=stage)
+        gateway = _gateway(settings, service, parts.verifier, stage)
     except Exception as error:
         _log.error("serve.worker_cannot_start", error=f"{type(error).__name__}: {error}")
         sys.exit(1)
     _reduce_garbage_collection()
     return gateway
+
+
+def _gateway(settings: Settings, service: "Service", verifier: "TokenVerifier", stage: WorkerStage) -> "Gateway":
+    """Make the gateway. Groups need a store that can run them on an event loop, and a connection beside another one."""
+    from booking_api.app import create_app
+    from booking_core.ports import EventLoopStore
+    from booking_server.gateway import Gateway
+    from booking_server.gateway.groups import GroupLimits, GroupSetUp
+
+    app, groups = create_app(service, verifier), None
+    if settings.group_size > 1 and settings.db_connections > 1 and isinstance(service.store, EventLoopStore):
+        groups = GroupSetUp(
+            reservations=app.gateway_reservations,
+            store=service.store,
+            catalog_cache=service.catalog_cache,
+            terms=service.terms,
+            registry=service.registry,
+            limits=GroupLimits(size=settings.group_size),
+        )
+    # One thread for each connection that groups leave: more threads only compete for the GIL.
+    threads = settings.db_connections - (groups is not None)
+    return Gateway(app, threads=threads, groups=groups, stage=stage)
 
 
 def _new_server(address: Address) -> GracefulServer:

@@ -17,7 +17,8 @@ from booking_core.ports.catalog import Catalog
 from booking_core.ports.event_bus import EventBus
 from booking_core.ports.store import Store
 from booking_service.background import Background
-from booking_service.settings import Settings, SettingsError, required
+from booking_service.setting_fields import SettingsError
+from booking_service.settings import Settings, required
 
 if TYPE_CHECKING:
     from booking_api.auth.verifier import TokenVerifier

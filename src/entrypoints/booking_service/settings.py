@@ -3,118 +3,29 @@
 The fields are the only list. The values of a process, the errors of commands and the documentation come from them.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from enum import Enum
 from functools import partial
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from attrs import evolve, field, fields, frozen
 
 from booking_core.domain.values import Terms
 from booking_service import setting_readers as read
+from booking_service.setting_fields import METADATA, PREFIX, Need, Setting, SettingsError, hidden, setting
 from booking_telemetry.masking import masked_url, passwords_in
 
-PREFIX: Final = "BOOKING_"
 DB_CONNECTIONS: Final[Mapping[str, int]] = {"serve": 12, "worker": 3}
 """Default of BOOKING_DB_CONNECTIONS by command; every other command: 1."""
 
 _MONTH_SECONDS: Final = 30 * 24 * 3600
-# An error quotes at most this many characters of a malformed value, so that it stays one line on a screen.
-_QUOTED_CHARACTERS: Final = 60
 
-
-class SettingsError(Exception):
-    """A setting is missing or malformed. The text is one line with its name, the problem and an example; no secret."""
-
-
-class Need(Enum):
-    """What a command uses. A command reads the settings of its needs and ignores all others."""
-
-    DATABASE = "database"
-    EVENT_BUS = "event bus"
-    CATALOG = "catalog"
-    TOKENS = "tokens"
-    TERMS = "terms"
-    RETENTION = "retention"
-    HTTP = "http"
-    HEALTH = "health"
-    LOGS = "logs"
-
-
-@frozen(kw_only=True)
-class Setting:
-    """Description of one setting: the metadata of a field of Settings.
-
-    `default` is text as in the environment. A command with this need fails without a `required` setting. A setting
-    with `conceal` holds a secret; `conceal` returns the part of the value that may be shown.
-    """
-
-    name: str
-    need: Need
-    read: Callable[[str], Any]
-    meaning: str
-    example: str
-    default: str | None = None
-    required: bool = False
-    conceal: Callable[[str], str] | None = None
-
-    @property
-    def attribute(self) -> str:
-        """Name of the field in Settings."""
-        return self.name.removeprefix(PREFIX).lower()
-
-    @property
-    def is_secret(self) -> bool:
-        """Whether logs and screens must not show the value."""
-        return self.conceal is not None
-
-    def value(self, written: str | None) -> Any:
-        """Read the text of the environment; None if the variable is not set. Raises SettingsError."""
-        if written is None:
-            if self.required:
-                raise self.missing()
-            return None
-        try:
-            return self.read(written)
-        except ValueError as problem:
-            shown = "" if self.is_secret else f", not {written[:_QUOTED_CHARACTERS]!r}"
-            raise SettingsError(f"{self.name} {problem}{shown} (for example {self.example})") from None
-
-    def missing(self, where: str = "") -> SettingsError:
-        """Error for this setting when it is not set."""
-        problem = f"is not set, and must be{where}: {self.meaning}"
-        return SettingsError(f"{self.name} {problem} (for example {self.example})")
-
-
-def hidden(_: str) -> str:
-    """Conceal the whole value."""
-    return "***"
-
-
-_METADATA: Final = "setting"
-
-
-def _setting(need: Need, reader: Callable[[str], Any], meaning: str, example: str = "", **options: Any) -> Any:
-    """Field of Settings. Its metadata makes the Setting once the name of the field is known; `options` as there.
-
-    Without `example` the default is the example.
-    """
-    default, conceal = options.get("default"), options.get("conceal")
-    options |= {"need": need, "read": reader, "meaning": meaning, "example": example or default}
-    return field(
-        default=None if default is None else reader(default),
-        repr=(lambda value: repr(value and conceal(value))) if conceal else True,
-        metadata={_METADATA: partial(Setting, **options)},
-    )
-
-
-_database = partial(_setting, Need.DATABASE)
-_bus = partial(_setting, Need.EVENT_BUS)
-_tokens = partial(_setting, Need.TOKENS)
-_terms = partial(_setting, Need.TERMS)
-_retention = partial(_setting, Need.RETENTION)
-_logs = partial(_setting, Need.LOGS)
+_database = partial(setting, Need.DATABASE)
+_bus = partial(setting, Need.EVENT_BUS)
+_tokens = partial(setting, Need.TOKENS)
+_terms = partial(setting, Need.TERMS)
+_retention = partial(setting, Need.RETENTION)
+_logs = partial(setting, Need.LOGS)
 
 
 @frozen(kw_only=True)
@@ -171,10 +82,10 @@ class Settings:
         default="booking.dead-letters",
     )
     consumer_group: str = _bus(read.topic, "consumer group of all our consumers", default="booking-core")
-    worker_port: int | None = _setting(
+    worker_port: int | None = setting(
         Need.HEALTH, read.whole_number(1, 65535), "port for health and metrics of `worker`; unset: none", "9100"
     )
-    catalog_url: str | None = _setting(
+    catalog_url: str | None = setting(
         Need.CATALOG,
         read.http_url,
         "base URL of the Catalog Service; unset: only what `booking catalog load` put into the database is known",
@@ -208,13 +119,19 @@ class Settings:
     event_retention_days: int = _retention(
         read.whole_number(1, 3660), "how long published events and the ids of consumed ones are kept", default="7"
     )
-    cors_origins: tuple[str, ...] | None = _setting(
+    cors_origins: tuple[str, ...] | None = setting(
         Need.HTTP,
         read.origins,
         "comma-separated origins whose pages may call the API; unset: none",
         "https://tickets.example.com",
     )
-    stop_delay_seconds: int = _setting(
+    group_size: int = setting(
+        Need.HTTP,
+        read.whole_number(1, 64),
+        "the most reservations that `serve` makes in one transaction; 1: each has a transaction of its own",
+        default="32",
+    )
+    stop_delay_seconds: int = setting(
         Need.HTTP,
         read.whole_number(0, 3600),
         "how long `serve` goes on serving after SIGTERM, not ready and with `Connection: close`, so that a load"
@@ -282,7 +199,7 @@ class Settings:
 
 
 SETTINGS: Final[tuple[Setting, ...]] = tuple(
-    each.metadata[_METADATA](name=PREFIX + each.name.upper()) for each in fields(Settings) if each.metadata
+    each.metadata[METADATA](name=PREFIX + each.name.upper()) for each in fields(Settings) if each.metadata
 )
 """Every setting, in the order of the fields."""
 

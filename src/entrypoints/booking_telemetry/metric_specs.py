@@ -96,6 +96,22 @@ QUEUE_WAITS: Final = MetricSpec(
     "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",
     buckets=_WAITS,
 )  # fmt: skip
+GROUP_SIZES: Final = MetricSpec(
+    "booking_group_size", _H, "Reservations that shared a transaction", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+GROUP_SECONDS: Final = MetricSpec(
+    "booking_group_duration_seconds", _H, "From the start of a group to its end in the database", buckets=_SECONDS
+)
+DEFERRED_RESERVATIONS: Final = MetricSpec(
+    "booking_group_deferred_total", _C, "Members of groups that were reserved alone after all",
+    {"reason": "user_locked, seat_locked_or_unknown, event_unknown, catalog_stale, overdue_hold, idempotency_key, "
+     "response_failed, write_failed"},
+)  # fmt: skip
+GROUP_FAILURES: Final = MetricSpec(
+    "booking_group_failures_total", _C, "Groups whose transaction failed",
+    {"failure": "repeated (a conflict: it runs again), split (the write failed: its halves run), failed (each member "
+     "is answered 503), commit_unknown (the reply to COMMIT was lost: it is looked up)"},
+)  # fmt: skip
 CONNECTIONS: Final = MetricSpec(
     "booking_db_connections", _G, "Database connections that may be open at most, over all processes", of=_BOTH
 )

@@ -13,7 +13,8 @@ from psycopg import sql
 from sqlalchemy import create_engine
 
 from booking_core.application import get_booking, list_bookings
-from booking_core.application.reserve_many import ReservationRequest, reserve_many
+from booking_core.application.reserve_group import ReservationRequest
+from booking_core.application.reserve_many import reserve_many
 from booking_core.contracts.store.fixture import StoreFixture, refused
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import ServiceBusy

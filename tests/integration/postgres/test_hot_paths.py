@@ -18,6 +18,7 @@ from booking_core.ports import Message
 from booking_dev.tokens import DevTokens
 from booking_memory.bus import MemoryEventBus
 from booking_server.gateway import Gateway
+from booking_server.gateway.groups import GroupLimits, GroupSetUp
 from booking_workers import Consumer, DeadLetters
 from tests.support.executed_files import ExecutedFiles
 from tests.support.postgres.stage import Stage
@@ -26,7 +27,8 @@ from tests.support.rsgi import Headers, Protocol, Scope
 PAGE: Final = Path(__file__).parents[3] / "docs" / "architecture.md"
 ISSUER: Final = "https://issuer.test/"
 AUDIENCE: Final = "booking"
-MOST_FOR_A_RESERVATION: Final = 20
+MOST_FOR_A_RESERVATION: Final = 22
+MOST_FOR_A_GROUP: Final = 25
 MOST_FOR_A_PAYMENT: Final = 16
 
 
@@ -43,10 +45,21 @@ def drawn(heading: str) -> list[str]:
     return sorted(files)
 
 
-def gateway_over(stage: Stage, tokens: DevTokens) -> Gateway:
+def gateway_over(stage: Stage, tokens: DevTokens, *, with_groups: bool) -> Gateway:
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
     service = Service(store=stage.store, catalog_cache=CatalogCache(store=stage.store), terms=Terms())
-    return Gateway(create_app(service, verifier), 1)
+    app = create_app(service, verifier)
+    if not with_groups:
+        return Gateway(app, 1)
+    groups = GroupSetUp(
+        reservations=app.gateway_reservations,
+        store=stage.store,
+        catalog_cache=service.catalog_cache,
+        terms=service.terms,
+        registry=service.registry,
+        limits=GroupLimits(),
+    )
+    return Gateway(app, 1, groups=groups)
 
 
 def request_for(stage: Stage, token: str, place: int) -> tuple[Scope, Protocol]:
@@ -60,25 +73,35 @@ def request_for(stage: Stage, token: str, place: int) -> tuple[Scope, Protocol]:
 
 
 @pytest.mark.leaves_threads  # the gateway's pool ends with its process
-def test_a_warm_reservation_passes_through_the_files_of_the_picture(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("with_groups", "heading", "most"),
+    [
+        (True, "The way of a reservation in a group", MOST_FOR_A_GROUP),
+        (False, "The way of a reservation that goes alone", MOST_FOR_A_RESERVATION),
+    ],
+)
+def test_a_warm_reservation_passes_through_the_files_of_the_picture(
+    stage: Stage, tmp_path: Path, with_groups: bool, heading: str, most: int
+) -> None:
     tokens, executed = DevTokens(tmp_path, ISSUER, AUDIENCE), ExecutedFiles()
     token = tokens.sign("ann")
 
     requests = [request_for(stage, token, place) for place in (0, 1, 2)]
 
     async def send_all() -> None:
-        gateway = gateway_over(stage, tokens)
+        gateway = gateway_over(stage, tokens, with_groups=with_groups)
         gateway.__rsgi_init__(asyncio.get_running_loop())
         for scope, protocol in requests:
             with executed.recording(protocol is requests[-1][1]):
                 await gateway.__rsgi__(scope, protocol)
+        gateway.__rsgi_del__(asyncio.get_running_loop())
 
     with executed.tracing():
         asyncio.run(send_all())
 
     assert [protocol.responses[0][0] for _, protocol in requests] == [201, 201, 201]
-    assert executed.files == drawn("The way of a reservation")
-    assert len(executed.files) <= MOST_FOR_A_RESERVATION
+    assert executed.files == drawn(heading)
+    assert len(executed.files) <= most
 
 
 def test_a_payment_passes_through_the_files_of_the_picture(stage: Stage) -> None:

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from attrs import evolve
 
-from booking_core.application.reserve_many import ReservationRequest, reserve_many
+from booking_core.application.reserve_group import ReservationRequest
+from booking_core.application.reserve_many import reserve_many
 from booking_core.domain.booking import Booking
 from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 from tests.support.postgres.stage import Stage, open_store

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from booking_cli.invocation import Invocation
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://db/booking"}
 

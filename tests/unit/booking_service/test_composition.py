@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from booking_service.composition import AdapterFactory, Composition, find_adapter
-from booking_service.settings import Need, Settings, SettingsError
+from booking_service.setting_fields import Need, SettingsError
+from booking_service.settings import Settings
 
 FULL = Settings(
     event_bus="memory",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from booking_service.settings import SETTINGS, Need, Settings, SettingsError, required
+from booking_service.setting_fields import Need, SettingsError
+from booking_service.settings import SETTINGS, Settings, required
 
 DATABASE = {"BOOKING_DATABASE_URL": "postgresql://booking:hunter22@db/booking"}
 TOKENS = {"BOOKING_JWT_ISSUER": "https://t.example.com/", "BOOKING_JWT_AUDIENCE": "booking"}

@@ -17,7 +17,7 @@ from booking_core.domain.errors import InvalidValue
 from booking_core.domain.values import TicketedEvent, written_in
 from booking_core.messages.envelopes import rfc3339
 from booking_service.composition import Composition
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 from booking_workers.stop_signals import StopSignals
 
 Refunds = Mapping[str, tuple[Decimal, int]]

@@ -11,7 +11,7 @@ from booking_cli.printing import json_option, print_json, print_line, print_tabl
 from booking_core.application import show_booking
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 
 
 @click.command(epilog=example("booking show 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11"))

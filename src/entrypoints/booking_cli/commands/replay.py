@@ -12,7 +12,7 @@ from booking_cli.printing import counted, json_option, print_json, print_line, p
 from booking_core.messages.envelopes import PUBLISHED
 from booking_core.ports import EventSelection
 from booking_service.composition import Composition
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 from booking_workers.stop_signals import StopSignals
 
 if TYPE_CHECKING:

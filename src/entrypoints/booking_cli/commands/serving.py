@@ -7,7 +7,7 @@ from booking_cli.printing import json_option, print_json, print_line
 from booking_core.domain.errors import ServiceBusy
 from booking_core.ports import HealthKind
 from booking_service.extras import require_extra
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 
 
 @click.command(epilog=example("booking serve --host 0.0.0.0 --port 8000 --workers 2"))

@@ -15,7 +15,7 @@ from booking_core.domain.errors import BusUnavailable
 from booking_core.domain.lifecycle import Status
 from booking_core.ports.reads import Statistics
 from booking_service.composition import Composition
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 
 T = TypeVar("T")
 

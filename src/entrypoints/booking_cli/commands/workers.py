@@ -9,7 +9,7 @@ import click
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line
 from booking_service.composition import Composition
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 from booking_workers.stop_signals import StopSignals
 
 # Jobs are imported where they start: help and completion do not need them, and the import takes half a second.

@@ -5,108 +5,33 @@ Runs on the event loop; only the tasks of the thread pool run elsewhere.
 
 from asyncio import AbstractEventLoop, Future
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from functools import partial
-from queue import SimpleQueue
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from attrs import define, field, frozen
 
-from booking_api.gateway_responses import GatewayRequest, GatewayResponse, GatewayResponses
-from booking_core.ports import Runtime
-from booking_server.gateway.admission_control import AdmissionControl, Client
-from booking_server.gateway.coalescing import Coalescer, FollowerDecision, PendingRequest, Priority
+from booking_api.gateway_reservations import GatewayReservation
+from booking_api.gateway_responses import GatewayResponse, GatewayResponses
+from booking_core.application.reserve_group import Outcome
+from booking_core.ports import Deferral, Runtime
+from booking_server.gateway.admission_control import AdmissionControl
+from booking_server.gateway.application import ThreadPool
+from booking_server.gateway.coalescing import Coalescer, FollowerDecision, LeaderResult, PendingRequest
 from booking_server.gateway.follower_notification import FollowerNotifier, Handler, NotificationLimits
+from booking_server.gateway.groups import GroupLimits, GroupRunner
+from booking_server.gateway.ready_requests import ControlledQueue, client_of
 
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# The oldest request starts in every eighth turn, so that a high priority delays a low one and does not starve it.
-_OLDEST_EVERY: Final = 8
 # `Retry-After` is random between 1 s and this, so that rejected clients do not return together.
 _LONGEST_RETRY_AFTER: Final = 2
 _LONGEST_RETRY_AFTER_IF_OVERLOADED: Final = 3
 # Tasks in the pool beyond one for each thread, so that a thread that is done need not wait for the event loop.
 _PREFETCH: Final = 1
-
-
-@define(eq=False)
-class ThreadPool:
-    """`size` threads that run tasks in the order of submission, until the process ends.
-
-    They are daemons: a task that is stuck does not keep the process alive, as one of `concurrent.futures` would.
-    """
-
-    runtime: Runtime
-    name: str
-    size: int
-    _tasks: "SimpleQueue[Callable[[], None]]" = field(factory=SimpleQueue, init=False)
-
-    def start(self) -> None:
-        """Start the threads."""
-        for number in range(self.size):
-            self.runtime.start_thread(self._run, f"{self.name}-{number + 1}")
-
-    def submit(self, task: Callable[[], None]) -> None:
-        """Run a task that raises nothing on the next free thread."""
-        self._tasks.put(task)
-
-    def call(self, loop: AbstractEventLoop, work: Callable[[], T], finish: Callable[[T], object]) -> None:
-        """Run `work`, which raises nothing, on a thread, and `finish` with its result on the event loop."""
-
-        def task() -> None:
-            result = work()
-            # The loop is closed after a shutdown that did not wait for this task.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(finish, result)
-
-        self.submit(task)
-
-    def _run(self) -> None:
-        while True:
-            self._tasks.get()()
-
-
-@define(eq=False)
-class ReadyRequests:
-    """Requests that may start, by priority and then in the order of arrival."""
-
-    _by_priority: tuple[deque[PendingRequest], ...] = field(
-        factory=lambda: tuple(deque() for _ in Priority), init=False
-    )
-    _turn: int = field(default=0, init=False)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._by_priority))
-
-    def append(self, pending: PendingRequest) -> None:
-        """Add a request behind those of its priority."""
-        self._by_priority[pending.priority].append(pending)
-
-    def take(self) -> PendingRequest:
-        """Remove and return the request that starts next."""
-        self._turn += 1
-        waiting = [each for each in self._by_priority if each]
-        first = min(waiting, key=_arrived) if self._turn % _OLDEST_EVERY == 0 else waiting[0]
-        return first.popleft()
-
-    def ahead_of(self, priority: Priority) -> tuple[int, float]:
-        """How many requests start before a new one of this priority, and when the oldest of them has arrived."""
-        waiting = [each for each in self._by_priority[: priority + 1] if each]
-        return sum(map(len, waiting)), min(map(_arrived, waiting), default=float("inf"))
-
-    def expired(self, arrived_before: float) -> Iterator[PendingRequest]:
-        """Remove and return the requests that arrived before this moment."""
-        for waiting in self._by_priority:
-            while waiting and _arrived(waiting) < arrived_before:
-                yield waiting.popleft()
-
-
-def _arrived(waiting: deque[PendingRequest]) -> float:
-    return waiting[0].request.arrived
 
 
 @frozen(kw_only=True)
@@ -127,9 +52,35 @@ class AdmissionLimits:
     notification: NotificationLimits = field(factory=NotificationLimits)
 
 
+class Grouping(Protocol):
+    """What the queue needs for groups of reservations. Used on the event loop, which nothing here blocks."""
+
+    @property
+    def limits(self) -> GroupLimits: ...
+
+    def understood(self, pending: PendingRequest) -> GatewayReservation | None:
+        """The reservation; None for a request that only the application can respond to."""
+        ...
+
+    async def reserve(self, members: Sequence[PendingRequest]) -> list[Outcome]:
+        """Reserve a group; the outcomes are in the order of its members."""
+        ...
+
+    def respond(self, member: PendingRequest, outcome: Outcome) -> GatewayResponse:
+        """Return the response to an outcome that is no Deferral."""
+        ...
+
+    def leave(self, pending: PendingRequest, deferral: Deferral | None) -> None:
+        """Forget the reservation of a request that the application responds to after all, or that is rejected."""
+        ...
+
+
 @define(eq=False)
 class AdmissionQueue:
-    """Admits requests to the thread pool, and rejects those whose response would be late."""
+    """Admits requests to the thread pool and reservations to groups, and rejects those whose response would be late.
+
+    Without `grouping` reservations are requests like others.
+    """
 
     handle: Handler
     responses: GatewayResponses
@@ -137,19 +88,22 @@ class AdmissionQueue:
     loop: AbstractEventLoop
     runtime: Runtime
     control: AdmissionControl
+    grouping: Grouping | None = None
     limits: AdmissionLimits = field(factory=AdmissionLimits)
     _coalescer: Coalescer = field(factory=Coalescer, init=False)
     _notifier: FollowerNotifier = field(init=False)
-    _ready: ReadyRequests = field(factory=ReadyRequests, init=False)
+    _for_threads: ControlledQueue = field(init=False)
+    _for_groups: ControlledQueue = field(init=False)
+    """For members of groups; without groups it is the queue for threads."""
+    _groups: GroupRunner | None = field(default=None, init=False)
     _deferred: deque[PendingRequest] = field(factory=deque, init=False)
-    _running: int = field(default=0, init=False)
-    _is_contended: bool = field(default=False, init=False)
-    """Whether requests were queued when the latest one completed: admission control measures from then on."""
+    _is_dispatch_scheduled: bool = field(default=False, init=False)
     _is_check_scheduled: bool = field(default=False, init=False)
     _rejected: int = field(default=0, init=False)
     _logged_at: float = field(default=float("-inf"), init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._for_threads = self._for_groups = ControlledQueue(self.control)
         self._notifier = FollowerNotifier(
             responses=self.responses,
             handle=self.handle,
@@ -159,18 +113,20 @@ class AdmissionQueue:
             dispatch=self._dispatch,
             readmit=self._enter,
         )
+        if self.grouping is not None:
+            self._for_groups = ControlledQueue(AdmissionControl())
+            self._groups = GroupRunner(
+                reserve=self.grouping.reserve,
+                loop=self.loop,
+                runtime=self.runtime,
+                limits=self.grouping.limits,
+                completed=self._complete_group,
+                dispatch=self._dispatch,
+            )
 
     def accepts(self, pending: PendingRequest) -> bool:
-        """Whether to admit a request. Without a queue the answer needs no admission control."""
-        ahead, oldest = self._ready.ahead_of(pending.priority)
-        if not ahead:
-            return True
-        now = self.runtime.monotonic()
-        client = _client(pending)
-        if self.control.admits(now, ahead=ahead + self._running, oldest=now - oldest, client=client):
-            return True
-        self.control.rejected(now, client)
-        return False
+        """Whether to admit a request."""
+        return self._queue_of(pending).accepts(self.runtime.monotonic(), pending)
 
     def admit(self, pending: PendingRequest) -> "Future[GatewayResponse]":
         """Admit a request; the future gets its response."""
@@ -179,41 +135,97 @@ class AdmissionQueue:
         self._schedule_check()
         return pending.response
 
-    def reject(self, request: GatewayRequest) -> GatewayResponse:
+    def reject(self, pending: PendingRequest) -> GatewayResponse:
         """Return SERVICE_BUSY. Rejections are counted one by one, and logged once in `log_interval`."""
         self._rejected += 1
         now = self.runtime.monotonic()
         if now - self._logged_at > self.limits.log_interval:
-            _log.warning("front.turned_away", requests=self._rejected, waiting=len(self._ready))
+            waiting = len(self._queue_of(pending).ready)
+            _log.warning("front.turned_away", requests=self._rejected, waiting=waiting)
             self._logged_at, self._rejected = now, 0
-        longest = _LONGEST_RETRY_AFTER_IF_OVERLOADED if self.control.is_overloaded else _LONGEST_RETRY_AFTER
-        return self.responses.busy(request, retry_after=min(longest, int(self.runtime.uniform(1, longest + 1))))
+        is_overloaded = self._queue_of(pending).control.is_overloaded
+        longest = _LONGEST_RETRY_AFTER_IF_OVERLOADED if is_overloaded else _LONGEST_RETRY_AFTER
+        retry_after = min(longest, int(self.runtime.uniform(1, longest + 1)))
+        return self.responses.busy(pending.request, retry_after=retry_after)
+
+    def _queue_of(self, pending: PendingRequest) -> ControlledQueue:
+        return self._for_groups if pending.is_reservation else self._for_threads
 
     def _enter(self, pending: PendingRequest) -> None:
         if self._coalescer.acquire(pending):
-            self._ready.append(pending)
+            self._ready(pending)
             self._dispatch()
 
+    def _ready(self, pending: PendingRequest) -> None:
+        """Queue a request that has its keys: for a group, or for a thread if only the application can respond."""
+        if self.grouping is not None and pending.intent is not None and pending.intent.keys:
+            pending.reservation = self.grouping.understood(pending)
+        (self._for_threads if pending.reservation is None else self._for_groups).ready.append(pending)
+
     def _dispatch(self) -> None:
-        """Give the pool as many tasks as it can run."""
+        """Start what can start: tasks of the pool at once, a group when this turn of the event loop has ended."""
         if self._deferred and not self._notifier.has_backlog:
             self._undefer(len(self._deferred))
-        while self._ready and self._running < self.pool.size + _PREFETCH:
-            pending = self._ready.take()
+        threads = self._for_threads
+        while threads.ready and threads.running < self.pool.size + _PREFETCH:
+            pending = threads.ready.take()
             if self._age(pending) > self.limits.queue_timeout:
                 self._shed_leader(pending)
             else:
                 self._run(partial(self.handle, pending), partial(self._complete, pending))
+        if self._groups is not None and self._for_groups.ready and not self._is_dispatch_scheduled:
+            self._is_dispatch_scheduled = True
+            self.loop.call_soon(self._dispatch_group)
         # Notification has one thread at most, and only one that no request waits for.
         is_needed = self._notifier.to_query or self._notifier.to_handle
-        if is_needed and self._running < self.pool.size and (batch := self._notifier.next_batch()) is not None:
+        if is_needed and threads.running < self.pool.size and (batch := self._notifier.next_batch()) is not None:
             self._run(*batch)
 
+    def _dispatch_group(self) -> None:
+        """Start a group of what waits; requests that have arrived in the same turn of the event loop are among it."""
+        self._is_dispatch_scheduled = False
+        groups, queue = self._groups, self._for_groups
+        if groups is None or not groups.may_start:
+            return
+        members: list[PendingRequest] = []
+        while queue.ready and len(members) < groups.limits.size:
+            pending = queue.ready.take()
+            if self._age(pending) > self.limits.queue_timeout:
+                self._shed_leader(pending)
+            else:
+                members.append(pending)
+        if members:
+            queue.running += len(members)
+            groups.start(members)
+
+    def _complete_group(self, members: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> None:
+        """Let the next group start before the responses of this one are written."""
+        queue = self._for_groups
+        queue.running -= len(members)
+        queue.completed(self.runtime.monotonic(), len(members))
+        for pending, outcome in zip(members, outcomes, strict=True):
+            if not isinstance(outcome, Deferral):
+                pending.result = LeaderResult.of(outcome)
+                self._release(pending)
+        self._dispatch_group()
+        self.loop.call_soon(self._respond, members, outcomes)
+
+    def _respond(self, members: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> None:
+        assert self.grouping is not None  # noqa: S101 - there was a group
+        for pending, outcome in zip(members, outcomes, strict=True):
+            if isinstance(outcome, Deferral):
+                self.grouping.leave(pending, outcome)
+                self._for_threads.ready.put_first(pending)
+            else:
+                pending.respond(self.grouping.respond(pending, outcome))
+        self._dispatch()
+        self._schedule_check()
+
     def _run(self, work: Callable[[], T], finish: Callable[[T], None]) -> None:
-        self._running += 1
+        self._for_threads.running += 1
 
         def finish_and_continue(result: T) -> None:
-            self._running -= 1
+            self._for_threads.running -= 1
             finish(result)
             self._dispatch()
             self._schedule_check()
@@ -221,17 +233,14 @@ class AdmissionQueue:
         self.pool.call(self.loop, work, finish_and_continue)
 
     def _complete(self, pending: PendingRequest, response: GatewayResponse) -> None:
-        are_others_queued = bool(self._ready)
-        if are_others_queued or self._is_contended:
-            self.control.completed(self.runtime.monotonic(), are_others_queued=are_others_queued)
-            self._is_contended = are_others_queued
+        self._for_threads.completed(self.runtime.monotonic())
         self._release(pending)
         pending.respond(response)
 
     def _release(self, leader: PendingRequest) -> None:
         decided, promoted = self._coalescer.release(leader)
         if decided:
-            self.control.answered(self.runtime.monotonic(), len(decided))
+            self._for_groups.control.answered(self.runtime.monotonic(), len(decided))
         for follower, decision in decided:
             if decision is FollowerDecision.REJECT_AS_BUSY:
                 self._shed(follower)
@@ -244,27 +253,30 @@ class AdmissionQueue:
             if is_deferred:
                 self._deferred.append(pending)
             else:
-                self._ready.append(pending)
+                self._ready(pending)
 
     def _undefer(self, number: int) -> None:
         for _ in range(number):
-            self._ready.append(self._deferred.popleft())
+            self._ready(self._deferred.popleft())
 
     def _shed_leader(self, pending: PendingRequest) -> None:
         """Reject an expired request, which holds its keys and has not started."""
-        self.control.rejected(self.runtime.monotonic(), _client(pending))
+        self._queue_of(pending).control.rejected(self.runtime.monotonic(), client_of(pending))
+        if pending.reservation is not None and self.grouping is not None:
+            self.grouping.leave(pending, None)
         self._shed(pending)
         self._release(pending)
 
     def _shed(self, pending: PendingRequest) -> None:
-        pending.respond(self.reject(pending.request))
+        pending.respond(self.reject(pending))
 
     def _age(self, pending: PendingRequest) -> float:
         return self.runtime.monotonic() - pending.request.arrived
 
     def _schedule_check(self) -> None:
         notifier, followers = self._notifier, self._coalescer.followers
-        waiting = (self._ready, self._deferred, followers, notifier.to_reject, notifier.to_query, notifier.to_handle)
+        ready = self._for_threads.ready, self._for_groups.ready
+        waiting = (*ready, self._deferred, followers, notifier.to_reject, notifier.to_query, notifier.to_handle)
         if any(waiting) and not self._is_check_scheduled:
             self._is_check_scheduled = True
             self.loop.call_later(self.limits.check_interval, self._check)
@@ -277,14 +289,9 @@ class AdmissionQueue:
             self._shed(pending)
         while self._deferred and self._age(self._deferred[0]) > self.limits.deferral_timeout:
             self._undefer(1)
-        for pending in self._ready.expired(self.runtime.monotonic() - self.limits.queue_timeout):
-            self._shed_leader(pending)
+        arrived_before = self.runtime.monotonic() - self.limits.queue_timeout
+        for queue in (self._for_threads, self._for_groups):
+            for pending in queue.ready.expired(arrived_before):
+                self._shed_leader(pending)
         self._dispatch()
         self._schedule_check()
-
-
-def _client(pending: PendingRequest) -> Client:
-    """Whose request it is. HTTP/2 sends the requests of many clients over one connection at the same time."""
-    scope = pending.scope
-    connection = scope.client if scope.http_version.startswith("1") else ""
-    return Client(pending.request.headers.get("authorization", ""), connection)

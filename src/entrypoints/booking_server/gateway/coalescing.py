@@ -8,17 +8,23 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Hashable, Iterator, Mapping
 from enum import Enum, IntEnum
+from types import MappingProxyType
 from typing import Any, Final, Self
 from uuid import UUID
 
 from attrs import define, field, frozen
 
+from booking_api.gateway_reservations import GatewayReservation
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
 from booking_api.http.bodies import Body, CreateBooking, decode_create_booking
 from booking_api.routes.bookings import BOOKINGS
+from booking_core import Booking, SeatAlreadyReserved, ServiceBusy
+from booking_core.application.reserve_group import Outcome
 from booking_core.domain.policies import MAX_SEATS
 
 Key = tuple[str, Hashable]
+
+_NO_ENTRIES: Final[Mapping[str, Any]] = MappingProxyType({})
 
 _ONE_BOOKING: Final = f"{BOOKINGS}/"
 
@@ -43,7 +49,7 @@ class ReservationIntent:
 
         The customer's key is the token as it was sent: the token is not verified here.
         """
-        if method != "POST" or f"/{path.lstrip('/')}" != BOOKINGS:
+        if not is_reservation(method, path):
             return None
         decoded = decode_create_booking(body)
         if decoded is None:
@@ -65,6 +71,11 @@ class ReservationIntent:
         )
 
 
+def is_reservation(method: str, path: str) -> bool:
+    """Whether the route of this request is the one that reserves."""
+    return method == "POST" and f"/{path.lstrip('/')}" == BOOKINGS
+
+
 class FollowerDecision(Enum):
     """What a leader's result decides for one follower."""
 
@@ -79,6 +90,15 @@ class LeaderResult:
 
     taken: frozenset[UUID] = frozenset()
     is_busy: bool = False
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """What the outcome of a reservation says to its followers."""
+        if isinstance(outcome, Booking):
+            return cls(frozenset(outcome.seat_ids))
+        if isinstance(outcome, SeatAlreadyReserved):
+            return cls(frozenset(map(UUID, outcome.details.get("unavailableSeatIds", ()))))
+        return cls(is_busy=isinstance(outcome, ServiceBusy))
 
     def decide(self, leader: ReservationIntent, follower: ReservationIntent) -> FollowerDecision | None:
         """Decide for a follower; None if the result says nothing about its seats."""
@@ -116,6 +136,7 @@ class PendingRequest:
 
     `started` is 0 until the application has the request. `known_taken` are seats that a leader or a query has found
     taken since the request arrived. `was_queried`: such a query has been made, so that no second one is needed.
+    `reservation` is set if the request can be a member of a group.
     """
 
     request: GatewayRequest
@@ -123,9 +144,12 @@ class PendingRequest:
     body: bytes
     intent: ReservationIntent | None = None
     priority: Priority = Priority.WRITE
+    is_reservation: bool = False
     started: float = 0.0
     known_taken: frozenset[UUID] = frozenset()
     was_queried: bool = False
+    reservation: GatewayReservation | None = None
+    environ: Mapping[str, Any] = _NO_ENTRIES
     result: LeaderResult = LeaderResult()
     response: "Future[GatewayResponse]" = field(init=False, repr=False)
 

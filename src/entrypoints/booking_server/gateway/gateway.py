@@ -5,13 +5,12 @@ where each costs only a coroutine, so thousands may wait.
 """
 
 import asyncio
-import io
 import sys
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from ctypes import c_ubyte
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
@@ -24,8 +23,16 @@ from booking_api.http.flask_app import ARRIVED, DECODED_BODY, FOUND_TAKEN, KNOWN
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports import Runtime
 from booking_server.gateway.admission_control import AdmissionControl
-from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ThreadPool
-from booking_server.gateway.coalescing import LeaderResult, PendingRequest, Priority, ReservationIntent
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue
+from booking_server.gateway.application import ThreadPool, call_wsgi, wsgi_environ
+from booking_server.gateway.coalescing import (
+    LeaderResult,
+    PendingRequest,
+    Priority,
+    ReservationIntent,
+    is_reservation,
+)
+from booking_server.gateway.groups import GroupedReservations, GroupMetrics, GroupSetUp
 from booking_server.worker_stage import Stage, WorkerStage
 
 _log = structlog.get_logger(__name__)
@@ -34,20 +41,14 @@ _log = structlog.get_logger(__name__)
 _SWITCH_INTERVAL: Final = 0.001
 # Seconds for a body to arrive: a slow network is served, and a client that sends nothing is not waited for.
 _BODY_TIMEOUT: Final = 10.0
+# Threads that open connections for groups and look bookings up; a second one, because the first may wait for either.
+_THREADS_OF_GROUPS: Final = 2
 # Checks for late bodies within the timeout, which may thus be exceeded by a tenth.
 _CHECKS_PER_TIMEOUT: Final = 10
 _METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 # Value of a header that is not ASCII. No header that the gateway reads may have it, so the request is rejected for it.
 _NOT_ASCII: Final = "\ufffd"
 _CLOSE: Final = ("Connection", "close")
-_SHARED_ENVIRON: Final[Mapping[str, Any]] = {
-    "SCRIPT_NAME": "",
-    "wsgi.version": (1, 0),
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": True,
-    "wsgi.run_once": False,
-    "wsgi.input_terminated": True,
-}
 
 
 class Application(Protocol):
@@ -63,8 +64,9 @@ class Gateway:
     """The RSGI application of one process.
 
     `threads` requests run at once, and one more for each of PROBES: a probe never waits for customers' requests, and
-    ALIVE is answered on the event loop, which waits for no thread either. While the worker is replaced or stopped, as
-    `stage` says, each response closes its connection.
+    ALIVE is answered on the event loop, which waits for no thread either. With `groups` reservations run in groups on
+    the event loop, over a connection that no thread has. While the worker is replaced or stopped, as `stage` says, each
+    response closes its connection.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Gateway:
         application: Application,
         threads: int,
         *,
+        groups: GroupSetUp | None = None,
         runtime: Runtime = SYSTEM_RUNTIME,
         limits: AdmissionLimits = AdmissionLimits(),  # noqa: B008 - immutable
         stage: WorkerStage | None = None,
@@ -81,7 +84,10 @@ class Gateway:
         self._runtime = runtime
         self._limits = limits
         self._pool = ThreadPool(runtime, "request", threads)
+        self._groups = groups
+        self._groups_pool = ThreadPool(runtime, "groups", _THREADS_OF_GROUPS)
         self._probe_pools = {path: ThreadPool(runtime, path.strip("/"), 1) for path in PROBES - {ALIVE}}
+        self._grouped: GroupedReservations | None = None
         self._bodies: BodyReader | None = None
         self._queue: AdmissionQueue | None = None
 
@@ -89,6 +95,7 @@ class Gateway:
         """Start the threads. granian calls this in the process that serves, before the first request."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
         self._bodies = BodyReader(loop, self._runtime)
+        self._grouped = self._grouping(loop)
         self._queue = AdmissionQueue(
             handle=self.handle,
             responses=self._application.gateway_responses,
@@ -96,11 +103,27 @@ class Gateway:
             loop=loop,
             runtime=self._runtime,
             control=AdmissionControl(),
+            grouping=self._grouped,
             limits=self._limits,
         )
-        self._pool.start()
-        for pool in self._probe_pools.values():
+        for pool in (self._pool, *self._probe_pools.values()):
             pool.start()
+
+    def __rsgi_del__(self, loop: AbstractEventLoop) -> None:
+        """Return the connection of groups to the store. granian calls this after the last request."""
+        if self._grouped is not None:
+            self._grouped.groups.close()
+
+    def _grouping(self, loop: AbstractEventLoop) -> GroupedReservations | None:
+        if self._groups is None:
+            return None
+        self._groups_pool.start()
+        return GroupedReservations(
+            set_up=self._groups,
+            groups=self._groups.store.groups_on_event_loop(partial(self._groups_pool.run, loop)),
+            runtime=self._runtime,
+            metrics=GroupMetrics(self._groups.registry),
+        )
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Handle one request; a client that disconnects early is ignored."""
@@ -129,12 +152,14 @@ class Gateway:
         request = GatewayRequest(method, headers, self._runtime.monotonic())
         if path == READY and self._stage.value >= Stage.STOPPING:
             return self._application.gateway_responses.stopping(request)
-        pending = PendingRequest(request, scope, body, priority=Priority.of(method, path))
+        pending = PendingRequest(
+            request, scope, body, priority=Priority.of(method, path), is_reservation=is_reservation(method, path)
+        )
         if path in PROBES:
             return await self._probe(path, pending)
         # Not before the body is read: a client that still sends might not receive the response.
         if not self._queue.accepts(pending):
-            return self._queue.reject(request)
+            return self._queue.reject(pending)
         pending.intent = ReservationIntent.of(method, path, headers, body)
         return await self._queue.admit(pending)
 
@@ -151,6 +176,7 @@ class Gateway:
         pending.started = self._runtime.monotonic()
         try:
             environ = wsgi_environ(pending.scope, pending.request.headers, pending.body)
+            environ |= pending.environ
             environ[ARRIVED] = pending.request.arrived
             environ[KNOWN_TAKEN] = pending.known_taken
             environ[DECODED_BODY] = pending.intent.body if pending.intent is not None else None
@@ -237,58 +263,3 @@ def headers_of(scope: Any) -> dict[str, str]:
     for name in scope.headers.keys():  # noqa: SIM118 - not a dict: `items` leaves out values that are not ASCII
         headers.setdefault(name, _NOT_ASCII)
     return headers
-
-
-@lru_cache(maxsize=512)
-def _environ_name(header: str) -> str:
-    name = header.upper().replace("-", "_")
-    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
-
-
-def wsgi_environ(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """Return the WSGI environ (PEP 3333) of a request. Its content length is that of the body."""
-    server, _, port = scope.server.rpartition(":")
-    environ: dict[str, Any] = {
-        **_SHARED_ENVIRON,
-        "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
-        "SERVER_NAME": server,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0],
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.errors": sys.stderr,
-        "wsgi.input": io.BytesIO(body),
-    }
-    for header, text in headers.items():
-        if "_" not in header:  # its environ name would be that of another header, one that the gateway reads
-            environ[_environ_name(header)] = text
-    environ["CONTENT_LENGTH"] = str(len(body))
-    environ.pop("HTTP_TRANSFER_ENCODING", None)
-    if scope.authority and "HTTP_HOST" not in environ:
-        environ["HTTP_HOST"] = scope.authority
-    return environ
-
-
-def call_wsgi(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> GatewayResponse:
-    """Call a WSGI application and return its whole response. Raises what the application raises."""
-    started: list[Any] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., Any]:
-        started[:] = [int(status[:3]), headers]
-        return _write
-
-    parts = application(environ, start_response)
-    try:
-        body = b"".join(parts)
-    finally:
-        close = getattr(parts, "close", None)
-        if close is not None:
-            close()
-    status, headers = started
-    return status, headers, body
-
-
-def _write(_: bytes) -> None:
-    raise NotImplementedError("write() is not supported: return the body")

@@ -12,7 +12,8 @@ from uuid import UUID
 from booking_core.domain.errors import BookingError
 from booking_core.ports import Catalog, Diagnosis, EventBus, Finding, Grade, Store, Workload
 from booking_service.composition import Composition
-from booking_service.settings import DB_CONNECTIONS, Need, Settings
+from booking_service.setting_fields import Need
+from booking_service.settings import DB_CONNECTIONS, Settings
 
 Compose = Callable[[Settings], Composition]
 Clock = Callable[[], datetime]

@@ -12,7 +12,7 @@ from booking_core.ports import Finding, Grade
 from booking_service.doctor.components import Clock, Component, Compose, check_component, server_clock
 from booking_service.doctor.settings import CHECK, Environment
 from booking_service.extras import install_command, missing_extra
-from booking_service.settings import Need, SettingsError
+from booking_service.setting_fields import Need, SettingsError
 
 TIMEOUT_SECONDS: Final = 8.0
 """Longest time between two findings of a component. Adapters keep shorter timeouts of their own."""

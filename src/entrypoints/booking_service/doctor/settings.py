@@ -8,7 +8,8 @@ from typing import Final
 from attrs import field, frozen
 
 from booking_core.ports import Finding, Grade
-from booking_service.settings import PREFIX, SETTINGS, Need, Setting, Settings, SettingsError, hidden
+from booking_service.setting_fields import PREFIX, Need, Setting, SettingsError, hidden
+from booking_service.settings import SETTINGS, Settings
 from booking_telemetry.masking import masked_url, passwords_in
 
 CHECK: Final = "settings"

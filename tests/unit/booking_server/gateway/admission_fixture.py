@@ -21,7 +21,8 @@ from booking_core.application.system_runtime import SYSTEM_RUNTIME, SystemRuntim
 from booking_core.ports import Runtime
 from booking_server.gateway import Gateway
 from booking_server.gateway.admission_control import AdmissionControl, ServiceRateEstimator
-from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, ThreadPool
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, Grouping
+from booking_server.gateway.application import ThreadPool
 from booking_server.gateway.coalescing import Key, PendingRequest, Priority, ReservationIntent
 from tests.support.rsgi import Scope
 
@@ -166,6 +167,7 @@ class ManualPool(ThreadPool):
 class QueueFixture:
     limits: AdmissionLimits
     runtime: Runtime
+    grouping: Grouping | None = None
     application: Application = field(factory=Application)
     pool: ManualPool = field(factory=ManualPool)
     rate: FixedRate = field(factory=FixedRate)
@@ -182,6 +184,7 @@ class QueueFixture:
             loop=asyncio.get_running_loop(),
             runtime=self.runtime,
             control=self.control,
+            grouping=self.grouping,
             limits=self.limits,
         )
 
@@ -207,7 +210,8 @@ class QueueFixture:
             )
         headers = {"x-correlation-id": "c-1", "idempotency-key": key}
         request = GatewayRequest("POST", headers, self.runtime.monotonic() - ago)
-        self.admitted.append(self.queue.admit(PendingRequest(request, Scope(path=path), b"", intent, priority)))
+        pending = PendingRequest(request, Scope(path=path), b"", intent, priority, is_reservation=intent is not None)
+        self.admitted.append(self.queue.admit(pending))
         return self.admitted[-1]
 
     async def run_until(self, responses: int) -> None:
@@ -225,9 +229,10 @@ def run(
     test: Callable[[QueueFixture], Awaitable[None]],
     limits: AdmissionLimits = DEFAULT_LIMITS,
     runtime: Runtime | None = None,
+    grouping: Grouping | None = None,
 ) -> None:
     async def within_loop() -> None:
-        await test(QueueFixture(limits, runtime or VirtualClock()))
+        await test(QueueFixture(limits, runtime or VirtualClock(), grouping))
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(within_loop())

@@ -300,7 +300,7 @@ def test_the_priority_of_a_request(method: str, path: str, priority: Priority) -
 
 def test_a_rejection_is_counted_and_has_retry_after() -> None:
     async def test(fixture: QueueFixture) -> None:
-        status, headers, body = fixture.queue.reject(REQUEST)
+        status, headers, body = fixture.queue.reject(PendingRequest(REQUEST, Scope(), b""))
 
         assert (status, b"SERVICE_BUSY" in body) == (503, True)
         assert dict(headers)["Retry-After"] in {"1", "2"}

@@ -6,7 +6,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from booking_server.gateway.gateway import call_wsgi, headers_of, wsgi_environ
+from booking_server.gateway.application import call_wsgi, wsgi_environ
+from booking_server.gateway.gateway import headers_of
 from tests.support.rsgi import Scope
 
 

@@ -17,7 +17,8 @@ from booking_memory.store import MemoryStore
 from booking_service.composition import AdapterFactory, Composition
 from booking_service.doctor.components import Component
 from booking_service.doctor.examination import examine, is_healthy
-from booking_service.settings import Settings, SettingsError
+from booking_service.setting_fields import SettingsError
+from booking_service.settings import Settings
 from tests.support.workers import START
 
 ENVIRON = {

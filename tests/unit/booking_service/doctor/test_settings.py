@@ -6,7 +6,7 @@ from booking_core.ports import Finding, Grade
 from booking_service.doctor.components import Component
 from booking_service.doctor.examination import examine
 from booking_service.doctor.settings import Environment
-from booking_service.settings import Need
+from booking_service.setting_fields import Need
 from tests.unit.booking_service.doctor.test_examination import ENVIRON, Adapters, AdapterStub, grades
 
 EVERYTHING = list(Need)
