@@ -114,6 +114,59 @@ def test_in_an_outage_nobody_waits_for_a_jwks_that_hangs(
     assert time.monotonic() - started < 2  # the timeout is 5, and five times the short wait too
 
 
+def test_in_an_outage_the_last_keys_need_no_wait_but_for_the_next_attempt(
+    jwks: Jwks, clock: Clock, keys: RemoteKeys, ann: DevTokens
+) -> None:
+    jwks.publish(ann)
+    first = keys.key(kid(ann))
+    jwks.status = 500
+    clock.now += 100 * OLD
+    assert keys.current(kid(ann)) is None
+    keys.key(kid(ann))
+    settle()
+
+    assert keys.current(kid(ann)) is first, "nobody may try before the cooldown is over"
+    clock.now += COOLDOWN + 1
+    assert keys.current(kid(ann)) is None, "somebody has to try again"
+    jwks.gate.clear()
+    keys.key(kid(ann))
+    assert keys.current(kid(ann)) is first, "the attempt is under way"
+    clock.now += 11
+    assert keys.current(kid(ann)) is None, "it takes longer than both timeouts"
+
+
+def test_old_keys_need_no_wait_while_new_ones_arrive(
+    jwks: Jwks, clock: Clock, keys: RemoteKeys, ann: DevTokens, bob: DevTokens
+) -> None:
+    jwks.publish(ann)
+    first = keys.key(kid(ann))
+    jwks.publish(bob)
+    jwks.gate.clear()
+    clock.now += OLD + 1
+
+    assert keys.current(kid(ann)) is None
+    assert keys.key(kid(ann)) is first
+    assert keys.current(kid(ann)) is first
+    jwks.gate.set()
+    settle()
+
+    assert keys.current(kid(ann)) is None, "the issuer has withdrawn it"
+    assert keys.current(kid(bob)) is not None
+
+
+def test_keys_that_were_not_needed_for_long_are_replaced_first(
+    jwks: Jwks, clock: Clock, keys: RemoteKeys, ann: DevTokens, bob: DevTokens
+) -> None:
+    jwks.publish(ann)
+    keys.key(kid(ann))
+    jwks.publish(bob)
+    clock.now += 2 * OLD + 1
+
+    assert keys.current(kid(ann)) is None
+    with pytest.raises(UnknownKey):
+        keys.key(kid(ann))
+
+
 def test_a_new_key_is_found_at_once_when_an_outage_is_over(
     jwks: Jwks, clock: Clock, keys: RemoteKeys, ann: DevTokens, bob: DevTokens
 ) -> None:

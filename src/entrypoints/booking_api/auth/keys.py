@@ -105,6 +105,8 @@ class RemoteKeys(CachedKeys):
       `brief_wait_seconds`; then they raise KeysUnavailable, because the key may be among those being fetched.
     - If the fetch fails, the last keys are used without limit and without waiting, and the fetch is repeated every
       `cooldown_seconds`. Without any keys: KeysUnavailable, and a fetch every second.
+    - `current` has old keys as well, while a fetch that replaces them is under way (for the time of its timeouts) and
+      until the next attempt after a failed one: in an outage an event loop goes on without `key`.
     - A well-formed JWKS without usable keys is valid: the issuer has withdrawn them all.
 
     Redirects are not followed. `clock` is monotonic, in seconds. Raises ValueError for an address that is not HTTP.
@@ -158,7 +160,7 @@ class RemoteKeys(CachedKeys):
             wait = 0.0  # seconds
             if self._known is None:
                 wait = self._short_wait if self._failing else self._longest_wait
-            elif now - self._read_at > 2 * self._max_age and not self._failing:
+            elif not self._may_be_used(now):
                 wait = self._longest_wait
         if fetch is not None:
             fetch.wait(now, wait)
@@ -194,7 +196,17 @@ class RemoteKeys(CachedKeys):
         fetch = _Fetch(now)
         threading.Thread(target=self._run, args=(fetch,), name="jwks", daemon=True).start()
         self._fetch = fetch
+        if self._known is not None and self._may_be_used(now):
+            self._keep(self._known, until=now + self._longest_wait)
         return fetch
+
+    def _may_be_used(self, now: float) -> bool:
+        """Whether the known keys are used although they are old: no request waits for the fetch that replaces them."""
+        return self._failing or now - self._read_at <= 2 * self._max_age
+
+    def _keep(self, known: Mapping[str, RSAPublicKey], until: float) -> None:
+        """Let the known keys count as fresh, because no other fetch can start before that moment."""
+        self._cache(known, max(until, self._read_at + self._max_age))
 
     def _run(self, fetch: _Fetch) -> None:
         keys: Mapping[str, RSAPublicKey] | None = None
@@ -216,4 +228,6 @@ class RemoteKeys(CachedKeys):
                 else:
                     pause = FIRST_RETRY_SECONDS if self._known is None else self._cooldown
                     self._next_try = self._clock() + pause
+                    if self._known is not None:
+                        self._keep(self._known, until=self._next_try)
         fetch.done.set()

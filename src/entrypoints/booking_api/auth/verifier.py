@@ -66,7 +66,7 @@ class CachedKeys(ABC):
 
     def current(self, kid: str) -> RSAPublicKey | None:
         """See KeySource.current."""
-        return self._keys.get(kid) if self._clock() <= self._fresh_until else None
+        return self._keys.get(kid) if self._clock() < self._fresh_until else None
 
     def _cache(self, keys: Mapping[str, RSAPublicKey], until: float) -> None:
         self._keys, self._fresh_until = keys, until
