@@ -30,7 +30,7 @@ from booking_core.ports import NewBooking
 from tests.integration.postgres.cutting_proxy import Cut, CuttingProxy, proxy_before
 from tests.support.postgres.stage import Stage, open_store, until
 
-LOAD = "lock_and_load_many_1"
+LOAD = "lock_and_load_many_2"
 PAUSE = ("now := clock_timestamp();", "PERFORM pg_advisory_xact_lock(7); now := clock_timestamp();")
 """The group stops after its locks and before its facts, while another session holds the advisory lock."""
 

@@ -1,6 +1,6 @@
 """The SQL of a group of reservations: what is sent, and what the answer means. Does no I/O (ADR 0028).
 
-Two round trips, as for one reservation: lock and load, then write and commit, in the functions of migration 0004. A
+Two round trips, as for one reservation: lock and load, then write and commit, in the functions of migration 0006. A
 group never waits for a seat or a known user. Arrays are written here as text, which costs a quarter of psycopg's lists.
 """
 
@@ -23,12 +23,12 @@ from booking_postgres.driver.pipeline import Row, Statement, StatementFailed
 
 _WRITE_NAME: Final = "write group"
 _LOCK_AND_LOAD: Final = """
-    SELECT * FROM booking.lock_and_load_many_1(
+    SELECT * FROM booking.lock_and_load_many_2(
         %(users)s::text[], %(members)s::integer[], %(in)s::integer[], %(seats)s::uuid[], %(slots)s::smallint[],
         %(events)s::uuid[], %(key_members)s::integer[], %(operations)s::text[], %(keys)s::text[], %(bounds)s::text[])
 """
 _WRITE: Final = """
-    SELECT booking.write_many_1(
+    SELECT booking.write_many_2(
         %(slot)s::smallint[], %(booking)s::uuid[], %(event)s::uuid[], %(user)s::text[], %(total)s::numeric[],
         %(currency)s::text[], %(created)s::timestamptz[], %(expires)s::timestamptz[], %(correlation)s::text[],
         %(actor)s::text[], %(actor_id)s::text[], %(message)s::uuid[], %(body)s::text[], %(trace)s::text[],
@@ -40,7 +40,7 @@ _WRITE: Final = """
 
 @frozen
 class _Loaded:
-    """The row of `lock_and_load_many_1`, in its order. Wanted seats, events and members are numbered from 1."""
+    """The row of `lock_and_load_many_2`, in its order. Wanted seats, events and members are numbered from 1."""
 
     now: datetime
     e_n: Sequence[int] | None
