@@ -20,7 +20,7 @@ from benchmarks.environment.ground import Ground
 from benchmarks.measuring.report import record, summary, table
 from benchmarks.measuring.running import measure
 from benchmarks.measuring.scenario import Scale
-from benchmarks.scenarios import NAMES, scenario
+from benchmarks.scenarios import BEFORE, NAMES, scenario
 
 
 def main() -> int:
@@ -32,13 +32,20 @@ def main() -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, _stop)
     options.runs = options.runs or (1 if options.quick else 3)
-    return _beside(options) if options.beside else _measured(options)
+    options.only = options.only or ((BEFORE,) if options.beside else tuple(name for name in NAMES if name != BEFORE))
+    return _beside(options) if options.beside and options.only != (BEFORE,) else _measured(options)
 
 
 def _measured(options: argparse.Namespace) -> int:
     begun_at = datetime.now(UTC)
     seconds = options.seconds or (3 if options.quick else 8)
-    scale = Scale(seconds=seconds, connections=options.connections, quick=options.quick, large=options.large)
+    scale = Scale(
+        seconds=seconds,
+        connections=options.connections,
+        other=options.beside,
+        quick=options.quick,
+        large=options.large,
+    )
     outcomes = []
     with Ground(options.tokens) as ground:
         for chosen in map(scenario, options.only):
@@ -71,7 +78,7 @@ def _write(file: Path | None, figures: Mapping[str, Any]) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--list", action="store_true", help="say which scenarios there are, and end")
-    parser.add_argument("--only", type=_chosen, default=NAMES, metavar="NAME[,NAME…]", help="these alone")
+    parser.add_argument("--only", type=_chosen, metavar="NAME[,NAME…]", help="these alone")
     parser.add_argument("--runs", type=_positive, help="runs to take the median of (default 3; quick 1)")
     parser.add_argument(
         "--quick", action="store_true", help="little work: whether everything works, and roughly how fast"
@@ -79,9 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--large", action="store_true", help="growth to ten million bookings")
     parser.add_argument("--seconds", type=_positive, help="length of a run of HTTP load (default 8; quick 3)")
     parser.add_argument("--connections", type=_positive, default=64, help="open HTTP connections (default 64)")
-    parser.add_argument(
-        "--beside", type=Path, metavar="DIR", help="alternate with the programs of another checkout, which has a .venv"
-    )
+    parser.add_argument("--beside", type=Path, metavar="DIR", help="alternate with another checkout, which has a .venv")
     parser.add_argument("--tokens", type=Path, metavar="DIR", help="keep the customers' tokens here for other runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
     return parser.parse_args()

@@ -1,8 +1,8 @@
-"""Two checkouts in one run, turn about: `python -m benchmarks --beside /path/to/the/other --only NAME`.
+"""Two checkouts in one run, turn about: `python -m benchmarks --beside /path/to/the/other --only NAME[,NAME…]`.
 
-Each scenario is run by the Python of each checkout, so that the programs, and what is measured in the process, are of
-that checkout; the benchmarks themselves are those of this one for both. "Before" is the other checkout. Which of them
-begins changes from run to run.
+Whole runs of any scenario alternate here, a minute or more each; the scenario `before` alternates seconds. Each is run
+by the Python of its checkout, so that the programs, and what is measured in the process, are of that checkout; the
+benchmarks themselves are those of this one for both. "Before" is the other checkout. Which of them begins changes.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.measuring.report import bar, written
+from benchmarks.measuring.report import written
 from benchmarks.measuring.scenario import Measure, Scenario
 
 _ROOT: Final = Path(__file__).parents[1]
@@ -75,16 +75,11 @@ def table(outcome: Beside) -> str:
     """A line for each measure: both medians, and one divided by the other."""
     scenario = outcome.scenario
     lines = [f"{scenario.name}: {scenario.what}"]
-    lines.append(f"  {'':<40}{'':<5}{'before':>10}{'now':>10}{'÷ before':>10}{'must':>14}{'aim':>14}")
+    lines.append(f"  {'':<40}{'':<5}{'before':>10}{'now':>10}{'÷ before':>10}")
     for measure in scenario.measures:
         before, now = (outcome.median(which, measure) for which in (_BEFORE, _NOW))
-        ratio = outcome.ratio(measure)
-        bars = "".join(
-            f"{bar(measure, ratio, wanted):>14}" for wanted in (measure.must_of_before, measure.aim_of_before)
-        )
-        lines.append(
-            f"  {measure.name:<40}{measure.unit:<5}{written(before):>10}{written(now):>10}{written(ratio):>10}{bars}"
-        )
+        ratio = written(outcome.ratio(measure))
+        lines.append(f"  {measure.name:<40}{measure.unit:<5}{written(before):>10}{written(now):>10}{ratio:>10}")
     if outcome.trouble:
         lines.append(f"  not measured: {outcome.trouble}")
     return "\n".join(line.rstrip() for line in lines)

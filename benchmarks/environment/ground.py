@@ -61,10 +61,10 @@ class Ground:
         return issuer.settings_of(self._stack.enter_context(issuer.serving_keys(self.tokens)))
 
     @contextmanager
-    def migrated(self, name: str) -> Iterator[str]:
-        """The URL of a new database with our tables."""
+    def migrated(self, name: str, *, program: str = programs.PROGRAM) -> Iterator[str]:
+        """The URL of a new database with our tables, as that `booking` makes them."""
         with databases.database(self.server, name) as url:
-            programs.booking(url, "migrate")
+            programs.booking(url, "migrate", program=program)
             yield url
 
     @contextmanager
@@ -75,9 +75,9 @@ class Ground:
             yield url
 
     @contextmanager
-    def serving(self, url: str, **settings: str) -> Iterator[Service]:
+    def serving(self, url: str, *, program: str = programs.PROGRAM, **settings: str) -> Iterator[Service]:
         """`booking serve` on that database, taking our tokens; keywords are more settings by their whole names."""
-        with services.serving(url, **self.token_settings, **settings) as service:
+        with services.serving(url, program=program, **self.token_settings, **settings) as service:
             yield service
 
     def file(self, name: str, text: str) -> Path:

@@ -17,7 +17,7 @@ from typing import IO, Final
 
 from benchmarks.errors import BenchmarkFailed
 
-_PROGRAM: Final = str(Path(sys.executable).with_name("booking"))
+PROGRAM: Final = str(Path(sys.executable).with_name("booking"))
 _STOP_SECONDS: Final = 40.0
 _LONGEST_SECONDS: Final = 900.0
 _ERRORS: Final = ('"level": "error"', '"level": "critical"')
@@ -92,17 +92,17 @@ def _show_errors(log: IO[str]) -> None:
 
 
 @contextmanager
-def running_booking(database_url: str, *arguments: str, **settings: str) -> Iterator[Program]:
+def running_booking(database_url: str, *arguments: str, program: str = PROGRAM, **settings: str) -> Iterator[Program]:
     """`booking …` on that database; keywords are settings by their whole names."""
     environment = _environment(database_url, settings)
-    with running(f"booking {arguments[0]}", [_PROGRAM, *arguments], environment) as program:
-        yield program
+    with running(f"booking {arguments[0]}", [program, *arguments], environment) as started:
+        yield started
 
 
-def booking(database_url: str, *arguments: str, **settings: str) -> str:
+def booking(database_url: str, *arguments: str, program: str = PROGRAM, **settings: str) -> str:
     """Run a command to its end; what it prints."""
-    with running_booking(database_url, *arguments, **settings) as program:
-        return program.output(_LONGEST_SECONDS)
+    with running_booking(database_url, *arguments, program=program, **settings) as started:
+        return started.output(_LONGEST_SECONDS)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import frozen
 
 from benchmarks.environment.databases import ask
-from benchmarks.environment.programs import Program, free_port, running_booking
+from benchmarks.environment.programs import PROGRAM, Program, free_port, running_booking
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.measuring.processes import NOT_AVAILABLE, cpu_seconds, postmaster_of
 
@@ -54,20 +54,21 @@ class Service:
 
 
 @contextmanager
-def serving(database_url: str, **settings: str) -> Iterator[Service]:
+def serving(database_url: str, *, program: str = PROGRAM, **settings: str) -> Iterator[Service]:
     """`booking serve` with all its processes ready."""
-    with starting(database_url, **settings) as service:
+    with starting(database_url, program=program, **settings) as service:
         await_ready(service)
         yield service
 
 
 @contextmanager
-def starting(database_url: str, **settings: str) -> Iterator[Service]:
+def starting(database_url: str, *, program: str = PROGRAM, **settings: str) -> Iterator[Service]:
     """`booking serve` that has only just been started."""
     port, postmaster = free_port(), postmaster_of(database_url)
-    with running_booking(database_url, "serve", "--host", "127.0.0.1", "--port", str(port), **settings) as program:
+    arguments = ("serve", "--host", "127.0.0.1", "--port", str(port))
+    with running_booking(database_url, *arguments, program=program, **settings) as started:
         yield Service(
-            address=f"http://127.0.0.1:{port}", database_url=database_url, program=program, postmaster=postmaster
+            address=f"http://127.0.0.1:{port}", database_url=database_url, program=started, postmaster=postmaster
         )
 
 

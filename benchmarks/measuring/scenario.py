@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from attrs import frozen
 
@@ -16,16 +17,13 @@ class Measure:
     """One figure of every run, and what is asked of its median.
 
     More is better unless `less`. `must` and `aim` are None where nothing was promised. A `flaw` counts what must never
-    happen: anything but 0, in any run, fails the benchmark. `…_of_before` is asked of the figure divided by that of an
-    older checkout (`benchmarks.beside`).
+    happen: anything but 0, in any run, fails the benchmark.
     """
 
     name: str
     unit: str = ""
     must: float | None = None
     aim: float | None = None
-    must_of_before: float | None = None
-    aim_of_before: float | None = None
     less: bool = False
     flaw: bool = False
 
@@ -36,10 +34,11 @@ class Measure:
 
 @frozen(kw_only=True)
 class Scale:
-    """How much work a run is: `quick` shows that everything works and roughly how fast."""
+    """How much work a run is: `quick` shows that everything works and roughly how fast; `other` is another checkout."""
 
     seconds: int
     connections: int
+    other: Path | None = None
     quick: bool = False
     large: bool = False
 

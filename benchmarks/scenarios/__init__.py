@@ -10,6 +10,7 @@ from benchmarks.measuring.scenario import Scenario
 
 MODULES: Final = (
     "reserving.reservations",
+    "reserving.before",
     "reserving.refusals",
     "reserving.group_cap",
     "reserving.conditions",
@@ -31,6 +32,9 @@ MODULES: Final = (
     "reserving.growth",
 )
 """Each has a `SCENARIO`, named like the module."""
+
+BEFORE: Final = "before"
+"""The scenario that needs another checkout."""
 
 NAMES: Final = tuple(module.rpartition(".")[2] for module in MODULES)
 
