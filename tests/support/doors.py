@@ -1,23 +1,32 @@
 """The two doors of `POST /api/v1/bookings` (ADR 0030): each sends one request, and shows the response and the log."""
 
+import json
 from collections.abc import Mapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from attrs import field, frozen
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from booking_api.app import BookingApi
 from booking_api.gateway_reservations import GatewayReservation
 from booking_api.gateway_responses import GatewayRequest
+from booking_api.http.access_log import AccessLog
 from booking_api.http.bodies import decode_create_booking
 from booking_api.http.flask_app import ARRIVED
+from booking_api.http.metrics import HttpMetrics
 from booking_core import ReservationRequest, reserve_group
 from booking_core.application.reserve_group import Outcome
 from booking_core.domain.group import Deferral
 from booking_core.ports import Store
 from booking_server.gateway.application import call_wsgi, wsgi_environ
+from tests.support.reservation_requests import Made, World, user_id
 from tests.support.rsgi import Headers, Scope
+
+PSEUDONYM_KEY: Final = b"the same pseudonyms in both worlds"
+PSEUDONYMS: Final = AccessLog(HttpMetrics(CollectorRegistry()), PSEUDONYM_KEY)
 
 
 @frozen
@@ -81,6 +90,44 @@ def counted(app: BookingApi) -> dict[str, float]:
     lines = app.test_client().get("/metrics").text.splitlines()
     pairs = (line.rpartition(" ")[::2] for line in lines if line.startswith(names))
     return {series: float(value) for series, value in pairs if series.partition("{")[0].endswith(("_total", "_count"))}
+
+
+def outcome_of(answer: Answer) -> str:
+    """The code of an error, or what kind of success it is."""
+    if answer.status < 400:
+        return "REPLAYED" if "idempotency-replayed" in _named(answer) else "CREATED"
+    code: str = json.loads(answer.body)["error"]["code"]
+    return code
+
+
+def comparable(world: World, made: Made, answer: Answer) -> Any:
+    """An answer in one world and its log, without what may differ. A correlation id that was not sent is a new one."""
+    named, sent = _named(answer), made.headers.get("x-correlation-id")
+    assert named["content-length"] == str(len(answer.body))
+    correlation_id = named["x-correlation-id"]
+    assert correlation_id == sent or UUID(correlation_id).version == 4
+    shown = "sent" if correlation_id == sent else "generated"
+    # The length has been checked; a time without a fraction is shorter.
+    differing = {"x-correlation-id": shown, "content-length": "", "date": ""}
+    headers = [(name, differing.get(name.lower(), text)) for name, text in answer.headers]
+    body = world.normalized(answer.body.decode())
+    return answer.status, headers, body, [_comparable_line(world, made, line, correlation_id) for line in answer.log]
+
+
+def _comparable_line(world: World, made: Made, line: Mapping[str, Any], correlation_id: str) -> Mapping[str, Any]:
+    assert line["correlation_id"] == correlation_id
+    shown = {name: value for name, value in line.items() if name != "correlation_id"}
+    if "booking_id" in line:
+        shown["booking_id"] = world.number_of(line["booking_id"])
+    if "exc_info" in line:
+        shown["exc_info"] = repr(line["exc_info"][1])
+    if line.get("user") == PSEUDONYMS.pseudonym(world.of(user_id(made.user))):
+        shown["user"] = "theirs"
+    return shown
+
+
+def _named(answer: Answer) -> dict[str, str]:
+    return {name.lower(): text for name, text in answer.headers}
 
 
 def _without_durations(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ answer in one world are those in the other but for that word.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
@@ -106,7 +106,7 @@ class World:
 
     def _token(self, user: str) -> str:
         if user not in self._tokens:
-            lifetime = -3600 if user.endswith("late") else 3600
+            lifetime = -3600 if user.endswith("late") else 86_400
             self._tokens[user] = self.issuer.sign(user, lifetime_seconds=lifetime)
         return self._tokens[user]
 
@@ -130,6 +130,17 @@ def requests(seed: int, count: int) -> Iterator[Made]:
     """`count` requests, always the same for a seed: some two thirds are valid, and of those some succeed."""
     maker = _Maker(Random(seed))
     return (maker.request() for _ in range(count))
+
+
+def groups_of(size: int, made: Iterable[Made]) -> Iterator[list[Made]]:
+    """The requests in groups of this size at most, none of which has two members whose order matters."""
+    group: list[Made] = []
+    for each in made:
+        if len(group) == size or each.shares_with(group):
+            yield group
+            group = []
+        group.append(each)
+    yield group
 
 
 @define

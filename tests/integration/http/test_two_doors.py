@@ -2,29 +2,25 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from attrs import define, field
-from prometheus_client import CollectorRegistry
 
 from booking_api.app import BookingApi, create_app
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
-from booking_api.http.access_log import AccessLog
-from booking_api.http.metrics import HttpMetrics
 from booking_api.service import Service
 from booking_core import CatalogCache, CatalogUnavailable, IdempotencyKey, Seat, TicketedEvent
 from booking_core.domain.reservation import SeatRequest
 from booking_core.ports import Catalog, Store
 from booking_dev.tokens import DevTokens
 from tests.support.api import AUDIENCE, ISSUER
-from tests.support.doors import Answer, counted, through_flask, through_gateway
-from tests.support.reservation_requests import Made, World, event_id, requests, seat_id, user_id
+from tests.support.doors import PSEUDONYM_KEY, comparable, counted, outcome_of, through_flask, through_gateway
+from tests.support.reservation_requests import Made, World, event_id, groups_of, requests, seat_id, user_id
 
-KEY: Final = b"the same pseudonyms in both worlds"
 ORIGIN: Final = "https://shop.example.com"
 # Outcomes that one of these requests has by itself; the others need something that the test arranges.
 BY_THEMSELVES: Final = {
@@ -82,7 +78,7 @@ class Doors:
             store=self.store,
             catalog_cache=self._catalog_cache(),
             cors_origins=(ORIGIN,),
-            pseudonym_key=KEY,
+            pseudonym_key=PSEUDONYM_KEY,
         )
         keys = FixedKeys(self.issuer.jwks())
         return create_app(service, TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=keys))
@@ -104,55 +100,9 @@ class Doors:
             (self.by_gateway if is_by_gateway else self.by_flask)[outcome_of(routed)] += 1
 
 
-def outcome_of(answer: Answer) -> str:
-    """The code of an error, or what kind of success it is."""
-    if answer.status < 400:
-        return "REPLAYED" if ("Idempotency-Replayed", "true") in answer.headers else "CREATED"
-    code: str = json.loads(answer.body)["error"]["code"]
-    return code
-
-
-def comparable(world: World, made: Made, answer: Answer) -> Any:
-    """An answer and its log without what may differ. A correlation id that was not sent is a new one."""
-    assert dict(answer.headers)["Content-Length"] == str(len(answer.body))
-    body = world.normalized(answer.body.decode())
-    sent = made.headers.get("x-correlation-id")
-    correlation_id = dict(answer.headers)["X-Correlation-Id"]
-    assert correlation_id == sent or UUID(correlation_id).version == 4
-    shown = "sent" if correlation_id == sent else "generated"
-    headers = [
-        (name, shown if name == "X-Correlation-Id" else "measured" if name == "Content-Length" else text)
-        for name, text in answer.headers
-    ]
-    pseudonym = AccessLog(HttpMetrics(CollectorRegistry()), KEY).pseudonym(world.of(user_id(made.user)))
-    log = []
-    for line in answer.log:
-        assert line["correlation_id"] == correlation_id
-        line = line | {"correlation_id": shown}
-        if "exc_info" in line:
-            line["exc_info"] = repr(line["exc_info"][1])
-        if "booking_id" in line:
-            line["booking_id"] = world.number_of(line["booking_id"])
-        if "user" in line:
-            line["user"] = "theirs" if line["user"] == pseudonym else line["user"]
-        log.append(line)
-    return answer.status, headers, body, log
-
-
 @pytest.fixture
 def doors(store: Store, issuer: DevTokens) -> Doors:
     return Doors(store, issuer)
-
-
-def groups_of(size: int, made: Iterator[Made]) -> Iterator[list[Made]]:
-    """The requests in groups of this size at most, none of which has two members whose order matters."""
-    group: list[Made] = []
-    for each in made:
-        if len(group) == size or each.shares_with(group):
-            yield group
-            group = []
-        group.append(each)
-    yield group
 
 
 @pytest.mark.slow("two thousand requests")
