@@ -33,12 +33,17 @@ class MemoryStoreHarness:
 class MemoryEventBusHarness:
     """A bus of its own for each test."""
 
+    timeout_seconds = 10.0
+
     def __init__(self) -> None:
         self.bus = MemoryEventBus()
         self._numbers = count()
 
     def new_topic(self) -> str:
         return f"topic-{next(self._numbers)}"
+
+    def unreachable(self) -> None:
+        """None: it is reached whenever it is open."""
 
     def close(self) -> None:
         self.bus.close()

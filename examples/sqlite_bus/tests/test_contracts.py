@@ -16,6 +16,8 @@ from booking_sqlite_bus.bus import SqliteEventBus  # noqa: E402
 class SqliteHarness:
     """A bus in a file of its own for each test."""
 
+    timeout_seconds = 20.0
+
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
         self._numbers = count()
@@ -23,6 +25,9 @@ class SqliteHarness:
 
     def new_topic(self) -> str:
         return f"topic-{next(self._numbers)}"
+
+    def unreachable(self) -> SqliteEventBus:
+        return SqliteEventBus(Path(self._directory.name) / "missing" / "bus.db")
 
     def close(self) -> None:
         self.bus.close()

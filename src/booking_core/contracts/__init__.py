@@ -27,6 +27,8 @@ from typing import Final
 from booking_core.contracts.catalog import CatalogContract
 from booking_core.contracts.event_bus.backlog import BacklogContract
 from booking_core.contracts.event_bus.delivery import EventBusContract
+from booking_core.contracts.event_bus.failures import FailuresContract
+from booking_core.contracts.event_bus.members import MembersContract
 from booking_core.contracts.harness import EventBusHarness, StoreHarness
 from booking_core.contracts.store.claims import ClaimsContract
 from booking_core.contracts.store.closures import ClosuresContract
@@ -72,7 +74,12 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
 )
 """Every suite of the store; their tests take `store_harness`."""
 
-EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (EventBusContract, BacklogContract)
+EVENT_BUS_CONTRACTS: Final[tuple[type, ...]] = (
+    EventBusContract,
+    BacklogContract,
+    FailuresContract,
+    MembersContract,
+)
 """Every suite of the event bus; their tests take `event_bus_harness`."""
 
 CATALOG_CONTRACTS: Final[tuple[type, ...]] = (CatalogContract,)

@@ -42,12 +42,27 @@ class EventBusHarness(Protocol):
     """One event bus for one test."""
 
     @property
+    def timeout_seconds(self) -> float:
+        """How long a test waits for what must come before it fails: longer than the bus takes to deal out partitions.
+
+        The suites take 60 s for a harness of an earlier version, which does not have it.
+        """
+        ...
+
+    @property
     def bus(self) -> EventBus:
         """The bus under test, always the same."""
         ...
 
     def new_topic(self) -> str:
         """Return the name of an empty topic with at least two partitions, ready for use."""
+        ...
+
+    def unreachable(self) -> EventBus | None:
+        """Return a bus of the same adapter whose backend cannot be reached, for example at a wrong address.
+
+        The suite closes it. None if the adapter has no backend. A harness of an earlier version does not have it.
+        """
         ...
 
     def close(self) -> None:

@@ -1,4 +1,9 @@
-"""The event bus port: messages are delivered at least once, and in order per key."""
+"""The event bus port: messages are delivered at least once, and in order per key.
+
+A topic has partitions, and a partition numbers its messages: their offsets. Whether a topic comes into being when it is
+first used is the adapter's choice: for one that does not exist, an adapter that makes none raises BusUnavailable.
+After `close`, every other call raises BusUnavailable. No call raises an error of the driver.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +23,12 @@ class Message:
 
 @frozen(kw_only=True)
 class Delivery:
-    """A message as it was received, with its position. `headers` are bytes: any producer may have written them."""
+    """A message as it was received, with its position. `headers` are bytes: any producer may have written them.
+
+    Offsets grow within a partition. An adapter counts them by one, in the order in which messages become visible: a
+    message never appears behind one that a group has passed. A broker may leave gaps, where a sender's transaction was
+    aborted or messages were removed.
+    """
 
     topic: str
     partition: int
@@ -35,6 +45,7 @@ class Subscription(Protocol):
     def poll(self, timeout: float) -> Sequence[Delivery]:
         """Return the next messages, in order within a partition; empty after `timeout` seconds without any.
 
+        Returns when messages arrive, and waits no longer than `timeout`; at 0 it does not wait.
         A message that was not committed is delivered again: after a restart or a rebalance, or to another member.
         Raises BusUnavailable when the bus cannot be reached; a later call continues where this one stopped.
         """
@@ -44,7 +55,11 @@ class Subscription(Protocol):
         """Commit everything that `poll` has returned so far; until this returns, it may be delivered again.
 
         With `before`, commit only smaller offsets than the one given for the partition, and nothing of a partition
-        that is not named; the rest stays polled and not committed.
+        that is not named; the rest stays polled and not committed. It never commits more than was polled, and never
+        moves back. A partition that is named and is not this member's is ignored.
+        A partition that has gone since the poll, to another member or with its topic, is left alone: what was polled of
+        it is delivered again there, and BusUnavailable is raised unless all of it was committed. Whether the other
+        partitions are committed is then unknown.
         Raises BusUnavailable; then nothing is lost, and some messages may be delivered again.
         """
         ...
@@ -77,7 +92,8 @@ class EventBus(Protocol):
         """Return, for each partition of the topic, the offsets from the group's last commit to the end of this moment.
 
         For a group that is new to the topic they begin with the first message that is kept. A partition without a
-        backlog has an empty range whose `start` is the group's position. Does not join the group.
+        backlog has an empty range whose `start` is the group's position. Where offsets have gaps, a range is longer
+        than the number of its messages, and may hold none. Does not join the group.
         Raises BusUnavailable.
         """
         ...
@@ -90,5 +106,5 @@ class EventBus(Protocol):
         ...
 
     def close(self) -> None:
-        """Close all connections and subscriptions. May be called twice."""
+        """Close all connections and subscriptions. May be called twice, and while the bus cannot be reached."""
         ...

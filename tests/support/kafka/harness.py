@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from booking_kafka.bus import KafkaEventBus
-from booking_kafka.connection import Connection
+from booking_kafka.connection import Connection, Limits
 from booking_kafka.subscription import KafkaSubscription
 from tests.support.kafka.fixtures import make_topic
 
@@ -25,12 +25,18 @@ class _OwnGroups(KafkaEventBus):
 class KafkaEventBusHarness:
     """A bus over brokers that other tests use too: what is its own are topics and groups."""
 
+    timeout_seconds = 60.0
+
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
         self.bus = _OwnGroups(Connection(bootstrap_servers=tuple(bootstrap_servers.split(","))))
 
     def new_topic(self) -> str:
         return make_topic(self._servers)
+
+    def unreachable(self) -> KafkaEventBus:
+        limits = Limits(silence_seconds=1.0, check_ms=500)
+        return KafkaEventBus(Connection(bootstrap_servers=("127.0.0.1:1",), limits=limits))
 
     def close(self) -> None:
         self.bus.close()
