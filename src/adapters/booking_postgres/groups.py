@@ -32,7 +32,7 @@ _ROLLBACK: Final = Statement("ROLLBACK", {}, "rollback", plans=False)
 
 @define(eq=False)
 class PostgresGroups:
-    """See `booking_core.ports.GroupStore`. Keeps one connection of the pool from its first transaction on."""
+    """See `booking_core.ports.GroupStore`."""
 
     engine: Engine
     timeouts: Timeouts
@@ -40,7 +40,8 @@ class PostgresGroups:
     reads: Reads
     run_in_thread: RunInThread
     retries: int
-    _kept: EventLoopConnection | None = field(default=None, init=False)
+    kept: int
+    _kept: list[EventLoopConnection] = field(factory=list, init=False)
 
     def transaction(self) -> "PostgresGroupTransaction":
         return PostgresGroupTransaction(self)
@@ -53,14 +54,13 @@ class PostgresGroups:
         await asyncio.sleep(seconds)
 
     def close(self) -> None:
-        connection, self._kept = self._kept, None
-        if connection is not None:
-            connection.release()
+        while self._kept:
+            self._kept.pop().release()
 
     async def take(self) -> EventLoopConnection:
-        """Take the kept connection, or another one from the pool. Raises ServiceBusy."""
-        connection, self._kept = self._kept, None
-        if connection is not None:
+        """Take a kept connection, or another one from the pool. Raises ServiceBusy."""
+        while self._kept:
+            connection = self._kept.pop()
             if not connection.is_lost:
                 return connection
             connection.release()
@@ -68,9 +68,9 @@ class PostgresGroups:
         return EventLoopConnection(pooled, asyncio.get_running_loop())
 
     def give_back(self, connection: EventLoopConnection) -> None:
-        """Keep the connection for the next transaction, unless one is kept already."""
-        if self._kept is None and not connection.is_lost:
-            self._kept = connection
+        """Keep the connection for another transaction, or return it to the pool if there are enough."""
+        if len(self._kept) < self.kept and not connection.is_lost:
+            self._kept.append(connection)
         else:
             connection.release()
 

@@ -94,7 +94,7 @@ class PostgresStore:
     def unit_of_work(self) -> PostgresUnitOfWork:
         return PostgresUnitOfWork(OwnTransaction(self.engine, self.timeouts), self.idempotency_hours)
 
-    def groups_on_event_loop(self, run_in_thread: RunInThread) -> PostgresGroups:
+    def groups_on_event_loop(self, run_in_thread: RunInThread, *, kept: int = 1) -> PostgresGroups:
         """See `booking_core.ports.EventLoopStore`."""
         return PostgresGroups(
             engine=self.engine,
@@ -103,6 +103,7 @@ class PostgresStore:
             reads=self.reads,
             run_in_thread=run_in_thread,
             retries=self.retries,
+            kept=kept,
         )
 
     def await_reservations_in_flight(self, event_id: UUID) -> None:

@@ -61,10 +61,10 @@ class GroupStore(Protocol):
 class EventLoopStore(Protocol):
     """Optional interface of a store that can run groups on an event loop. The gateway tests for it with isinstance."""
 
-    def groups_on_event_loop(self, run_in_thread: RunInThread) -> GroupStore:
+    def groups_on_event_loop(self, run_in_thread: RunInThread, *, kept: int = 1) -> GroupStore:
         """Groups for the running event loop. `run_in_thread` is for what blocks, such as opening a connection.
 
-        The connections count among those of the store: one is kept from the first transaction on, a second one only
-        while two transactions are open at once.
+        The connections count among those of the store. Up to `kept` of them are kept between two transactions; others
+        are returned when their transaction ends.
         """
         ...

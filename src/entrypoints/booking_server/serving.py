@@ -44,6 +44,8 @@ _CONNECTIONS_PER_PROCESS: Final = 4096
 _RUNTIME_THREADS: Final = 2
 # Bytes of request line and headers; with HTTP/1.1 the size of granian's buffer, and as long as a body may be.
 _LONGEST_HEAD: Final = 64 * 1024
+# Connections of a process from which on two of them are for groups.
+_SHARE_FOR_TWO: Final = 4
 # New objects between two garbage collections: requests leave few cycles behind, and Python's 700 would cost CPU.
 _GC_THRESHOLD: Final = 20_000
 # Seconds between two checks whether the parent process lives.
@@ -114,19 +116,19 @@ def _gateway(settings: Settings, service: "Service", verifier: "TokenVerifier", 
     from booking_server.gateway import Gateway
     from booking_server.gateway.groups import GroupLimits, GroupSetUp
 
-    app, groups = create_app(service, verifier), None
+    app, groups, for_groups = create_app(service, verifier), None, 0
     if settings.group_size > 1 and settings.db_connections > 1 and isinstance(service.store, EventLoopStore):
+        for_groups = 2 if settings.db_connections >= _SHARE_FOR_TWO else 1
         groups = GroupSetUp(
             reservations=app.gateway_reservations,
             store=service.store,
             catalog_cache=service.catalog_cache,
             terms=service.terms,
             registry=service.registry,
-            limits=GroupLimits(size=settings.group_size),
+            limits=GroupLimits(size=settings.group_size, connections=for_groups),
         )
     # One thread for each connection that groups leave: more threads only compete for the GIL.
-    threads = settings.db_connections - (groups is not None)
-    return Gateway(app, threads=threads, groups=groups, stage=stage)
+    return Gateway(app, threads=settings.db_connections - for_groups, groups=groups, stage=stage)
 
 
 def _new_server(address: Address) -> GracefulServer:

@@ -120,7 +120,9 @@ class Gateway:
         self._groups_pool.start()
         return GroupedReservations(
             set_up=self._groups,
-            groups=self._groups.store.groups_on_event_loop(partial(self._groups_pool.run, loop)),
+            groups=self._groups.store.groups_on_event_loop(
+                partial(self._groups_pool.run, loop), kept=self._groups.limits.connections
+            ),
             runtime=self._runtime,
             metrics=GroupMetrics(self._groups.registry),
         )

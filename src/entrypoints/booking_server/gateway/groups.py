@@ -29,17 +29,22 @@ Reserve = Callable[[Sequence[PendingRequest]], Awaitable[list[Outcome]]]
 
 @frozen(kw_only=True)
 class GroupLimits:
-    """How large groups are, and when a second one may run."""
+    """How large groups are, and when a second one may run beside the first."""
 
     size: int = 32
     """Most members."""
+    connections: int = 1
+    """Connections that are kept for groups: 1 or 2."""
+    small: int = 2
+    """With two connections, most members of a group that a second one need not wait for: with few customers each has
+    a transaction at once, and with many the next group is larger and serves more."""
     late_after: float = 0.5
-    """Seconds after which a second group may run beside one that has not ended: its connection may be stuck."""
+    """Seconds after which a second group may run in any case: the connection of the first may be stuck."""
 
 
 @define(eq=False)
 class GroupRunner:
-    """Runs one group at a time, and a second one only while the first is late. What waits then is the next group.
+    """Runs one group at a time, and a second one only while the first is small or late. What waits is the next group.
 
     `completed` gets the members and their outcomes; `dispatch` is called when a group may start.
     """
@@ -50,8 +55,8 @@ class GroupRunner:
     limits: GroupLimits
     completed: Callable[[Sequence[PendingRequest], Sequence[Outcome]], None]
     dispatch: Callable[[], None]
-    _running: dict[object, float] = field(factory=dict, init=False)
-    """When each group began, the oldest first."""
+    _running: dict[object, tuple[float, int]] = field(factory=dict, init=False)
+    """When each group began and how many members it has, the oldest first."""
     _tasks: "set[Task[None]]" = field(factory=set, init=False)
     """A task that nothing refers to would be collected."""
 
@@ -60,8 +65,11 @@ class GroupRunner:
         """Whether another group may start now."""
         if not self._running:
             return True
-        [began, *others] = self._running.values()
-        return not others and self.runtime.monotonic() - began >= self.limits.late_after
+        [(began, size), *others] = self._running.values()
+        if others:
+            return False
+        is_small = self.limits.connections > 1 and size <= self.limits.small
+        return is_small or self.runtime.monotonic() - began >= self.limits.late_after
 
     def start(self, members: Sequence[PendingRequest]) -> None:
         """Start a group of these members."""
@@ -69,7 +77,7 @@ class GroupRunner:
         for member in members:
             member.started = began
         group = object()
-        self._running[group] = began
+        self._running[group] = began, len(members)
         task = self.loop.create_task(self._run(group, members))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

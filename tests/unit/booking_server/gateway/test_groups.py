@@ -71,10 +71,11 @@ def with_groups(
     test: Callable[[QueueFixture, Groups], Awaitable[None]],
     *,
     size: int = 32,
+    connections: int = 1,
     understands: bool = True,
     limits: AdmissionLimits = DEFAULT_LIMITS,
 ) -> None:
-    groups = Groups(GroupLimits(size=size), understands)
+    groups = Groups(GroupLimits(size=size, connections=connections), understands)
     run(lambda fixture: test(fixture, groups), limits, grouping=groups)
 
 
@@ -201,6 +202,34 @@ def test_a_second_group_starts_only_when_the_first_is_late() -> None:
         assert late.done()
 
     with_groups(test)
+
+
+def test_with_two_connections_a_group_does_not_wait_for_a_small_one() -> None:
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        for seat in SEATS[:3]:
+            fixture.admit(seat)
+            await settled()
+        assert groups.sizes == [1, 1]
+        await groups.end(0, REFUSED)
+
+        assert groups.sizes == [1, 1, 1]
+
+    with_groups(test, connections=2)
+
+
+def test_with_two_connections_a_group_waits_for_a_large_one() -> None:
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        for seat in SEATS[:3]:
+            fixture.admit(seat)
+        await settled()
+        fixture.admit(SEATS[3])
+        await settled()
+        assert groups.sizes == [3]
+        await groups.end(0, REFUSED)
+
+        assert groups.sizes == [3, 1]
+
+    with_groups(test, connections=2)
 
 
 def test_a_second_group_makes_room_for_the_next_one() -> None:
