@@ -12,10 +12,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from prometheus_client import CollectorRegistry
+from structlog.contextvars import get_contextvars
 
 from booking_api.app import BookingApi, create_app
 from booking_api.auth.keys import FixedKeys
 from booking_api.auth.verifier import TokenVerifier
+from booking_api.http.access_log import AccessLog
 from booking_api.http.errors import STATUS
 from booking_api.http.metrics import OUTCOMES
 from booking_api.service import Service
@@ -274,6 +276,17 @@ class TestSpans:
         assert span.start_time is not None
         assert span.end_time is not None
         assert 5.0 <= (span.end_time - span.start_time) / 1e9 < 60
+
+    def test_the_log_names_the_trace(
+        self, traced: BookingApi, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[object] = []
+        monkeypatch.setattr(AccessLog, "record", lambda *_: seen.append(get_contextvars().get("trace_id")))
+
+        at_gateway(traced, headers | {"traceparent": CALLER}, ServiceBusy())
+
+        assert seen == [CALLER.split("-")[1]]
+        assert "trace_id" not in get_contextvars()
 
     def test_the_application_goes_on_with_the_span_of_a_deferred_reservation(
         self, traced: BookingApi, spans: InMemorySpanExporter, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
