@@ -11,5 +11,8 @@ def create(settings: Mapping[str, str]) -> PostgresStore:
 
     Raises ValueError for a malformed URL.
     """
-    engine = create_pool(settings["BOOKING_DATABASE_URL"], int(settings.get("BOOKING_DB_CONNECTIONS", "1")))
+    try:
+        engine = create_pool(settings["BOOKING_DATABASE_URL"], int(settings.get("BOOKING_DB_CONNECTIONS", "1")))
+    except ValueError as error:
+        raise ValueError(f"BOOKING_DATABASE_URL {error}") from None
     return PostgresStore(engine, idempotency_hours=float(settings.get("BOOKING_IDEMPOTENCY_HOURS", "24")))

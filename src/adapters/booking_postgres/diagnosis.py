@@ -38,7 +38,8 @@ _CONNECTIONS: Final = """
          FROM pg_settings) s,
         (SELECT count(*) AS of_all, count(*) FILTER (WHERE datname = current_database()) AS of_database,
                 count(*) FILTER (WHERE usename = current_user) AS of_user,
-                count(*) FILTER (WHERE datname = current_database() AND application_name = 'booking-core') AS ours
+                count(*) FILTER (WHERE datname = current_database()
+                                   AND application_name = current_setting('application_name')) AS ours
          FROM pg_stat_activity WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
         ) here
     WHERE d.datname = current_database() AND r.rolname = current_user
@@ -174,7 +175,5 @@ def _failure_advice(cause: BaseException) -> str:
 
 
 def _place(engine: Engine) -> str:
-    """Return host, port and database. The server's text names the user; nothing contains the password."""
-    url = engine.url
-    port = f":{url.port}" if url.port else ""
-    return f"{url.host or url.query.get('host', 'the local socket')}{port}/{url.database or ''}"
+    """Return hosts, ports and database. The server's text names the user; nothing contains the password."""
+    return str(engine.url.query["place"])

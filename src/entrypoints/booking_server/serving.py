@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from attrs import frozen
+from attrs import evolve, frozen
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
@@ -67,7 +67,7 @@ class CannotServe(Exception):
 
 @frozen(kw_only=True)
 class Address:
-    """The address to listen on, and the number of worker processes."""
+    """The address to listen on, and the number of worker processes. `host`: an address, a name, or `*` for all."""
 
     host: str
     port: int
@@ -85,7 +85,7 @@ def serve(settings: Settings, address: Address, compose: Compose = Composition) 
         health = parts.store.upkeep.health()
         if not health.is_ready:
             raise CannotServe(str(health))
-    _check_port(address)
+    address = _bindable(address)
     with _metrics_directory(address.workers):
         _log.info("serve.starting", host=address.host, port=address.port, workers=address.workers)
         loader = partial(load_app, worker_settings, compose, secrets.token_bytes(32), os.getpid())
@@ -151,15 +151,25 @@ def _new_server(address: Address) -> GracefulServer:
     )
 
 
-def _check_port(address: Address) -> None:
-    """Raise CannotServe if the port is in use: SO_REUSEPORT would share it with another program that sets it, too."""
+def _bindable(address: Address) -> Address:
+    """Return the address with its host as a number. Raises CannotServe for an unknown name, or a port in use.
+
+    `*` is every address of the machine. Of a name with several addresses the first IPv4 one is taken. A bound port must
+    be found here, because SO_REUSEPORT would share it with another program that sets it, too.
+    """
+    host = address.host.removeprefix("[").removesuffix("]")
+    if host == "*":
+        host = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - that is what was asked for
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, where = min(found, key=lambda each: each[0] is not socket.AF_INET)
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
-    except OSError as error:
-        raise CannotServe(f"cannot listen on {address.host}:{address.port}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise CannotServe(f"cannot listen on {address.host}:{address.port}: {reason}") from error
+    return evolve(address, host=str(where[0]))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_KEYWORD: Final = re.compile(r"[a-z_]+ *=")  # of libpq: host=db.example.com dbname=booking
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
@@ -42,8 +43,9 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def database_url(value: str) -> str:
-    """Read a URL for libpq. PostgreSQL checks what follows the scheme."""
-    if not value.startswith("postgresql://") or not value.isprintable() or " " in value:
+    """Read a URL for libpq, or its keywords and values. The adapter has libpq check what follows."""
+    is_url = value.startswith(("postgresql://", "postgres://")) and " " not in value
+    if not value.isprintable() or not (is_url or _KEYWORD.match(value)):
         raise ValueError("must be a URL that starts with postgresql://")
     return value
 

@@ -7,7 +7,12 @@ from urllib.parse import unquote
 
 # Up to the last @ before the path: a password that should have been percent-encoded is still one.
 _CREDENTIALS: Final = re.compile(r"(?<=//)([^/?#\s]*)@")
-_PASSWORD_PARAMETER: Final = re.compile(r"(?i)((?:^|[?&])(?:ssl)?password=)[^&]*")
+# Of a URL, or of libpq's keywords and values, where spaces separate and quotes may enclose a value.
+_PASSWORD_PARAMETER: Final = re.compile(
+    r"((?:^|[?&\s])(?:(?:ssl)?password|oauth_client_secret|scram_(?:client|server)_key)\s*=\s*)"
+    r"('(?:[^'\\]|\\.)*'|[^&\s]*)",
+    re.IGNORECASE,
+)
 _SECRET_KEYS: Final = frozenset(
     "authorization proxy-authorization cookie set-cookie password sasl_password secret client_secret token access_token"
     " refresh_token jwt api_key x-api-key".split()
@@ -20,7 +25,7 @@ _SHORTEST_SECRET: Final = 4
 
 
 def masked_url(url: str) -> str:
-    """The URL without its passwords, for people and logs."""
+    """The URL, or keywords and values of libpq, without passwords: for people and logs."""
 
     def mask(found: re.Match[str]) -> str:
         user, colon, _ = found[1].partition(":")
@@ -32,7 +37,8 @@ def masked_url(url: str) -> str:
 def passwords_in(url: str) -> tuple[str, ...]:
     """Every password in the URL, both percent-encoded as in the URL and decoded."""
     found = [credentials.partition(":")[2] for credentials in _CREDENTIALS.findall(url)]
-    found += [match[0].partition("=")[2] for match in _PASSWORD_PARAMETER.finditer(url)]
+    for match in _PASSWORD_PARAMETER.finditer(url):
+        found += [match[2], re.sub(r"\\(.)", r"\1", match[2][1:-1]) if match[2].startswith("'") else ""]
     return tuple(dict.fromkeys(form for password in found for form in (password, unquote(password)) if form))
 
 

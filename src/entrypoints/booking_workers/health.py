@@ -1,6 +1,6 @@
 """The HTTP endpoint of a worker process: `/healthz`, `/readyz` and `/metrics`, without a token.
 
-It listens on all IPv4 addresses, because a kubelet or Prometheus calls from another machine. Its replies hold no
+It listens on all addresses, IPv4 and IPv6, because a kubelet or Prometheus calls from another machine. Its replies hold no
 secret; access is restricted by the network.
 """
 
@@ -121,6 +121,16 @@ def serve_health(
 
 class _Server(ThreadingHTTPServer):
     """Runs one thread per request, and logs what fails in it."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        if address[0] == _ALL_ADDRESSES and socket.has_dualstack_ipv6():
+            self.address_family, address = socket.AF_INET6, ("::", address[1])
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        if self.address_family is socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
     def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any) -> None:
         if not isinstance(sys.exception(), OSError):  # a client that disconnects is not an error

@@ -9,21 +9,29 @@ rely on, so each new connection sets it again. Proxies carry the four settings t
 session. The others are set on a connection without a proxy only: behind one they would reach other clients.
 """
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from booking_postgres.driver.connection import ANSWER_SECONDS, ConnectionWithDeadline, PreparedStatements
+from booking_postgres.driver.database_url import DatabaseUrl
 from booking_postgres.driver.errors import WrongEncoding, require_utf8
 from booking_postgres.driver.pipeline import Statement, StatementFailed, run
 from booking_postgres.driver.transaction import refuse_dead_connection, roll_back_if_open
 
 POOL_WAIT_SECONDS: Final = 5.0  # for a free connection
-_CONNECT_TIMEOUT_SECONDS: Final = 3  # to open a connection
+# Where the URL says nothing else.
+_DEFAULTS: Final = {
+    "connect_timeout": "3",  # seconds, for each host
+    "application_name": "booking-core",
+    # A silent network failure ends a wait after seconds, not after the hours of the kernel's defaults.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",  # milliseconds
+}
 # UTC: in another zone the last hours of year 9999 are beyond Python's range. Where a proxy does not carry the zone,
 # `pipeline.in_utc` still converts. The driver reads times of no other style than ISO.
 _REPORTED: Final = Statement(
@@ -62,59 +70,31 @@ def create_pool(
     """Create an engine over psycopg 3 at READ COMMITTED with at most `connections`; connects lazily.
 
     An answer that takes longer than `answer_seconds` closes the connection, and the pool opens another one. A thread
-    waits at most `pool_seconds` for a connection. Raises ValueError for a malformed URL.
+    waits at most `pool_seconds` for a connection. Raises ValueError for a URL that libpq cannot read.
     """
-    try:
-        given = make_url(url)
-    except ArgumentError as error:
-        raise ValueError("not a database URL: it must look like postgresql://user:password@host:5432/name") from error
-    preparing = _prepare_threshold(given)
-    parsed = given.difference_update_query(["prepare_threshold"]).set(drivername="postgresql+psycopg")
+    given = DatabaseUrl.parse(url)
+    # For the dialect and for `place`; libpq receives the parameters as they were read.
     engine = create_engine(
-        parsed,
+        URL.create("postgresql+psycopg", query={"place": given.place}),
         isolation_level="READ COMMITTED",
         pool_size=connections,
         max_overflow=0,
         pool_timeout=pool_seconds,
         pool_use_lifo=True,
         pool_reset_on_return=None,
-        connect_args={
-            "prepare_threshold": None,
-            "client_encoding": "UTF8",
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-            "application_name": "booking-core",
-            # A silent network failure ends a wait after seconds, not after the hours of the kernel's defaults.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        },
     )
+    parameters: dict[str, Any] = {**_DEFAULTS, **given.parameters, "client_encoding": "UTF8", "prepare_threshold": None}
 
-    def connect(
-        dialect: object, record: object, args: Sequence[Any], named: Mapping[str, Any]
-    ) -> ConnectionWithDeadline:
-        connection = ConnectionWithDeadline.connect(*args, **named)
+    def connect(dialect: object, record: object, args: object, named: object) -> ConnectionWithDeadline:
+        connection = ConnectionWithDeadline.connect(**parameters)
         connection.answer_seconds = answer_seconds
         return connection
 
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "connect", partial(_set_up, preparing=preparing))
+    event.listen(engine, "connect", partial(_set_up, preparing=given.preparing))
     event.listen(engine, "reset", roll_back_if_open)
     event.listen(engine, "checkout", refuse_dead_connection)
     return engine
-
-
-def _prepare_threshold(url: URL) -> str | None:
-    """Return the setting for preparing in the URL: "none", "yes", or None if it is not set."""
-    given = url.query.get("prepare_threshold")
-    if given is None:
-        return None
-    text = given if isinstance(given, str) else given[-1]
-    if text.lower() in ("none", "off", ""):
-        return "none"
-    int(text)  # ValueError for any other text
-    return "yes"
 
 
 def _set_up(connection: Any, record: object, *, preparing: str | None) -> None:

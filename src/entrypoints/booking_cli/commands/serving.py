@@ -11,7 +11,7 @@ from booking_service.setting_fields import Need
 
 
 @click.command(epilog=example("booking serve --host 0.0.0.0 --port 8000 --workers 2"))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on; * for all.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Processes.")
 @pass_invocation

@@ -88,11 +88,11 @@ def _secrets_in(setting: Setting, value: str | None) -> Iterator[str]:
     """Secrets in a value. A password that is also the name of the user or the database is not masked."""
     if not value or not setting.is_secret:
         return
-    if setting.conceal is hidden or "://" not in value:
+    if setting.conceal is hidden:
         yield value
         return
     secrets = {*passwords_in(value), *_PASSWORD.findall(value)}
-    public = value
+    public = masked_url(value)
     for secret in secrets:
-        public = public.replace(f":{secret}@", "@").replace(f"password={secret}", "")
+        public = public.replace(f":{secret}@", "@")
     yield from (secret for secret in secrets if len(secret) >= _SHORTEST_SECRET and secret not in public)
