@@ -38,7 +38,8 @@ class Settings:
 
     database_url: str | None = _database(
         read.database_url,
-        "the PostgreSQL to keep everything in, in any form that libpq takes (`booking dev` starts one of its own instead)",
+        "the PostgreSQL to keep everything in, in any form that libpq takes"
+        " (`booking dev` starts one of its own instead)",
         "postgresql://booking:secret@db.example.com/booking",
         required=True,
         conceal=masked_url,

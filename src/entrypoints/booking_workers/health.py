@@ -1,7 +1,7 @@
 """The HTTP endpoint of a worker process: `/healthz`, `/readyz` and `/metrics`, without a token.
 
-It listens on all addresses, IPv4 and IPv6, because a kubelet or Prometheus calls from another machine. Its replies hold no
-secret; access is restricted by the network.
+It listens on all addresses, IPv4 and IPv6, because a kubelet or Prometheus calls from another machine. Its replies
+hold no secret; access is restricted by the network.
 """
 
 import json

@@ -127,8 +127,8 @@ def test_a_taken_port_is_one_line(database_url: str) -> None:
     assert refused.stderr == f"error: BOOKING_WORKER_PORT: cannot listen on 0.0.0.0:{port}: Address already in use\n"
 
 
-def test_a_kubelet_may_ask_by_ipv6_or_ipv4(database_url: str) -> None:
-    store, port = open_store(database_url, 1), free_port()
+def test_a_kubelet_may_ask_by_ipv6_or_ipv4() -> None:
+    store, port = create_store({}), free_port()
     with serve_health(port, store, always):
         for host in ("127.0.0.1", "[::1]"):
             with urllib.request.urlopen(f"http://{host}:{port}/readyz", timeout=10) as answer:
