@@ -7,12 +7,14 @@ that are missing or malformed: the command did nothing.
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
 from booking_cli.invocation import CommandFailed, Invocation, example
 from booking_cli.lazy_commands import LazyGroup
 from booking_cli.printing import print_error
+from booking_cli.standard_streams import Output
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -36,7 +38,8 @@ def run(arguments: Sequence[str], invocation: Invocation) -> int:
     try:
         result = cli.main(list(arguments), prog_name="booking", standalone_mode=False, obj=invocation)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # the exit code tells it where standard error cannot be written
+            error.show()
         return error.exit_code
     except click.Abort:
         print_error("interrupted")
@@ -69,12 +72,20 @@ def _report(error: Exception, command: str) -> int:
 
 
 def main() -> None:
-    """Run the program with the arguments and the environment of this process."""
+    """Run the program with the arguments and the environment of this process.
+
+    Output that cannot be written is a failure, told in one line; a reader that ends early (`| head`) is told nothing.
+    """
+    output = Output.install()
     try:
         code = run(sys.argv[1:], Invocation(environ=os.environ))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of the output has ended (`booking show … | head`), so that no error can be printed there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, SystemExit):  # Click exits by itself when a pipe has no reader
+        if output.error is None:
+            raise
+        if not output.reader_has_enough:
+            print_error(f"cannot write the output: {output.error.strerror}")
         code = FAILED
+    if output.error is not None:
+        output.abandon()
     sys.exit(code)

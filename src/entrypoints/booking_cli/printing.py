@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -37,8 +37,9 @@ def counted(number: int, what: str) -> str:
 
 
 def print_error(text: str) -> None:
-    """Print one line on standard error; line breaks in the text are escaped."""
-    click.echo(f"error: {shown(text)}", err=True)
+    """Print one line on standard error, if it can be written; line breaks in the text are escaped."""
+    with suppress(OSError):
+        click.echo(f"error: {shown(text)}", err=True)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
