@@ -34,7 +34,7 @@ def money_of(payment: Any) -> Money:
     amount, currency = payment.amount, payment.currency
     if isinstance(amount, Decimal) and amount.is_finite() and -1 < amount < MAX_AMOUNT and isinstance(currency, str):
         nearest = rounded(amount, currency)
-        is_near = abs(_AS_SENT.subtract(amount, nearest)) <= _TOLERANCE.scaleb(-decimals_of(currency))
+        is_near = _AS_SENT.subtract(amount, nearest).copy_abs() <= _TOLERANCE.scaleb(-decimals_of(currency))
         if is_near or nearest >= MAX_AMOUNT:
             amount = nearest if nearest else nearest.copy_abs()
         else:
