@@ -1,7 +1,8 @@
 """The suite of the inbox (FR-11): messages that come again, and ids that name two messages."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from attrs import evolve
@@ -11,9 +12,11 @@ from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import CORRELATION, StoreFixture, in_parallel
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import AnswerRefund, FailPayment, PaymentCommand, StartPayment
-from booking_core.domain.errors import ServiceBusy
 from booking_core.domain.payments import RefundStatus
 from booking_core.ports import Receipt, Store
+
+# Shorter than any store's bounded wait for a lock.
+_IN_FLIGHT_SECONDS: Final = 0.1
 
 
 def message(booking: Booking, *, message_id: UUID | None = None, payment_id: str = "pay-1") -> StartPayment:
@@ -87,20 +90,36 @@ class InboxContract:
     def test_one_id_marked_for_many_bookings_at_once_is_new_once(self, store_harness: StoreHarness) -> None:
         fixtures = [StoreFixture.of(store_harness) for _ in range(4)]
         store = fixtures[0].store
-        ids = [uuid4() for _ in range(5)]
+        ids = [uuid4() for _ in range(40)]
         # Each job has the same ids in another order: none of them may wait for another in a circle.
         jobs = []
         for turn, fixture in enumerate(fixtures):
             booking = fixture.reserve(0, user=f"user-{turn}")
-            wanted = [message(booking, message_id=each) for each in ids[turn:] + ids[:turn]]
+            wanted = [message(booking, message_id=each) for each in ids[10 * turn :] + ids[: 10 * turn]]
             jobs.append(partial(mark_processed, store, *wanted))
 
         outcomes = in_parallel(jobs)
 
+        assert all(isinstance(outcome, list) for outcome in outcomes), outcomes
         receipts = [receipt for outcome in outcomes if isinstance(outcome, list) for receipt in outcome]
-        assert receipts.count(Receipt.NEW) == 5
-        assert receipts.count(Receipt.REUSED) == len(receipts) - 5
-        assert all(isinstance(outcome, list | ServiceBusy) for outcome in outcomes)
+        assert (receipts.count(Receipt.NEW), receipts.count(Receipt.REUSED)) == (40, 120)
+
+    def test_an_id_in_flight_is_waited_for(self, store_harness: StoreHarness) -> None:
+        """Whether it is new depends on what becomes of the unit of work that has marked it."""
+        fixture, elsewhere = StoreFixture.of(store_harness), StoreFixture.of(store_harness)
+        booking, other = fixture.reserve(0), elsewhere.reserve(0, user="grace")
+        for commits in (True, False):
+            first = message(booking)
+            with ThreadPoolExecutor(1) as pool:
+                with fixture.store.unit_of_work() as uow:
+                    uow.bookings.lock(booking.booking_id)
+                    assert list(uow.inbox.mark_processed([first])) == [Receipt.NEW]
+                    second = message(other, message_id=first.message_id)
+                    waiting = pool.submit(mark_processed, fixture.store, second)
+                    wait([waiting], timeout=_IN_FLIGHT_SECONDS)
+                    if commits:
+                        uow.commit()
+                assert waiting.result() == [Receipt.REUSED if commits else Receipt.NEW]
 
     def test_a_message_is_new_again_after_a_rollback(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

@@ -124,7 +124,8 @@ class ReservationsContract:
 
             made = fixture.reserve(0, user=currency)
 
-            assert fixture.stored(made).total == made.total
+            assert content_of(fixture.stored(made)) == content_of(made)
+            assert [seat.price for seat in made.seats] == [made.total.amount] == [Decimal(price)]
             assert payload_of(store_harness.events()[-1])["totalAmount"] == Decimal(price)
 
     def test_only_pending_holds_in_time_count_for_the_limit(self, store_harness: StoreHarness) -> None:

@@ -16,61 +16,10 @@ from attrs import evolve
 
 from booking_core.domain.errors import BusUnavailable
 from booking_core.ports import Delivery, Message
+from tests.unit.booking_core.contracts.bus_mistakes import MISTAKES
 
 PARTITIONS: Final = 3
 MOST_PER_POLL: Final = 100
-MISTAKES: Final[Mapping[str, str]] = {
-    "the offset is taken outside the transaction": "test_messages_of_many_threads_all_arrive",
-    "two threads get one offset": "test_messages_of_many_threads_all_arrive",
-    "publish returns before it has stored": "test_backlog_of_a_new_group_contains_every_message",
-    "publish stores 500 messages at most": "test_a_full_partition_arrives_whole_poll_by_poll",
-    "equal messages are stored once": "test_equal_messages_are_all_delivered",
-    "partitions are filled in turns": "test_messages_of_one_key_are_delivered_in_order",
-    "topics share their messages": "test_a_message_is_delivered_in_its_topic_only",
-    "headers are lost": "test_a_message_is_delivered_unchanged",
-    "keys are texts": "test_a_message_is_delivered_unchanged",
-    "times have no zone": "test_a_message_is_delivered_unchanged",
-    "an empty value is none": "test_messages_of_0_bytes_and_of_100_kb_are_delivered",
-    "large values are cut": "test_messages_of_0_bytes_and_of_100_kb_are_delivered",
-    "a message is lost after a full poll": "test_a_full_partition_arrives_whole_poll_by_poll",
-    "a message is lost after the commit of a full poll": "test_the_next_member_continues_behind_a_full_poll",
-    "a poll begins with the last message of the one before": "test_equal_messages_are_all_delivered",
-    "a full poll is out of order": "test_messages_of_one_key_are_delivered_in_order",
-    "a poll begins with the last commit": "test_polling_again_goes_on_without_a_commit",
-    "poll commits": "test_uncommitted_messages_are_delivered_again",
-    "poll overruns its timeout": "test_poll_takes_its_timeout_and_no_longer",
-    "poll waits although it has no timeout": "test_poll_without_a_timeout_returns_at_once",
-    "poll does not wait": "test_poll_takes_its_timeout_and_no_longer",
-    "poll sleeps before it looks": "test_poll_returns_when_a_message_arrives",
-    "commit does nothing": "test_committed_messages_are_not_delivered_again",
-    "commit commits what was not polled": "test_commit_commits_nothing_that_was_not_polled",
-    "commit ignores its bound": "test_commit_before_an_offset_leaves_later_messages",
-    "commit takes in partitions that are not named": "test_commit_leaves_partitions_that_are_not_named",
-    "commit moves back": "test_commit_before_an_earlier_offset_does_not_move_back",
-    "commit moves on to its bound": "test_commit_before_a_later_offset_commits_what_was_polled",
-    "commit takes in partitions that have gone": "test_a_commit_leaves_partitions_that_have_gone",
-    "rewind does nothing": "test_rewind_returns_to_the_last_commit",
-    "rewind goes to the start": "test_rewind_returns_to_the_last_commit",
-    "close commits": "test_uncommitted_messages_are_delivered_again",
-    "close fails the second time": "test_a_closed_subscription_is_unavailable",
-    "a closed member keeps its partitions": "test_two_members_share_partitions_and_one_takes_over",
-    "a closed subscription goes on": "test_a_closed_subscription_is_unavailable",
-    "groups share their commits": "test_every_group_receives_every_message",
-    "a new group begins with the end": "test_every_group_receives_every_message",
-    "members receive the same": "test_two_members_share_partitions_and_one_takes_over",
-    "one member receives all": "test_two_members_share_partitions_and_one_takes_over",
-    "backlog leaves out partitions without one": "test_backlog_of_an_empty_topic_names_every_partition",
-    "backlog commits": "test_backlog_of_a_new_group_contains_every_message",
-    "backlog ignores commits": "test_backlog_shrinks_with_commits_and_grows_with_messages",
-    "oldest is the youngest": "test_oldest_is_when_the_first_uncommitted_message_was_sent",
-    "oldest ignores commits": "test_oldest_without_a_backlog_is_none",
-    "a closed bus goes on": "test_a_closed_bus_is_unavailable",
-    "the driver's error leaks from publish": "test_a_bus_that_cannot_be_reached_is_unavailable",
-    "the driver's error leaks from poll": "test_a_bus_that_cannot_be_reached_is_unavailable",
-    "the driver's error leaks from backlog": "test_a_bus_that_cannot_be_reached_is_unavailable",
-    "poll hides an outage": "test_a_bus_that_cannot_be_reached_is_unavailable",
-}
-"""Each mistake, and the test that catches it."""
 _GOES_ON: Final = ("a closed subscription goes on", "a closed bus goes on")
 
 Place = tuple[str, int]

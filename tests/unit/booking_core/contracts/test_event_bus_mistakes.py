@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from booking_core.contracts import EVENT_BUS_CONTRACTS, EventBusHarness
-from tests.unit.booking_core.contracts.small_bus import MISTAKES, SmallBusHarness
+from tests.unit.booking_core.contracts.bus_mistakes import MISTAKES
+from tests.unit.booking_core.contracts.small_bus import SmallBusHarness
 
 TESTS = {name: suite for suite in EVENT_BUS_CONTRACTS for name in dir(suite) if name.startswith("test_")}
 
