@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from booking_core.domain.errors import IdempotencyKeyReused
+from booking_core.domain.errors import IdempotencyKeyReused, TransactionConflict
 from booking_core.domain.reservation import SeatRequest
 from booking_core.ports import Deferral, MemberFacts, NewBooking, Reads, RunInThread, StoredResponse
 from booking_postgres.driver.connection import Timeouts
@@ -69,7 +69,7 @@ class PostgresGroups:
 
     def give_back(self, connection: EventLoopConnection) -> None:
         """Keep the connection for another transaction, or return it to the pool if there are enough."""
-        if len(self._kept) < self.kept and not connection.is_lost:
+        if len(self._kept) < self.kept and connection.is_usable:
             self._kept.append(connection)
         else:
             connection.release()
@@ -99,8 +99,8 @@ class PostgresGroupTransaction:
         connection, self._connection = self._connection, None
         assert connection is not None  # noqa: S101 - the transaction was entered
         try:
-            is_open = not connection.is_lost and (connection.driver.pgconn.transaction_status != TransactionStatus.IDLE)
-            if is_open:
+            # Cancelled within a round trip, it is not usable, and is closed.
+            if connection.is_usable and connection.driver.pgconn.transaction_status != TransactionStatus.IDLE:
                 await connection.run([_ROLLBACK], begin=False)
         except StatementFailed:
             connection.is_lost = True  # what remains of its transaction ends with the connection
@@ -122,6 +122,8 @@ class PostgresGroupTransaction:
         """Run one statement. Raises the domain's errors."""
         assert self._connection is not None  # noqa: S101 - the transaction was entered
         is_first, self._begun = not self._begun, True
+        if self._connection.is_lost:
+            raise TransactionConflict()  # lost after the round trip before this one: no COMMIT was sent
         try:
             return await self._connection.run([statement], commit=commits)
         except StatementFailed as failure:

@@ -31,15 +31,28 @@ class EventLoopConnection:
     _trip: _Trip | None = field(default=None, init=False)
     _results: "Future[list[Rows]]" = field(init=False)
     _deadline: TimerHandle | None = field(default=None, init=False)
+    _errors: select.poll = field(init=False)
+    _is_watched: bool = field(default=True, init=False)
     _is_writing: bool = field(default=False, init=False)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a round trip may start: the connection is not lost, and the last one has ended."""
+        return not self.is_lost and self._trip is None
 
     def __attrs_post_init__(self) -> None:
         self.driver = cast("psycopg.Connection[Row]", self.pooled.driver_connection)
         self._socket = self.driver.pgconn.socket
+        self._errors = select.poll()
+        self._errors.register(self._socket, 0)
         self.loop.add_reader(self._socket, self._ready)
 
     def run(self, statements: Sequence[Statement], *, commit: bool = False, begin: bool = True) -> "Future[list[Rows]]":
-        """Start a round trip, see `pipeline.round_trip`. After a loss or an answer that is late, `is_lost` is set."""
+        """Start a round trip, see `pipeline.round_trip`. After a loss or an answer that is late, `is_lost` is set.
+
+        The connection must be usable. A caller that is cancelled while it waits has to release the connection.
+        """
+        assert self.is_usable  # noqa: S101 - the answer would be that of another round trip
         self._results = self.loop.create_future()
         self._trip = round_trip(self.driver, statements, commit=commit, begin=begin)
         seconds = self.driver.answer_seconds if isinstance(self.driver, ConnectionWithDeadline) else None
@@ -50,15 +63,27 @@ class EventLoopConnection:
 
     def release(self) -> None:
         """Return the connection to the pool, or close it if it is lost or within a round trip."""
-        if self._trip is not None:
-            self._trip.close()
-            self._trip, self.is_lost = None, True
         self._unwatch()
+        trip = self._trip
+        if trip is not None:
+            self._end()
+            trip.close()
+            self.is_lost = True
         if self.is_lost:
             self.pooled.invalidate()
         self.pooled.close()
 
     def _ready(self) -> None:
+        """Continue after an event of the socket.
+
+        libuv stops to watch a socket that has an error, and what the server sent before it may be read first. So such
+        a socket is read here until the connection is lost.
+        """
+        self._proceed()
+        while self._is_watched and self._errors.poll(0):
+            self._proceed()
+
+    def _proceed(self) -> None:
         if self._trip is not None:
             self._continue()
             return
@@ -77,12 +102,14 @@ class EventLoopConnection:
             wanted = next(self._trip) if error is None else self._trip.throw(error)
         except StopIteration as end:
             self._end()
-            self._results.set_result(end.value)
+            if not self._results.done():  # its caller was cancelled
+                self._results.set_result(end.value)
         except BaseException as failure:
             self._end()
             if self.driver.closed or self.driver.pgconn.status != ConnStatus.OK:
                 self._lose()
-            self._results.set_exception(failure)
+            if not self._results.done():
+                self._results.set_exception(failure)
         else:
             self._watch_writing(bool(wanted & select.POLLOUT))
 
@@ -106,6 +133,8 @@ class EventLoopConnection:
         self._unwatch()
 
     def _unwatch(self) -> None:
-        """Stop watching the socket at once: its number may belong to another connection as soon as it is closed."""
-        self._watch_writing(False)
-        self.loop.remove_reader(self._socket)
+        """Stop watching the socket at once, and once: when it is closed its number may belong to another connection."""
+        if self._is_watched:
+            self._is_watched = False
+            self._watch_writing(False)
+            self.loop.remove_reader(self._socket)
