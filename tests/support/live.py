@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import pytest
 from attrs import define, field, frozen
+from prometheus_client.parser import text_string_to_metric_families
 
 from booking_core.contracts.store.fixture import in_parallel
 from booking_dev.tokens import DevTokens
@@ -118,6 +119,26 @@ class Live:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError):
             return False
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all labels that are not given, as /metrics shows it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    @property
+    def groups(self) -> float:
+        """How many groups of reservations have ended."""
+        return self.metric("booking_group_size_count")
+
+    def deferred(self, reason: str) -> float:
+        """How many members of groups went alone for this reason."""
+        return self.metric("booking_group_deferred_total", reason=reason)
 
     def customer(self, user: str, token: str | None = None) -> Customer:
         """A new connection of this user's."""

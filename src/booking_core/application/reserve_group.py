@@ -143,6 +143,7 @@ class _Group:
         """Run the transaction, and run it again after a conflict."""
         repeats = 0
         while True:
+            attempt.is_writing = False
             try:
                 async with self.groups.transaction() as transaction:
                     return await attempt.work(transaction)
@@ -199,7 +200,6 @@ class _Attempt:
     stale_events: set[UUID] = field(factory=set, init=False)
 
     async def work(self, transaction: GroupTransaction) -> list[Decision]:
-        self.is_writing = False
         wanted = [seat_request_of(request.command, request.once) for request in self.requests]
         found = await transaction.lock_group(wanted)
         members = [

@@ -19,6 +19,7 @@ from attrs import define, field
 
 from booking_dev.tokens import DevTokens
 from booking_postgres_embedded import EmbeddedPostgres
+from tests.integration.chaos.places import MortalPostgres
 from tests.support.directories import open_directory
 from tests.support.jwks import Jwks
 from tests.support.live import BOOKINGS, Customer, Live, at_work
@@ -177,9 +178,45 @@ def test_a_restart_of_postgresql_is_over_in_five_seconds_and_nothing_confirmed_i
 
     assert max(running.refused) - back < 5
     assert running.dropped == []
-    with psycopg.connect(own_postgres.url) as connection:
-        there = {row[0] for row in connection.execute("SELECT booking_id FROM booking.bookings")}
-    assert running.kept <= there
+    assert running.kept <= stored_in(own_postgres.url)
+
+
+def stored_in(url: str) -> set[UUID]:
+    with psycopg.connect(url) as connection:
+        return {row[0] for row in connection.execute("SELECT booking_id FROM booking.bookings")}
+
+
+@pytest.mark.slow("a server to kill; its restart under load is in every run")
+@pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.soak)])
+def test_postgresql_killed_under_load_loses_nothing_confirmed_and_groups_go_on(
+    tokens: DevTokens, jwks: Jwks, kills: int
+) -> None:
+    server = MortalPostgres()
+    try:
+        server.start()
+        url = server.new_database()
+        store = open_store(url, 1)
+        store.upkeep.migrate()
+        store.close()
+        with Stage.at(url, seats=6000 * (kills + 1)) as stage:
+            pass
+        with Live.over(stage, tokens, jwks) as live, load(live, 12) as running:
+            until(running.confirmed_since(0, 40), "it is under way")
+            for _ in range(kills):
+                groups = live.groups
+                server.kill()
+                server.start()
+                until(running.confirmed_since(monotonic(), 100), "it is back")
+
+                assert live.groups > groups
+                with psycopg.connect(url) as door:
+                    assert len(_first(door, _SESSIONS)) <= _BUDGET
+        assert running.dropped == []
+        assert running.kept <= stored_in(url)
+        with Stage.at(url) as stage:
+            stage.check_books()
+    finally:
+        server.destroy()
 
 
 def test_connections_stay_within_the_budget_while_workers_are_replaced(own_live: Live) -> None:

@@ -1,8 +1,11 @@
-"""Races through HTTP: one winner per seat, three holds per customer, no deadlock, one booking per key, no 5xx."""
+"""Races through HTTP: one winner per seat, three holds per customer, no deadlock, one booking per key, no 5xx.
+
+The service reserves in groups, as each test makes sure.
+"""
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -77,6 +80,7 @@ def test_of_200_customers_one_gets_the_seat(live: Live, rounds: int) -> None:
             assert [seat["seatId"] for seat in winner.data["seats"]] == live.seats(place)
             give_back(crowd[answers.index(winner)], winner)  # else who wins too often meets another refusal
 
+    assert live.groups >= rounds
     assert 1 <= max(connections) <= 12  # of a crowd on one seat, one in each process asks the database
     assert bookings_of(live) == rounds
     live.stage.check_books()
@@ -104,6 +108,7 @@ def test_a_crowd_that_wants_any_two_of_ten_seats_gets_all_ten(live: Live, rounds
             if answer.status != 201:
                 assert answer.refusal == (409, "SEAT_ALREADY_RESERVED")
                 assert set() < set(answer.details["unavailableSeatIds"]) <= set(live.seats(*pair))
+    assert live.groups
     live.stage.check_books()
 
 
@@ -120,6 +125,7 @@ def test_of_12_free_seats_one_customer_gets_three(live: Live, rounds: int) -> No
         refused = Counter(answer.refusal for answer in answers if answer.status != 201)
         assert refused == {(409, "PENDING_LIMIT_REACHED"): 9}
         assert len(doors[0].call("GET", f"{BOOKINGS}/my?status=PENDING").data) == 3
+    assert live.groups
     live.stage.check_books()
 
 
@@ -164,6 +170,7 @@ def test_the_same_two_seats_in_both_orders_never_deadlock(own_live: Live, rounds
         answers = together([partial(each.insist, "POST", BOOKINGS, own_live.order(*places)) for each, places in asked])
 
         check_and_give_back(asked, answers, own_live)
+    assert 0 < own_live.groups < own_live.metric("booking_group_size_sum")
     own_live.stage.check_books()
     assert deadlocks(own_live) == 0
 
@@ -185,6 +192,7 @@ def test_nor_do_they_when_every_first_seat_is_waited_for(own_live: Live, rounds:
                 outsider.commit()
 
             check_and_give_back(asked, [job.result(30) for job in jobs], own_live)
+    assert own_live.deferred("seat_locked_or_unknown") > 0
     assert deadlocks(own_live) == 0
 
 
@@ -202,3 +210,35 @@ def test_one_key_is_one_booking_and_every_answer_is_it_or_says_wait(live: Live, 
         assert {answer.refusal for answer in answers if answer not in made} <= {(409, "IDEMPOTENCY_IN_PROGRESS")}
     assert bookings_of(live) == rounds
     live.stage.check_books()
+
+
+@rounds(3, 50)
+def test_customers_take_each_others_overdue_seats_and_never_deadlock(own_live: Live, rounds: int) -> None:
+    """Of two overdue holds each has one seat of either request, so that two requests settle both, in both orders."""
+    own_live.stage.set_up(seats=4 * _PAIRS_AT_ONCE)
+    for number in range(rounds):
+        holders = [own_live.customer(f"late-{number}-{place}") for place in range(2 * _PAIRS_AT_ONCE)]
+        takers = [own_live.customer(f"taker-{number}-{place}") for place in range(2 * _PAIRS_AT_ONCE)]
+        held = [(2 * place, 2 * place + 1) for place in range(2 * _PAIRS_AT_ONCE)]
+        swapped = [
+            pair for first in range(0, 4 * _PAIRS_AT_ONCE, 4) for pair in ((first + 2, first + 1), (first, first + 3))
+        ]
+        for answer in together(reservations(own_live, holders, held)):
+            assert answer.status == 201
+        own_live.stage.age(3600)
+
+        answers = together(reservations(own_live, takers, swapped))
+
+        assert Counter(answer.status for answer in answers) == {201: 2 * _PAIRS_AT_ONCE}
+        own_live.stage.check_books()
+        for taker, answer in zip(takers, answers, strict=True):
+            give_back(taker, answer)
+    assert own_live.deferred("overdue_hold") > 0
+    assert deadlocks(own_live) == 0
+
+
+def reservations(live: Live, customers: list[Customer], wanted: list[tuple[int, int]]) -> list[Callable[[], Answer]]:
+    return [
+        partial(customer.insist, "POST", BOOKINGS, live.order(*places))
+        for customer, places in zip(customers, wanted, strict=True)
+    ]

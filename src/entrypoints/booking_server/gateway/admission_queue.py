@@ -7,12 +7,11 @@ from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 from attrs import define, field, frozen
 
-from booking_api.gateway_reservations import GatewayReservation
 from booking_api.gateway_responses import GatewayResponse, GatewayResponses
 from booking_core.application.reserve_group import Outcome
 from booking_core.ports import Deferral, Runtime
@@ -20,7 +19,7 @@ from booking_server.gateway.admission_control import AdmissionControl
 from booking_server.gateway.application import ThreadPool
 from booking_server.gateway.coalescing import Coalescer, FollowerDecision, LeaderResult, PendingRequest
 from booking_server.gateway.follower_notification import FollowerNotifier, Handler, NotificationLimits
-from booking_server.gateway.groups import GroupLimits, GroupRunner
+from booking_server.gateway.groups import Grouping, GroupRunner
 from booking_server.gateway.ready_requests import ControlledQueue, client_of
 
 _log = structlog.get_logger(__name__)
@@ -50,29 +49,6 @@ class AdmissionLimits:
     log_interval: float = 10.0
     """Time between two log lines about rejected requests: an overload rejects thousands a second."""
     notification: NotificationLimits = field(factory=NotificationLimits)
-
-
-class Grouping(Protocol):
-    """What the queue needs for groups of reservations. Used on the event loop, which nothing here blocks."""
-
-    @property
-    def limits(self) -> GroupLimits: ...
-
-    def understood(self, pending: PendingRequest) -> GatewayReservation | None:
-        """The reservation; None for a request that only the application can respond to."""
-        ...
-
-    async def reserve(self, members: Sequence[PendingRequest]) -> list[Outcome]:
-        """Reserve a group; the outcomes are in the order of its members."""
-        ...
-
-    def respond(self, member: PendingRequest, outcome: Outcome) -> GatewayResponse:
-        """Return the response to an outcome that is no Deferral."""
-        ...
-
-    def leave(self, pending: PendingRequest, deferral: Deferral | None) -> None:
-        """Forget the reservation of a request that the application responds to after all, or that is rejected."""
-        ...
 
 
 @define(eq=False)
@@ -159,7 +135,10 @@ class AdmissionQueue:
     def _ready(self, pending: PendingRequest) -> None:
         """Queue a request that has its keys: for a group, or for a thread if only the application can respond."""
         if self.grouping is not None and pending.intent is not None and pending.intent.keys:
-            pending.reservation = self.grouping.understood(pending)
+            try:
+                pending.reservation = self.grouping.understood(pending)
+            except Exception:  # it holds its keys: whoever waits for them must not wait for ever
+                _log.exception("group.reading_failed")
         (self._for_threads if pending.reservation is None else self._for_groups).ready.append(pending)
 
     def _dispatch(self) -> None:
@@ -217,9 +196,16 @@ class AdmissionQueue:
                 self.grouping.leave(pending, outcome)
                 self._for_threads.ready.put_first(pending)
             else:
-                pending.respond(self.grouping.respond(pending, outcome))
+                pending.respond(self._response(self.grouping, pending, outcome))
         self._dispatch()
         self._schedule_check()
+
+    def _response(self, grouping: Grouping, member: PendingRequest, outcome: Outcome) -> GatewayResponse:
+        try:
+            return grouping.respond(member, outcome)
+        except Exception:  # one response that fails must not keep the other members from theirs
+            _log.exception("group.response_failed")
+            return self.responses.broken(member.request)
 
     def _run(self, work: Callable[[], T], finish: Callable[[T], None]) -> None:
         self._for_threads.running += 1

@@ -5,7 +5,7 @@ All of it runs on the event loop, which nothing here blocks.
 
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from attrs import define, field, frozen
@@ -40,6 +40,29 @@ class GroupLimits:
     a transaction at once, and with many the next group is larger and serves more."""
     late_after: float = 0.5
     """Seconds after which a second group may run in any case: the connection of the first may be stuck."""
+
+
+class Grouping(Protocol):
+    """What the queue needs for groups of reservations. Used on the event loop, which nothing here blocks."""
+
+    @property
+    def limits(self) -> GroupLimits: ...
+
+    def understood(self, pending: PendingRequest) -> GatewayReservation | None:
+        """The reservation; None for a request that only the application can respond to."""
+        ...
+
+    async def reserve(self, members: Sequence[PendingRequest]) -> list[Outcome]:
+        """Reserve a group; the outcomes are in the order of its members."""
+        ...
+
+    def respond(self, member: PendingRequest, outcome: Outcome) -> GatewayResponse:
+        """Return the response to an outcome that is no Deferral."""
+        ...
+
+    def leave(self, pending: PendingRequest, deferral: Deferral | None) -> None:
+        """Forget the reservation of a request that the application responds to after all, or that is rejected."""
+        ...
 
 
 @define(eq=False)
@@ -126,7 +149,7 @@ class GroupSetUp:
 
 @define(eq=False)
 class GroupedReservations:
-    """See `admission_queue.Grouping`."""
+    """See `Grouping`."""
 
     set_up: GroupSetUp
     groups: GroupStore

@@ -135,6 +135,23 @@ def test_a_group_that_cannot_be_loaded_is_busy_and_nothing_goes_alone(failing: F
     assert (failing.sizes, failing.singles) == ([2], 0)
 
 
+def test_a_repeated_group_that_finds_no_connection_is_not_split(failing: Failing) -> None:
+    """Each half would wait for a connection again."""
+    failing.on_commit = [TransactionConflict()]
+    entered: list[Exception | None] = [None, ServiceBusy(), ServiceBusy()]
+    enter = MemoryUnitOfWork.__enter__
+
+    def entering(uow: MemoryUnitOfWork) -> MemoryUnitOfWork:
+        _raise_next(entered)
+        return enter(uow)
+
+    with patch.object(MemoryUnitOfWork, "__enter__", entering):
+        outcomes = failing.run(*several(failing.fixture, 0, 1), use=reserve_group)
+
+    assert kinds(outcomes) == [ServiceBusy] * 2
+    assert len(entered) == 1
+
+
 def test_a_row_that_cannot_be_written_fails_its_own_request_only(failing: Failing) -> None:
     failing.poisoned = {failing.fixture.seats[2].seat_id}
     requests = several(failing.fixture, *range(8))

@@ -21,9 +21,10 @@ from booking_core.application.system_runtime import SYSTEM_RUNTIME, SystemRuntim
 from booking_core.ports import Runtime
 from booking_server.gateway import Gateway
 from booking_server.gateway.admission_control import AdmissionControl, ServiceRateEstimator
-from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue, Grouping
+from booking_server.gateway.admission_queue import AdmissionLimits, AdmissionQueue
 from booking_server.gateway.application import ThreadPool
 from booking_server.gateway.coalescing import Key, PendingRequest, Priority, ReservationIntent
+from booking_server.gateway.groups import Grouping
 from tests.support.rsgi import Scope
 
 SEAT, OTHER = UUID(int=1), UUID(int=2)

@@ -19,6 +19,8 @@ from tests.unit.booking_server.gateway.admission_fixture import DEFAULT_LIMITS, 
 
 SEATS = [UUID(int=n) for n in range(10, 90)]
 REFUSED = ServiceBusy()
+UNRENDERED = SeatAlreadyReserved()
+"""The response to it fails."""
 
 
 @define(eq=False)
@@ -27,11 +29,14 @@ class Groups:
 
     limits: GroupLimits = field(factory=GroupLimits)
     understands: bool = True
+    cannot_read: bool = False
     started: list[tuple[Sequence[PendingRequest], "asyncio.Future[list[Outcome]]"]] = field(factory=list)
     left: list[tuple[PendingRequest, Deferral | None]] = field(factory=list)
     log: list[str] = field(factory=list)
 
     def understood(self, pending: PendingRequest) -> GatewayReservation | None:
+        if self.cannot_read:
+            raise KeyError("a bug")
         reservation: Any = object()
         return reservation if self.understands else None
 
@@ -44,6 +49,8 @@ class Groups:
     def respond(self, member: PendingRequest, outcome: Outcome) -> GatewayResponse:
         self.log.append("response")
         member.reservation = None
+        if outcome is UNRENDERED:
+            raise KeyError("a bug")
         return 503 if outcome is REFUSED else 500 if isinstance(outcome, KeyError) else 409, [], b"of a group"
 
     def leave(self, pending: PendingRequest, deferral: Deferral | None) -> None:
@@ -316,6 +323,34 @@ def test_an_error_of_a_whole_group_is_the_outcome_of_each_member() -> None:
         await settled()
         await groups.end(1, REFUSED)
         assert (await again)[0] == 503
+
+    with_groups(test)
+
+
+def test_a_response_that_fails_is_that_of_its_member_alone() -> None:
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        answers = [fixture.admit(seat) for seat in SEATS[:3]]
+        await settled()
+        await groups.end(0, REFUSED, UNRENDERED, REFUSED)
+
+        assert [each.done() for each in answers] == [True] * 3
+        assert [(await each)[0] for each in answers] == [503, 500, 503]
+
+    with_groups(test)
+
+
+def test_a_reservation_whose_reading_fails_reaches_the_application() -> None:
+    """It holds its keys by then, and those who wait for them go on."""
+
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        groups.cannot_read = True
+        first, second = fixture.admit(SEAT), fixture.admit(SEAT)
+        await fixture.pool.run_one()
+        await settled()
+        await fixture.pool.run_one()
+
+        assert [(await each)[2] for each in (first, second)] == [b"answered"] * 2
+        assert groups.sizes == []
 
     with_groups(test)
 
