@@ -25,7 +25,7 @@ _IDLE_GROUP_SESSIONS: Final = (
 )
 _GROUP_SESSIONS: Final = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'booking-core'"
-    " AND query LIKE '%%_many_1(%%'"
+    " AND query LIKE '%_and_load_many_%'"
 )
 _SESSIONS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'booking-core'"

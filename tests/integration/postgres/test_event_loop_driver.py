@@ -29,6 +29,7 @@ from booking_postgres.driver.pool import create_pool
 from booking_postgres.groups import PostgresGroups
 from booking_postgres.store import PostgresStore
 from booking_postgres_embedded import EmbeddedPostgres
+from tests.integration.postgres.test_groups import LOAD, PAUSE
 from tests.support.directories import open_directory
 from tests.support.postgres.fixtures import chosen_binaries
 from tests.support.postgres.stage import Stage, open_store
@@ -143,10 +144,7 @@ class TestLostConnections:
         stage.check_books()
 
     def test_killed_within_a_round_trip_the_group_repeats(self, stage: Stage, run: Run) -> None:
-        stage.rewrite_function(
-            ("now := clock_timestamp();", "PERFORM pg_advisory_xact_lock(7); now := clock_timestamp();"),
-            name="lock_and_load_many_1",
-        )
+        stage.rewrite_function(PAUSE, name=LOAD)
 
         async def test() -> None:
             groups, failures = groups_of(stage), Failures()
@@ -307,10 +305,7 @@ class TestLeftWithinARoundTrip:
         stage.store.close()
         stage.store = PostgresStore(create_pool(stage.url, 2, answer_seconds=ANSWER_SECONDS))
         stage.fixture = stage.fixture.as_seen_from(stage.store)
-        stage.rewrite_function(
-            ("now := clock_timestamp();", "PERFORM pg_advisory_xact_lock(7); now := clock_timestamp();"),
-            name="lock_and_load_many_1",
-        )
+        stage.rewrite_function(PAUSE, name=LOAD)
 
         async def test() -> None:
             groups = groups_of(stage)
