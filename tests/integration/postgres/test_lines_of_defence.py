@@ -24,21 +24,21 @@ pytestmark = pytest.mark.usefixtures("long_lock_waits")
 
 Session = psycopg.Connection[Any]
 
-SEAT_LOCK: Final = ("ORDER BY s.seat_id FOR UPDATE", "ORDER BY s.seat_id")
+SEAT_LOCK: Final = ("FOR UPDATE) l;", "OFFSET 0) l;")
 USER_LOCK: Final = (
     "INSERT INTO booking.customers AS u (user_id) VALUES (p_user_id)\n"
     "        ON CONFLICT (user_id) DO UPDATE SET user_id = EXCLUDED.user_id;",
     "",
 )
 SEAT_ORDER: Final = (
-    "ORDER BY s.seat_id FOR UPDATE",
-    "ORDER BY CASE WHEN p_user_id = 'grace' THEN s.seat_id END DESC, s.seat_id FOR UPDATE",
+    "ORDER BY w.seat_id) w,",
+    "ORDER BY CASE WHEN p_user_id = 'grace' THEN w.seat_id END DESC, w.seat_id) w,",
 )
 BOOKING_ORDER: Final = (
-    "ORDER BY h.booking_id FOR UPDATE",
-    "ORDER BY CASE WHEN p_user_id = 'grace' THEN h.booking_id END DESC, h.booking_id FOR UPDATE",
+    "ORDER BY c.booking_id) h,",
+    "ORDER BY CASE WHEN p_user_id = 'grace' THEN c.booking_id END DESC, c.booking_id) h,",
 )
-HOLDER_LOCK: Final = ("ORDER BY h.booking_id FOR UPDATE", "ORDER BY h.booking_id")
+HOLDER_LOCK: Final = ("FOR UPDATE) b;", "OFFSET 0) b;")
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def hot_use_cases(stage: Stage) -> None:
 
 def test_every_hot_statement_says_which_shard_it_is_for(stage: Stage, sent: list[str]) -> None:
     hot_use_cases(stage)
-    body = stage.ask("SELECT prosrc FROM pg_proc WHERE oid = 'booking.lock_and_load_1'::regproc")
+    body = stage.ask("SELECT prosrc FROM pg_proc WHERE oid = 'booking.lock_and_load_2'::regproc")
 
     of_ours = {statement for statement in sent if "booking." in statement} | set(re.split(r";\n", body))
     astray = [statement for statement in of_ours if not _is_at_home(statement)]

@@ -153,7 +153,7 @@ class Stage:
         query = "SELECT trigger FROM booking.history WHERE booking_id = %s ORDER BY number"
         return [row[0] for row in self.door.execute(query, [booking_id])]
 
-    def rewrite_function(self, *changes: Sequence[str], name: str = "lock_and_load_1") -> None:
+    def rewrite_function(self, *changes: Sequence[str], name: str = "lock_and_load_2") -> None:
         """Put a variant of the function into this database: each (old, new) replaces exactly one place."""
         source = self.ask("SELECT pg_get_functiondef(('booking.' || %s)::regproc)", [name])
         for old, new in changes:

@@ -22,11 +22,13 @@ from booking_postgres.writes.expiry import expiry_statement
 from booking_postgres.writes.reservation import PostgresReservations
 
 _LOCK: Final = "SELECT revision FROM booking.bookings WHERE slot = %(slot)s AND booking_id = %(booking_id)s FOR UPDATE"
-# The next statement begins after the waits of this one, and therefore reads what is valid under the lock.
+# The next statement begins after the waits of this one, and therefore reads what is valid under the lock. LATERAL and
+# OFFSET 0: with `= ANY (...)` PostgreSQL 15 may read all bookings of the slot, in their order (ADR 0033).
 _LOAD: Final = f"""
     SELECT {BOOKING_COLUMNS}, clock_timestamp(), e.starts_at, e.closed_at IS NOT NULL
-    FROM booking.bookings b LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id
-    WHERE b.slot = %(slot)s AND b.booking_id = ANY(%(booking_ids)s) ORDER BY b.booking_id
+    FROM unnest(%(booking_ids)s::uuid[]) w (booking_id), LATERAL (
+        SELECT * FROM booking.bookings b WHERE b.slot = %(slot)s AND b.booking_id = w.booking_id OFFSET 0) b
+    LEFT JOIN booking.events e ON e.slot = b.slot AND e.event_id = b.event_id ORDER BY b.booking_id
 """  # noqa: S608
 # Not in the order of bookings: that would read and sort all live claims of the event for each chunk.
 _LIVE: Final = """

@@ -1,6 +1,6 @@
 """The SQL of a reservation, in a module of its own, so that its form can change in one place (ADR 0002).
 
-Two round trips. The first one locks and loads, in the function of migration 0002: user, overdue holders of the wanted
+Two round trips. The first one locks and loads, in the function of migration 0007: user, overdue holders of the wanted
 seats, seats, in this order; then the facts, each in a statement that begins after the last wait; then it claims the
 idempotency key, under the user's lock. The domain decides. The second one writes everything and commits.
 
@@ -31,11 +31,13 @@ from booking_postgres.writes.stored_responses import PostgresStoredResponses, cl
 
 _LOAD_NAME: Final = "lock and load"
 _LIVE_CLAIMS: Final = """
-    SELECT seat_id FROM booking.claims
-    WHERE slot = %(slot)s AND event_id = %(event_id)s AND seat_id = ANY(%(seat_ids)s) AND ended_at IS NULL
+    SELECT c.seat_id FROM unnest(%(seat_ids)s::uuid[]) w (seat_id), LATERAL (
+        SELECT c.seat_id FROM booking.claims c
+        WHERE c.slot = %(slot)s AND c.event_id = %(event_id)s AND c.seat_id = w.seat_id AND c.ended_at IS NULL
+        OFFSET 0) c
 """
 _LOCK_AND_LOAD: Final = """
-    SELECT * FROM booking.lock_and_load_1(
+    SELECT * FROM booking.lock_and_load_2(
         %(slot)s::smallint, %(event_id)s, %(seat_ids)s, %(user_id)s, %(bounds)s::text[])
 """
 # Until the transaction ends: the foreign keys of the booking are checked at the end of its statement, by a plan that
