@@ -10,7 +10,7 @@ import httpx2
 import structlog
 
 from booking_catalog.circuit_breaker import AttemptFailed, CircuitBreaker, CircuitOpen
-from booking_catalog.http_client import CatalogHttpClient
+from booking_catalog.http_client import BodyLimit, CatalogHttpClient
 from booking_catalog.responses import parse_event, parse_seats
 from booking_catalog.transport import Deadline
 from booking_core.domain.errors import CatalogUnavailable, InvalidValue
@@ -21,17 +21,35 @@ from booking_core.ports.diagnosis import Finding, Grade, Workload
 _log = structlog.get_logger("booking_catalog")
 _SEATS_PER_REQUEST: Final = 100  # about 3.7 kB of URL
 _CALL_IN_TIMEOUTS: Final = 2.5  # times the timeout: two attempts that time out, and a pause
+_HALL_IN_TIMEOUTS: Final = 15.0  # times the timeout, for all seats of an event: half a minute
+_WAIT_IN_TIMEOUTS: Final = 5.0  # times the timeout, for the first byte of all seats: the service collects them
 _NO_EVENT: Final = UUID(int=0)
+# A plain seat has 120 bytes, one with descriptions 500: this is twice the largest stadium. A response is parsed as a
+# whole; 80,000 seats of 41 MB need 85 MB of memory.
+MAX_HALL_BYTES: Final = 128 * 1024 * 1024
+MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+_HALL: Final = BodyLimit(
+    name="MAX_HALL_BYTES",
+    most_bytes=MAX_HALL_BYTES,
+    advice="let the Catalog Service leave out fields of seats that booking-core does not read, or split the event",
+)
+_EVENT: Final = BodyLimit(
+    name="MAX_EVENT_BYTES",
+    most_bytes=MAX_EVENT_BYTES,
+    advice="let the Catalog Service leave out fields that booking-core does not read",
+)
 
 
 class RestCatalog:
     """Catalog (see booking_core.ports.catalog) over HTTP. Connects at the first request.
 
     `timeout_seconds` limits each wait for the server (to connect, for the next bytes). A whole call, with all its
-    attempts and requests, ends after 2.5 times that, even if the server sends a byte at a time. A request is made up to
-    `attempts` times while the network fails or times out, or the status is 5xx or 429; a 404 and an invalid response
-    are final. After `breaker_threshold` failed attempts in a row none is made for `breaker_recovery_seconds`, then a
-    single one as a trial. An invalid response does not count as a failure there. A redirect is an invalid response.
+    attempts and requests, ends after 2.5 times that, even if the server sends a byte at a time. For all seats of an
+    event, which may be 80,000, a wait for the next bytes may take 5 times, and the whole call 15 times that. A request
+    is made up to `attempts` times while the network fails or times out, or the status is 5xx or 429; a 404 and an
+    invalid response are final. After `breaker_threshold` failed attempts in a row, counted as `CircuitBreaker` does,
+    none is made for `breaker_recovery_seconds`, then a single one as a trial. An invalid response does not count as a
+    failure there. A redirect is an invalid response.
 
     Every failed call logs `catalog.answer_invalid` or `catalog.unavailable` with the path and the problem. A call that
     the open circuit rejects logs nothing; each change of the circuit logs `catalog.breaker_changed`.
@@ -51,10 +69,10 @@ class RestCatalog:
         for name, value in positive.items():
             if value <= 0:
                 raise InvalidValue(name, "must be positive")
-        self._call_seconds = _CALL_IN_TIMEOUTS * timeout_seconds
+        self._timeout_seconds = timeout_seconds
         self._breaker = CircuitBreaker(threshold=breaker_threshold, recovery_seconds=breaker_recovery_seconds)
         self._http = CatalogHttpClient(
-            _checked(base_url), timeout_seconds=timeout_seconds, attempts=attempts, breaker=self._breaker
+            _checked(base_url), connect_seconds=timeout_seconds, attempts=attempts, breaker=self._breaker
         )
 
     @property
@@ -65,26 +83,36 @@ class RestCatalog:
     def event(self, event_id: UUID) -> TicketedEvent | None:
         path = f"/api/v1/events/{event_id}"
         with _logged_failures(path):
-            body = self._http.get(path, Deadline(self._call_seconds))
+            body = self._get(path, event_id, self._deadline(), _EVENT)
             return None if body is None else parse_event(body, event_id)
 
     def seats(self, event: TicketedEvent, seat_ids: Collection[UUID] | None = None) -> Sequence[Seat] | None:
         """See the port. An empty `seat_ids` returns no seats without a request."""
         path = f"/api/v1/events/{event.event_id}/seats"
-        deadline = Deadline(self._call_seconds)
         with _logged_failures(path):
             if seat_ids is None:
-                body = self._http.get(path, deadline)
+                deadline = Deadline(_HALL_IN_TIMEOUTS * self._timeout_seconds)
+                body = self._get(path, event.event_id, deadline, _HALL, waits=_WAIT_IN_TIMEOUTS)
                 return None if body is None else parse_seats(body, event.currency)
             seats: list[Seat] = []
+            deadline = self._deadline()
             for chunk in _chunks(seat_ids):
                 # The contract has unescaped commas; UUIDs need no escaping.
-                body = self._http.get(f"{path}?seatIds={','.join(map(str, chunk))}", deadline)
+                body = self._get(f"{path}?seatIds={','.join(map(str, chunk))}", event.event_id, deadline, _EVENT)
                 if body is None:
                     return None
                 wanted = frozenset(chunk)
                 seats += (seat for seat in parse_seats(body, event.currency) if seat.seat_id in wanted)
             return seats
+
+    def _deadline(self) -> Deadline:
+        return Deadline(_CALL_IN_TIMEOUTS * self._timeout_seconds)
+
+    def _get(
+        self, path: str, event_id: UUID, deadline: Deadline, limit: BodyLimit, *, waits: float = 1.0
+    ) -> bytearray | None:
+        seconds = waits * self._timeout_seconds
+        return self._http.get(path, event=str(event_id), deadline=deadline, limit=limit, timeout_seconds=seconds)
 
     def diagnose(self, workload: Workload) -> Iterable[Finding]:
         """See `booking_core.ports.Diagnosis`: request an event that does not exist, and expect a 404."""

@@ -5,14 +5,17 @@ from typing import Protocol
 from uuid import UUID
 
 from booking_core.domain.errors import CatalogUnavailable
-from booking_core.domain.values import Seat, TicketedEvent
+from booking_core.domain.values import SaleStatus, Seat, TicketedEvent
 
 
 class CatalogAnswerInvalid(CatalogUnavailable):
     """The Catalog returned an invalid response (no JSON, a negative price, another event's data).
 
-    A customer sees the same error as for no response; the log names what was wrong.
+    A customer sees the same error as for no response; the log names what was wrong. `sale_status` is that of the event,
+    if the response of `Catalog.event` says so much and it is not ON_SALE: the sale stops, whatever else is wrong.
     """
+
+    sale_status: SaleStatus | None = None
 
 
 class Catalog(Protocol):

@@ -3,13 +3,17 @@
 import gzip
 import json
 import re
+from uuid import uuid4
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from booking_catalog import client
 from booking_core.domain.errors import CatalogUnavailable
+from booking_core.domain.values import SaleStatus
 from booking_core.ports.catalog import CatalogAnswerInvalid
 from tests.integration.catalog.conftest import Connect
 from tests.integration.catalog.samples import EVENT, EVENT_PATH, SEATS, SEATS_PATH, event_json, seat_json
@@ -22,16 +26,24 @@ WHOLE = json.dumps({"success": True, "data": event_json()})
 INVALID: dict[str, tuple[Answer, str]] = {
     "html": (reply(200, "<!doctype html>\n<p>Down", Content_Type="text/html"), "not JSON"),
     "nothing": (reply(200), "not JSON"),
-    "redirect": (reply(302, Location="http://127.0.0.1:9/"), "redirects are not followed"),
-    "permanent redirect": (reply(308, Location="/elsewhere"), "status 308"),
+    "redirect": (
+        reply(302, Location="http://127.0.0.1:9/"),
+        "302: it redirects to http://127.0.0.1:9/, which BOOKING_",
+    ),
+    "permanent redirect": (reply(308, Location="/elsewhere"), "status 308: it redirects to /elsewhere"),
+    "not modified": (reply(304), "status 304"),
     "unauthorized": (reply(401), "status 401"),
     "no content": (reply(204), "status 204"),
-    "compressed": (reply(200, gzip.compress(WHOLE.encode()), Content_Encoding="gzip"), "gzip was not asked for"),
-    "too long": (reply(200, HUGE), "longer than 8388608 bytes"),
+    "compressed otherwise": (reply(200, WHOLE, Content_Encoding="br"), "Content-Encoding br was not asked for"),
+    "not compressed": (reply(200, WHOLE, Content_Encoding="gzip"), "not gzip: Error -3"),
+    "too long": (
+        reply(200, HUGE),
+        "longer than 8388608 bytes, the limit MAX_EVENT_BYTES: let the Catalog Service leave",
+    ),
+    "expands too far": (reply(200, gzip.compress(HUGE), Content_Encoding="gzip"), "longer than 8388608 bytes"),
     "too deep": (reply(200, '{"success": true, "data": ' + "[" * 200_000 + "]" * 200_000 + "}"), "too deeply"),
     "failure": (reply(200, '{"success": false}'), "success is false"),
     "another event": (says(event_json(eventId=str(SEATS[0].seat_id))), "was asked for"),
-    "line breaks": (says(event_json(status="ON\nSALE\u2028\x1b[31m")), r"value 'ON\nSALE\u2028\x1b[31m' - at"),
 }
 
 
@@ -53,6 +65,32 @@ def test_invalid_response_is_logged_in_one_line(
     ]
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) <= 300
+
+
+def test_a_hall_beyond_the_limit_is_logged_with_what_to_do(
+    server: CatalogServer, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_HALL", evolve(client._HALL, most_bytes=1000))
+    server.answer = says([seat_json(SEATS[0], seatId=str(uuid4())) for _ in range(20)])
+    with capture_logs() as logged, pytest.raises(CatalogAnswerInvalid):
+        connect().seats(EVENT)
+    assert "1000 bytes, the limit MAX_HALL_BYTES: let the Catalog Service leave out fields" in logged[0]["problem"]
+
+
+def test_an_unknown_status_is_logged_and_stops_the_sale(server: CatalogServer, connect: Connect) -> None:
+    server.answer = says(event_json(status="ON\nSALE\u2028\x1b[31m"))
+    with capture_logs() as logged:
+        event = connect().event(EVENT.event_id)
+    assert event is not None
+    assert event.status is SaleStatus.DRAFT
+    assert [(line["event"], line["status"]) for line in logged] == [("catalog.status_unknown", "ON?SALE??[31m")]
+
+
+def test_a_gzip_stream_cut_short_is_no_answer(server: CatalogServer, connect: Connect) -> None:
+    server.answer = reply(200, gzip.compress(WHOLE.encode())[:-20], Content_Encoding="gzip")
+    with pytest.raises(CatalogUnavailable) as caught:
+        connect(attempts=1).event(EVENT.event_id)
+    assert type(caught.value) is CatalogUnavailable
 
 
 def test_one_impossible_seat_spoils_the_list_even_if_not_asked_for(server: CatalogServer, connect: Connect) -> None:

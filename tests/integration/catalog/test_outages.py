@@ -156,6 +156,38 @@ def test_a_breaker_recovers_by_one_good_trial(server: CatalogServer, connect: Co
     assert [line["state"] for line in lines(logged, "catalog.breaker_changed")] == ["half-open", "closed"]
 
 
+@pytest.mark.parametrize("broken", [reply(500), reply(502), reply(504), silence, hang_up])
+def test_one_broken_event_takes_the_catalog_from_no_other(
+    server: CatalogServer, connect: Connect, broken: Answer
+) -> None:
+    other = UUID(int=5)
+
+    def answer(handler: Handler) -> None:
+        (says(event_json()) if str(EVENT.event_id) in handler.path else broken)(handler)
+
+    server.answer = answer
+    catalog = connect(timeout_seconds=0.05, attempts=1, breaker_threshold=2)
+    for _ in range(6):
+        with pytest.raises(CatalogUnavailable):
+            catalog.event(other)
+    assert catalog.breaker_state == "closed"
+    assert catalog.event(EVENT.event_id) == EVENT
+
+
+def test_all_seats_may_take_longer_than_one_answer(server: CatalogServer, connect: Connect) -> None:
+    """The service collects tens of thousands of them."""
+
+    def slow(handler: Handler) -> None:
+        handler.server.over.wait(0.6)
+        says([seat_json()])(handler)
+
+    server.answer = slow
+    catalog = connect(timeout_seconds=0.2)
+    assert len(catalog.seats(EVENT) or ()) == 1
+    with pytest.raises(CatalogUnavailable):
+        catalog.event(EVENT.event_id)
+
+
 def test_a_bad_trial_opens_it_again(server: CatalogServer, connect: Connect) -> None:
     catalog = opened(server, connect, breaker_recovery_seconds=0.0)
     with pytest.raises(CatalogUnavailable):

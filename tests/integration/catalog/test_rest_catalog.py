@@ -1,5 +1,6 @@
 """RestCatalog against a Catalog Service that keeps its contract."""
 
+import gzip
 import json
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -61,7 +62,29 @@ def test_it_asks_with_the_contract_s_words(server: CatalogServer, connect: Conne
     catalog.seats(EVENT, [seat.seat_id for seat in SEATS])
     listed = f"{SEATS_PATH}?seatIds={SEATS[0].seat_id},{SEATS[1].seat_id}"
     assert server.paths == [EVENT_PATH, SEATS_PATH, listed]
-    assert {headers["Accept-Encoding"] for headers in server.headers} == {"identity"}
+    assert {headers["Accept-Encoding"] for headers in server.headers} == {"gzip"}
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZIP"])
+def test_an_answer_may_be_compressed(server: CatalogServer, connect: Connect, coding: str) -> None:
+    body = gzip.compress(json.dumps({"success": True, "data": event_json()}).encode())
+    server.answer = reply(200, body, Content_Encoding=coding)
+    assert connect().event(EVENT.event_id) == EVENT
+
+
+def test_an_answer_may_come_in_chunks(server: CatalogServer, connect: Connect) -> None:
+    def chunked(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        content = json.dumps({"success": True, "data": event_json()}).encode()
+        for place in range(0, len(content), 7):
+            part = content[place : place + 7]
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        handler.wfile.write(b"0\r\n\r\n")
+
+    server.answer = chunked
+    assert connect().event(EVENT.event_id) == EVENT
 
 
 def test_many_seats_are_asked_for_a_hundred_at_a_time(server: CatalogServer, connect: Connect) -> None:

@@ -10,17 +10,20 @@ from threading import Barrier
 import pytest
 import time_machine
 
+from booking_catalog import circuit_breaker
 from booking_catalog.circuit_breaker import AttemptFailed, CircuitBreaker, CircuitOpen
+
+EVENT = "an event"
 
 
 def fail(breaker: CircuitBreaker, times: int = 1) -> None:
     for _ in range(times):
-        with pytest.raises(AttemptFailed), breaker.attempt():
+        with pytest.raises(AttemptFailed), breaker.attempt(EVENT):
             raise AttemptFailed("status 503")
 
 
 def succeed(breaker: CircuitBreaker) -> None:
-    with breaker.attempt():
+    with breaker.attempt(EVENT):
         pass
 
 
@@ -36,10 +39,65 @@ def test_it_opens_at_the_threshold_of_failures_in_a_row() -> None:
         succeed(breaker)
 
 
+def fail_for(breaker: CircuitBreaker, *events: str) -> None:
+    """Each of these events has an answer that fails, as a 500 or a timeout does, and the service none."""
+    for event in events:
+        with pytest.raises(AttemptFailed), breaker.attempt(event):
+            raise AttemptFailed("status 500", of_service=False)
+
+
+def test_one_event_that_fails_again_and_again_closes_no_other() -> None:
+    breaker = CircuitBreaker(threshold=3, recovery_seconds=60)
+    breaker.answered("broken")
+    fail_for(breaker, *["broken"] * 50)
+    assert breaker.state == "closed"
+    fail(breaker, 2)
+    assert breaker.state == "open"
+
+
+def test_events_that_were_never_answered_prove_nothing() -> None:
+    breaker = CircuitBreaker(threshold=3, recovery_seconds=60)
+    fail_for(breaker, *map(str, range(50)))
+    assert breaker.state == "closed"
+
+
+def test_different_events_that_were_answered_before_prove_that_the_service_fails() -> None:
+    breaker = CircuitBreaker(threshold=3, recovery_seconds=60)
+    for event in "abc":
+        breaker.answered(event)
+    fail_for(breaker, "a", "b")
+    succeed(breaker)
+    fail_for(breaker, "a", "b", "a", "b")
+    assert breaker.state == "closed"
+    fail_for(breaker, "c")
+    assert breaker.state == "open"
+
+
+def test_a_trial_with_an_unknown_event_decides_nothing() -> None:
+    breaker = CircuitBreaker(threshold=1, recovery_seconds=0)
+    breaker.answered("known")
+    fail(breaker)
+    fail_for(breaker, "unknown")
+    assert breaker.state == "half-open"
+    fail_for(breaker, "known")
+    assert breaker.state == "open"
+
+
+def test_no_more_events_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(circuit_breaker, "_MOST_EVENTS", 2)
+    breaker = CircuitBreaker(threshold=1, recovery_seconds=60)
+    for event in "abac":
+        breaker.answered(event)
+    fail_for(breaker, "b")
+    assert breaker.state == "closed"
+    fail_for(breaker, "a")
+    assert breaker.state == "open"
+
+
 def test_other_errors_prove_nothing() -> None:
     breaker = CircuitBreaker(threshold=1, recovery_seconds=60)
     for error in (ValueError, KeyboardInterrupt):
-        with pytest.raises(error), breaker.attempt():
+        with pytest.raises(error), breaker.attempt(EVENT):
             raise error
     assert breaker.state == "closed"
 
@@ -47,7 +105,7 @@ def test_other_errors_prove_nothing() -> None:
 def test_only_one_trial_at_a_time_and_an_aborted_one_makes_room() -> None:
     breaker = CircuitBreaker(threshold=1, recovery_seconds=0)
     fail(breaker)
-    with suppress(KeyboardInterrupt), breaker.attempt():
+    with suppress(KeyboardInterrupt), breaker.attempt(EVENT):
         assert breaker.state == "half-open"
         with pytest.raises(CircuitOpen):
             succeed(breaker)
@@ -60,10 +118,10 @@ def test_only_one_trial_at_a_time_and_an_aborted_one_makes_room() -> None:
 @pytest.mark.parametrize("late_success", [True, False])
 def test_attempts_older_than_the_trial_do_not_decide_it(late_success: bool) -> None:
     breaker = CircuitBreaker(threshold=1, recovery_seconds=0)
-    old = breaker.attempt()
+    old = breaker.attempt(EVENT)
     old.__enter__()
     fail(breaker)
-    with breaker.attempt():
+    with breaker.attempt(EVENT):
         if late_success:
             old.__exit__(None, None, None)
         else:
@@ -119,7 +177,7 @@ def test_of_many_threads_one_gets_the_trial(_round: int) -> None:
     def ask(_: int) -> bool:
         inside.wait()
         try:
-            with breaker.attempt():
+            with breaker.attempt(EVENT):
                 inside.wait()
         except CircuitOpen:
             inside.wait()

@@ -47,6 +47,48 @@ def test_an_event_is_read_and_its_start_given_in_utc() -> None:
     assert event.starts_at.tzinfo is UTC
 
 
+@pytest.mark.parametrize(
+    ("changes", "field", "value"),
+    [
+        ({"name": "x" * 256}, "name", "x" * 254 + "…"),
+        ({"name": "x" * 1_000_000}, "name", "x" * 254 + "…"),
+        ({"currency": "usd"}, "currency", "USD"),
+        ({"status": "SOLD_OUT"}, "status", SaleStatus.DRAFT),
+        ({"status": "on_sale"}, "status", SaleStatus.DRAFT),
+        ({"status": ""}, "status", SaleStatus.DRAFT),
+    ],
+)
+def test_what_can_be_understood_is(changes: dict[str, Any], field: str, value: Any) -> None:
+    assert getattr(parse_event(answer({**EVENT, **changes}), ID), field) == value
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"status": "CANCELLED", "name": None}, SaleStatus.CANCELLED),
+        ({"status": "CANCELLED", "startsAt": "TBA"}, SaleStatus.CANCELLED),
+        ({"status": "POSTPONED", "startsAt": GONE}, SaleStatus.DRAFT),
+        ({"status": "ON_SALE", "currency": None}, None),
+        ({"status": "CANCELLED", "eventId": str(OTHER)}, None),
+        ({"status": None}, None),
+    ],
+)
+def test_a_status_that_stops_the_sale_is_understood(changes: dict[str, Any], status: SaleStatus | None) -> None:
+    """Whatever else of the answer cannot be."""
+    with pytest.raises(CatalogAnswerInvalid) as caught:
+        parse_event(answer(changed(EVENT, changes)), ID)
+    assert caught.value.sale_status is status
+
+
+def test_a_byte_order_mark_is_ignored() -> None:
+    assert parse_event(b"\xef\xbb\xbf" + answer(EVENT), ID).name == "N"
+    assert len(parse_seats(b"\xef\xbb\xbf" + answer([SEAT]), "EUR")) == 1
+
+
+def test_a_seat_that_is_there_twice_the_same_counts_once() -> None:
+    assert len(parse_seats(answer([SEAT, {**SEAT, "price": 1.50, "x": 1}]), "EUR")) == 1
+
+
 def test_seats_are_read() -> None:
     other = {**SEAT, "seatId": str(OTHER), "row": "", "number": 2**31 - 1, "price": 0, "unknown": 1}
     assert parse_seats(answer([SEAT, other]), "EUR") == [
@@ -106,7 +148,6 @@ def test_an_impossible_price_is_rejected(literal: str, problem: str) -> None:
         ({"eventId": GONE}, "missing required field `eventId`"),
         ({"name": GONE}, "missing required field `name`"),
         ({"name": None}, "`$.data.name`"),
-        ({"name": "x" * 256}, "length <= 255 - at `$.data.name`"),
         ({"name": "a\0b"}, "a NUL character - at `$.data.name`"),
         ({"name": "\ud800"}, "not JSON"),
         ({"startsAt": "2031-01-02T20:00:00"}, "timezone"),
@@ -114,10 +155,10 @@ def test_an_impossible_price_is_rejected(literal: str, problem: str) -> None:
         ({"startsAt": 1924984800}, "`$.data.startsAt`"),
         ({"startsAt": "0001-01-01T00:00:00+14:00"}, "outside the calendar"),
         ({"startsAt": "9999-12-31T23:59:59-14:00"}, "outside the calendar"),
-        ({"status": "SOLD_OUT"}, "Invalid enum value 'SOLD_OUT' - at `$.data.status`"),
-        ({"status": "x" * 1000}, "Invalid enum value 'xxx"),
+        ({"status": None}, "`$.data.status`"),
+        ({"status": 7}, "`$.data.status`"),
         ({"status": GONE}, "missing required field `status`"),
-        ({"currency": "usd"}, "three capital letters"),
+        ({"currency": "uß"}, "three capital letters"),
         ({"currency": "USD\n"}, "three capital letters"),
         ({"currency": "US"}, "three capital letters"),
         ({"currency": 840}, "`$.data.currency`"),
@@ -130,7 +171,10 @@ def test_an_impossible_event_is_rejected(changes: dict[str, Any], problem: str) 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"seatId": str(OTHER)}, f"seatId {OTHER} is there twice, the second time at $.data[1]"),
+        (
+            {"seatId": str(OTHER), "price": 2},
+            f"seatId {OTHER} is there twice and differs, the second time at $.data[1]",
+        ),
         ({"seatId": 5}, "`$.data[1].seatId`"),
         ({"seatId": GONE}, "missing required field `seatId` - at `$.data[1]`"),
         ({"row": 5}, "`$.data[1].row`"),
@@ -158,7 +202,7 @@ def test_an_impossible_seat_is_rejected(changes: dict[str, Any], problem: str) -
         (b"<html>\n<b>", "not JSON: JSON is malformed: invalid character (byte 0) - in `$`, which starts with '<html>"),
         (b"\xff\xfe", "not JSON"),
         (b'{"success": true, "data": 1} x', "not JSON"),
-        (b"\xef\xbb\xbf{}", "not JSON"),
+        (b"\xef\xbb\xbf{}", "missing required field `success`"),
         (b"null", "Expected `object`, got `null` - at `$`"),
         (b"[]", "Expected `object`, got `array` - at `$`"),
         (b"{}", "missing required field `success`"),
