@@ -21,17 +21,27 @@ class MemoryEvents:
         self._transaction = transaction
 
     def put(self, event: TicketedEvent, *, ages: bool, complete: bool) -> None:
+        self._put(event, ages=ages, complete=complete, refreshed=True)
+
+    def _put(self, event: TicketedEvent, *, ages: bool, complete: bool, refreshed: bool) -> None:
         self._transaction.locks.take(event_lock(event.event_id))
         with self._transaction.reading() as now:
             events = self._transaction.tables.events
             before = events.get(event.event_id)
             was_complete = before is not None and before.complete
+            refreshed_at = now if refreshed or before is None else before.refreshed_at
             events[event.event_id] = EventRow(
-                event=event, ages=ages, complete=complete or was_complete, refreshed_at=now
+                event=event, ages=ages, complete=complete or was_complete, refreshed_at=refreshed_at
             )
 
     def put_if_unchanged(
-        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+        self,
+        event: TicketedEvent,
+        before: TicketedEvent | None,
+        *,
+        ages: bool,
+        complete: bool,
+        refreshed: bool = True,
     ) -> bool:
         stands = self.lock(event.event_id)
         if stands is None or before is None:
@@ -39,7 +49,7 @@ class MemoryEvents:
         else:
             as_before = (stands.currency, stands.status) == (before.currency, before.status)
         if as_before:
-            self.put(event, ages=ages, complete=complete)
+            self._put(event, ages=ages, complete=complete, refreshed=refreshed)
         return as_before
 
     def lock(self, event_id: UUID) -> TicketedEvent | None:

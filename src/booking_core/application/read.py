@@ -7,7 +7,7 @@ from attrs import frozen
 
 from booking_core.application.catalog_cache import CatalogCache
 from booking_core.domain.booking import Booking
-from booking_core.domain.errors import BookingNotFound, CatalogUnavailable, EventNotFound
+from booking_core.domain.errors import BookingNotFound, EventNotFound, Failure
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status
 from booking_core.ports.reads import KnownEvent, Page, Paged, SeatOnMap
@@ -50,11 +50,10 @@ def list_events(page: Page, *, store: Store) -> Paged[KnownEvent]:
 
 
 def get_event(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> KnownEvent:
-    """One event, fetched from the Catalog if it is unknown. Raises EventNotFound, CatalogUnavailable."""
+    """One event, fetched from the Catalog if it is unknown. Raises EventNotFound, CatalogUnavailable, ServiceBusy."""
     known = store.reads.event(event_id)
     if catalog_cache is not None and known is None:
-        catalog_cache.ensure_loaded(event_id)
-        known = store.reads.event(event_id)
+        known = _loaded(event_id, store, catalog_cache)
     if known is None:
         raise EventNotFound()
     if catalog_cache is not None and not catalog_cache.is_fresh(known):
@@ -63,14 +62,33 @@ def get_event(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | Non
 
 
 def list_seats(event_id: UUID, *, store: Store, catalog_cache: CatalogCache | None = None) -> SeatMap:
-    """All seats of an event with their public status. Raises EventNotFound, CatalogUnavailable."""
+    """All seats of an event with their public status. Raises EventNotFound, CatalogUnavailable, ServiceBusy."""
     known = get_event(event_id, store=store, catalog_cache=catalog_cache)
-    if catalog_cache is not None and not known.complete and known.age_seconds is not None:
-        try:
-            catalog_cache.ensure_loaded(event_id)
-        except CatalogUnavailable:
-            # Some seats are better than none: only an event without seats needs the Catalog.
-            if not store.reads.seats(event_id).seats:
-                raise
-    found = store.reads.seats(event_id)
+    if catalog_cache is None or known.complete or known.age_seconds is None:
+        return _seat_map(known, store)
+    try:
+        catalog_cache.ensure_loaded(event_id)
+    except Failure:
+        # Some seats are better than none: only an event without seats needs the Catalog.
+        seat_map = _seat_map(known, store)
+        if not seat_map.seats:
+            raise
+        return seat_map
+    return _seat_map(known, store)
+
+
+def _seat_map(known: KnownEvent, store: Store) -> SeatMap:
+    found = store.reads.seats(known.event.event_id)
     return SeatMap(event=known, seats=found.seats, version=found.version)
+
+
+def _loaded(event_id: UUID, store: Store, catalog_cache: CatalogCache) -> KnownEvent | None:
+    """Fetch an unknown event. It is known even if its seats could not be read."""
+    try:
+        catalog_cache.ensure_loaded(event_id)
+    except Failure:
+        known = store.reads.event(event_id)
+        if known is None:
+            raise
+        return known
+    return store.reads.event(event_id)

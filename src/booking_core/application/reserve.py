@@ -80,6 +80,9 @@ def _reserve(
 ) -> Booking | ReplayedResponse:
     if refusal := br_03_seat_limit(len(command.seat_ids)):
         raise refusal
+    # An event that could not be fetched a moment ago costs no query, so that the requests for others do not notice.
+    if catalog_cache is not None and (failure := catalog_cache.failure_of(command.event_id)):
+        raise failure
     attempt = _Attempt(command, once, store, catalog_cache, terms or Terms(), runtime)
     try:
         return attempt.run()

@@ -72,13 +72,15 @@ async def reserve_group_on(
     other error of the write splits the group in halves, each a group of its own. After a lost reply to COMMIT the
     bookings are looked up: if they are not stored, granted and refused requests are a CommitOutcomeUnknown.
     """
-    outcomes, members = sorted_out(requests)
+    outcomes, members = sorted_out(requests, catalog_cache)
     group = _Group(groups, catalog_cache, terms or Terms(), runtime, on_failure)
     decided = await group.outcomes([requests[place] for place in members])
     return in_order(outcomes, members, decided)
 
 
-def sorted_out(requests: Sequence[ReservationRequest]) -> tuple[dict[int, Outcome], list[int]]:
+def sorted_out(
+    requests: Sequence[ReservationRequest], catalog_cache: CatalogCache | None
+) -> tuple[dict[int, Outcome], list[int]]:
     """The outcomes that need no store, by place; and the places of the requests that can share a transaction."""
     outcomes: dict[int, Outcome] = {}
     members: list[int] = []
@@ -88,6 +90,8 @@ def sorted_out(requests: Sequence[ReservationRequest]) -> tuple[dict[int, Outcom
             outcomes[place] = refusal
         elif request.once is not None and not _is_first_with_its_key(request.command, request.once, keys):
             outcomes[place] = Deferral.IDEMPOTENCY_KEY
+        elif catalog_cache is not None and (failure := catalog_cache.failure_of(request.command.event_id)):
+            outcomes[place] = failure
         else:
             members.append(place)
     return outcomes, members

@@ -63,7 +63,7 @@ def reserve_group(
     runtime: Runtime = SYSTEM_RUNTIME,
 ) -> list[Outcome]:
     """As `reserve_group_on`, over a store that blocks. A group of one runs as `reserve` does."""
-    outcomes, members = sorted_out(requests)
+    outcomes, members = sorted_out(requests, catalog_cache)
     if len(members) == 1:
         alone = _Alone(store, catalog_cache, terms, runtime)
         return in_order(outcomes, members, [alone.reserve(requests[members[0]])])

@@ -137,17 +137,17 @@ class Booking:
         payment.refund_status, payment.refund_answered_at = status, now
         return True
 
-    def cancel(self, now: datetime, event_starts_at: datetime | None, cause: Cause) -> None:
+    def cancel(self, now: datetime, event_starts_at: datetime | None, cause: Cause, note: str = "") -> None:
         """CUSTOMER_CANCELS: cancel the booking (US-03, BR-04). Repeating it changes nothing.
 
-        `event_starts_at` is None if the event is unknown. Raises PaymentInProgress, or BookingNotCancellable if the
-        booking has ended otherwise or the event has started.
+        `event_starts_at` is None if the event is unknown; `note` is for the history. Raises PaymentInProgress, or
+        BookingNotCancellable if the booking has ended otherwise or the event has started.
         """
         self.expire(now, cause)
         facts = Facts(
             now=now, event_starts_at=event_starts_at, cancelled_for=self.cancellation_reason, payments=self.payments
         )
-        self._apply(Trigger.CUSTOMER_CANCELS, facts, cause)
+        self._apply(Trigger.CUSTOMER_CANCELS, facts, cause, note)
 
     def cancel_for_event(self, now: datetime, cause: Cause) -> bool:
         """EVENT_CANCELLED: end the booking and refund every payment (spec 6.4). True if this call ended it.

@@ -18,6 +18,12 @@ class CatalogAnswerInvalid(CatalogUnavailable):
     sale_status: SaleStatus | None = None
 
 
+class CatalogBusy(CatalogUnavailable):
+    """The Catalog is being asked, and this caller does not wait for the response: it is worth trying again soon."""
+
+    retry_after = 1
+
+
 class Catalog(Protocol):
     """A client of the Catalog. Safe to use from many threads; connects lazily; every call is bounded in time.
 

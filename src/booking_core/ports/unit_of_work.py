@@ -45,10 +45,17 @@ class EventRepository(Protocol):
         ...
 
     def put_if_unchanged(
-        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+        self,
+        event: TicketedEvent,
+        before: TicketedEvent | None,
+        *,
+        ages: bool,
+        complete: bool,
+        refreshed: bool = True,
     ) -> bool:
         """`put` the event if it still has the currency and status of `before` (None: if it is still unknown).
 
+        Without `refreshed` a known event stays as old as it was: its seats are not known to be right yet.
         Otherwise writes nothing and returns False. Waits (bounded) for another unit of work that puts the same event.
         """
         ...

@@ -32,6 +32,7 @@ AdapterFactory = Callable[[Mapping[str, str]], Any]
 STORE: Final = "booking.store"
 EVENT_BUS: Final = "booking.event_bus"
 CATALOG: Final = "booking.catalog"
+_THREADS_PER_WAITING: Final = 3
 _PORTS: Final = {STORE: "store", EVENT_BUS: "event bus", CATALOG: "catalog"}
 
 
@@ -154,7 +155,9 @@ class Composition:
         store, catalog = self.store, self.catalog
         background = Background("catalog-refresh")
         self._closing.callback(background.close)
-        return CatalogCache(store=store, catalog=catalog, later=background)
+        # There is a thread for each connection. Those that wait for the Catalog must leave the others to known events.
+        most_waiting = max(1, self.settings.db_connections // _THREADS_PER_WAITING)
+        return CatalogCache(store=store, catalog=catalog, later=background, most_waiting=most_waiting)
 
     def _verifier(self) -> "TokenVerifier":
         from booking_api.auth.keys import RemoteKeys

@@ -31,7 +31,8 @@ _PUT_NEW: Final = f"{_INSERT} ON CONFLICT (slot, event_id) DO NOTHING RETURNING 
 # After a wait for the row, PostgreSQL evaluates the condition again.
 _PUT_OVER: Final = """
     UPDATE booking.events SET name = %(name)s, starts_at = %(starts_at)s, sale_status = %(status)s,
-        currency = %(currency)s, ages = %(ages)s, complete = complete OR %(complete)s, refreshed_at = %(now)s
+        currency = %(currency)s, ages = %(ages)s, complete = complete OR %(complete)s,
+        refreshed_at = CASE WHEN %(refreshed)s THEN %(now)s ELSE refreshed_at END
     WHERE slot = %(slot)s AND event_id = %(event_id)s
       AND currency = %(before_currency)s AND sale_status = %(before_status)s RETURNING true
 """
@@ -96,13 +97,20 @@ class PostgresEvents:
         self.transaction.run([Statement(_PUT, self._values(event, ages=ages, complete=complete), "event")])
 
     def put_if_unchanged(
-        self, event: TicketedEvent, before: TicketedEvent | None, *, ages: bool, complete: bool
+        self,
+        event: TicketedEvent,
+        before: TicketedEvent | None,
+        *,
+        ages: bool,
+        complete: bool,
+        refreshed: bool = True,
     ) -> bool:
         values = self._values(event, ages=ages, complete=complete)
         if before is None:
             [put] = self.transaction.run([Statement(_PUT_NEW, values, "new event")])
         else:
             values |= {"before_currency": before.currency, "before_status": before.status.value}
+            values |= {"refreshed": refreshed}
             [put] = self.transaction.run([Statement(_PUT_OVER, values, "event")])
         return bool(put)
 

@@ -39,9 +39,11 @@ def known_event(store: Store, event_id: UUID) -> KnownEvent:
     return known
 
 
-def _put_if_unchanged(store: Store, event: TicketedEvent, before: TicketedEvent | None) -> bool:
+def _put_if_unchanged(
+    store: Store, event: TicketedEvent, before: TicketedEvent | None, *, refreshed: bool = True
+) -> bool:
     with store.unit_of_work() as uow:
-        is_put = uow.events.put_if_unchanged(event, before, ages=True, complete=False)
+        is_put = uow.events.put_if_unchanged(event, before, ages=True, complete=False, refreshed=refreshed)
         uow.commit()
         return is_put
 
@@ -140,6 +142,23 @@ class EventsContract:
         assert refreshed is not None
         assert 100 <= age < 160
         assert 0 <= refreshed < 60
+
+    def test_an_event_that_is_not_refreshed_is_as_old_as_before(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        put(fixture.store, fixture.event, ages=True)
+        store_harness.advance(100)
+        changed = evolve(fixture.event, name="Der Sturm")
+        assert _put_if_unchanged(fixture.store, changed, fixture.event, refreshed=False)
+        known = known_event(fixture.store, fixture.event.event_id)
+        fresh = evolve(fixture.event, event_id=uuid4())
+        assert _put_if_unchanged(fixture.store, fresh, None, refreshed=False)
+        new_age = known_event(fixture.store, fresh.event_id).age_seconds
+
+        assert known.event == changed
+        assert known.age_seconds is not None
+        assert new_age is not None
+        assert 100 <= known.age_seconds < 160
+        assert 0 <= new_age < 60
 
     def test_events_are_listed_by_start_and_id_in_pages(self, store_harness: StoreHarness) -> None:
         fixture = StoreFixture.of(store_harness)

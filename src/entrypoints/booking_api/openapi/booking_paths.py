@@ -121,7 +121,7 @@ _DELETE: Final = guarded(
             links={"booking": _SHOW, "again": _CANCEL, "seats": _ITS_EVENT, "reserveAgain": _AGAIN},
         )
     },
-    codes=("BOOKING_NOT_FOUND", "NOT_FOUND", "PAYMENT_IN_PROGRESS", "BOOKING_NOT_CANCELLABLE"),
+    codes=("BOOKING_NOT_FOUND", "NOT_FOUND", "PAYMENT_IN_PROGRESS", "BOOKING_NOT_CANCELLABLE", "CATALOG_UNAVAILABLE"),
 )
 
 PATHS: Final[dict[str, Any]] = {

@@ -58,7 +58,9 @@ class BookingRoutes:
         """200 with the cancelled booking, also if its owner had cancelled it before (spec 7.4)."""
         request.booking_id = known = _id_of(booking_id)
         command = CancelBooking(user_id=identity.user_id, booking_id=known, correlation_id=request.correlation_id)
-        return success(booking_json(cancel(command, store=self.service.store)))
+        service = self.service
+        booking = cancel(command, store=service.store, catalog_cache=service.catalog_cache)
+        return success(booking_json(booking))
 
 
 def _id_of(text: str) -> UUID:

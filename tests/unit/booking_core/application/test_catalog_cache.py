@@ -205,7 +205,7 @@ class TestTheClockStepsBack:
         assert world.buy(world.process()).total.currency == "EUR"
 
     def test_what_is_fresh_is_left_alone(self, world: World) -> None:
-        world.now += timedelta(seconds=59)
+        world.now += timedelta(seconds=30)
         asked = world.catalog.asked
         world.buy(world.process())
 

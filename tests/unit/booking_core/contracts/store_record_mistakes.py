@@ -166,7 +166,7 @@ mistake("put replaces a changed event", "test_put_if_unchanged_replaces_an_uncha
     simply(
         events.MemoryEvents,
         "put_if_unchanged",
-        lambda self, event, before, **more: self.put(event, **more) or True,
+        lambda self, event, before, refreshed, **more: self.put(event, **more) or True,
     )
 )
 
