@@ -15,7 +15,7 @@ from booking_core.domain.events import BookingCancelled, BookingConfirmed, Booki
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import new_booking_id, new_id, new_ticket_reference, slot_of_booking
 from booking_core.domain.lifecycle import LIVE, RESERVED, TRANSITIONS, Becomes, Status, Stays, Trigger
-from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
+from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus, money_meant
 from booking_core.domain.policies import Facts, br_02_is_overdue, br_02_payment_window
 from booking_core.domain.values import (
     CancellationReason,
@@ -87,7 +87,8 @@ class Booking:
             user_id=user_id,
             status=RESERVED.to,
             seats=seats,
-            total=Money(amount=total_of(seats), currency=event.currency),
+            # Prices of a catalog that calculates with binary fractions add up to an amount that can be paid.
+            total=money_meant(total_of(seats), event.currency),
             created_at=now,
             expires_at=br_02_payment_window(facts),
             deadline=None,

@@ -31,7 +31,11 @@ def money_of(payment: Any) -> Money:
     An amount within a thousandth of the smallest unit of one that the currency has is taken as that one:
     0.30000000000000004 USD is 0.30 USD. Any other is kept as it was sent, to 100 significant digits.
     """
-    amount, currency = payment.amount, payment.currency
+    return money_meant(payment.amount, payment.currency)
+
+
+def money_meant(amount: Any, currency: Any) -> Money:
+    """The money that an amount stands for, as `money_of` says it."""
     if isinstance(amount, Decimal) and amount.is_finite() and -1 < amount < MAX_AMOUNT and isinstance(currency, str):
         nearest = rounded(amount, currency)
         is_near = _AS_SENT.subtract(amount, nearest).copy_abs() <= _TOLERANCE.scaleb(-decimals_of(currency))

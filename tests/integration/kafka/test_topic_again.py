@@ -52,7 +52,8 @@ def a_busy_day(stage: Stage) -> Sequence[Word]:
 
 
 @pytest.mark.slow("a topic that is deleted and created again")
-def test_nothing_changes_and_nothing_is_said(service: Service, bus: EventBus) -> None:
+@pytest.mark.parametrize("is_pruned", [False, True], ids=["with the inbox", "after the inbox was pruned"])
+def test_nothing_changes_and_nothing_is_said(service: Service, bus: EventBus, is_pruned: bool) -> None:
     stage, words = service.stage, a_busy_day(service.stage)
 
     def all_is_done(group: str) -> bool:
@@ -66,6 +67,8 @@ def test_nothing_changes_and_nothing_is_said(service: Service, bus: EventBus) ->
             until(lambda: all_is_done(service.group), "all payments are applied and all events published")
             stop([consumer])
         before, told, letters = everything_stored(stage), service.events(), service.letters()
+        if is_pruned:
+            stage.door.execute("DELETE FROM booking.inbox WHERE NOT retained")
 
         again = service.of_group(f"again.{uuid4()}")
         with again.running("consume") as consumer:
@@ -84,6 +87,8 @@ def test_nothing_changes_and_nothing_is_said(service: Service, bus: EventBus) ->
     after = everything_stored(stage)
     assert before.keys() == after.keys()
     for table, rows in before.items():
+        if table == "inbox" and is_pruned:
+            continue  # filled again
         assert after[table] == rows, f"{table} has changed"
     assert service.events() == told
     again_letters = [record.value for record in service.letters()]

@@ -201,6 +201,26 @@ def test_an_amount_of_a_million_digits_is_understood() -> None:
     assert str(kept) == "150." + "5" * 96 + "6"
 
 
+@pytest.mark.parametrize(
+    ("prices", "currency", "total"),
+    [
+        (["0.1", "0.1", "0.1"], "USD", "0.30"),
+        (["0.30000000000000004"], "USD", "0.30"),
+        (["19.989999999999998"] * 10, "EUR", "199.90"),
+        (["1000.0000000000001"] * 3, "JPY", "3000"),
+        (["0.100000000000000006"] * 10, "KWD", "1.000"),
+    ],
+)
+def test_the_total_of_binary_fractions_is_an_amount_that_can_be_paid(
+    prices: list[str], currency: str, total: str
+) -> None:
+    """A catalog of ours refuses such prices; one from outside may not."""
+    booking = loaded(just_reserved(seats_priced(*map(Decimal, prices)), currency))
+
+    assert str(booking.total.written) == total
+    assert paid(booking, total, currency).status is Status.CONFIRMED
+
+
 @given(st.integers(0, 10**13), CURRENCIES)
 def test_a_double_of_an_amount_is_that_amount(units: int, currency: str) -> None:
     amount = Decimal(units).scaleb(-DECIMALS[currency])
