@@ -1,20 +1,22 @@
 """The checks of `booking doctor` for PostgreSQL, on one connection of the store's pool."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from booking_core.ports import Finding, Grade, Workload
+from booking_core.ports import Finding, Grade, Health, Workload
 from booking_postgres import schema
 from booking_postgres.driver.connection import PROBE_SECONDS, answers_within
 from booking_postgres.driver.errors import WrongEncoding
 from booking_postgres.driver.transaction import driver_of
+from booking_postgres.driver.troubles import trouble_of
 
 CHECKS: Final = ("database", "isolation", "connections", "schema")
+_WRITES: Final = "writes"
 OLDEST_VERSION: Final = 15
 _RULE: Final = "read committed"
 _URL: Final = "BOOKING_DATABASE_URL"
@@ -53,8 +55,25 @@ _RIGHTS: Final = """
 """
 
 
-def diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
-    """Yield the findings `database`, `isolation`, `connections` and `schema`; each answer may take 3 s at most."""
+def diagnose(engine: Engine, workload: Workload, check_writes: Callable[[], Health]) -> Iterator[Finding]:
+    """Yield the findings of CHECKS and `writes`; each answer may take 3 s at most."""
+    troubled = None
+    for finding in _diagnose(engine, workload):
+        yield finding
+        if finding.grade is Grade.TROUBLE and finding.check != "connections":
+            troubled = troubled or finding.check
+    if troubled:
+        yield Finding(check=_WRITES, grade=Grade.SKIPPED, found=f"not looked at: see {troubled}")
+        return
+    # The connection of the checks before is back in the pool, which may have no other.
+    health = check_writes()
+    if health.is_ready:
+        yield Finding(check=_WRITES, grade=Grade.OK, found="a booking can be written: tried, and undone")
+    else:
+        yield Finding(check=_WRITES, grade=Grade.TROUBLE, found=health.problem, advice=health.remedy)
+
+
+def _diagnose(engine: Engine, workload: Workload) -> Iterator[Finding]:
     done = 0
     began = time.monotonic()
     try:
@@ -138,6 +157,8 @@ def _failed(check: str, error: Exception, engine: Engine) -> Finding:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
     text = " ".join((primary or str(cause)).split()).removeprefix("connection failed: ")
+    if trouble := trouble_of(cause) if isinstance(cause, psycopg.Error) else None:
+        return Finding(check=check, grade=Grade.TROUBLE, found=trouble.problem, advice=trouble.remedy)
     if check == CHECKS[0]:
         return Finding(
             check=check, grade=Grade.TROUBLE, found=f"no way into {_place(engine)}: {text}", advice=_login_advice(text)
@@ -155,11 +176,8 @@ def _login_advice(text: str) -> str:
             "pg_hba.conf",
             "allow this machine and user in the server's pg_hba.conf, or connect with TLS (sslmode=require)",
         ),
-        ("too many", "raise max_connections, or end what holds the connections"),
-        ("remaining connection slots", "raise max_connections, or end what holds the connections"),
         ("not support SSL", f"set sslmode in {_URL} to what the server speaks, or have it speak TLS"),
         ("certificate", f"check sslrootcert and the host's name in {_URL}"),
-        ("starting up", "wait until it has started"),
         ("resolve host", f"correct the host in {_URL}, or the name service"),
         ("did not answer", "see whether the server is frozen, or out of memory or disk"),
     ):

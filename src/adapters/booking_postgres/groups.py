@@ -25,6 +25,7 @@ from booking_postgres.driver.errors import (
 from booking_postgres.driver.event_loop import EventLoopConnection
 from booking_postgres.driver.pipeline import Rows, Statement, StatementFailed
 from booking_postgres.driver.transaction import forbid_preparing
+from booking_postgres.driver.troubles import DatabaseReadOnly
 from booking_postgres.writes import group
 
 _ROLLBACK: Final = Statement("ROLLBACK", {}, "rollback", plans=False)
@@ -131,6 +132,8 @@ class PostgresGroupTransaction:
             known = translate(failure.error)
             if isinstance(known, PreparedStatementGone):
                 forbid_preparing(self._connection.driver)
+            if isinstance(known, DatabaseReadOnly):
+                self._connection.is_lost = True  # another one may reach a database that takes writes
             meaning = error_of_lost_connection(known, is_first=is_first, commits=commits) or known
             if meaning is None:
                 raise failure.error from failure

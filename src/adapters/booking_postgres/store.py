@@ -9,7 +9,7 @@ from attrs import define, field
 from sqlalchemy import Connection, Engine
 
 from booking_core.messages.trace_context import TRACEPARENT
-from booking_core.ports import EventRepository, Finding, Inbox, Outbox, Reads, RunInThread, Upkeep, Workload
+from booking_core.ports import EventRepository, Finding, Health, Inbox, Outbox, Reads, RunInThread, Upkeep, Workload
 from booking_postgres.driver.connection import Timeouts
 from booking_postgres.driver.joined_transaction import JoinedTransaction
 from booking_postgres.driver.pipeline import Statement
@@ -20,6 +20,7 @@ from booking_postgres.outbox import PostgresOutbox
 from booking_postgres.reads.queries import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.upkeep import PostgresUpkeep
+from booking_postgres.write_check import check_writes
 from booking_postgres.writes.bookings import PostgresBookings, PostgresInbox
 from booking_postgres.writes.events import PostgresEvents, await_reservations_in_flight
 from booking_postgres.writes.stored_responses import PostgresStoredResponses
@@ -121,7 +122,11 @@ class PostgresStore:
         """See `booking_core.ports.Diagnosis`."""
         from booking_postgres.diagnosis import diagnose
 
-        return diagnose(self.engine, workload)
+        return diagnose(self.engine, workload, self.check_writes)
+
+    def check_writes(self) -> Health:
+        """See `booking_core.ports.WriteCheck`."""
+        return check_writes(self.engine, self.timeouts)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -14,6 +14,7 @@ from booking_postgres.driver.errors import NoRight, WrongEncoding, reason_of, tr
 from booking_postgres.driver.pipeline import Statement
 from booking_postgres.driver.reader import Reader, rows_on
 from booking_postgres.driver.transaction import PoolCounters
+from booking_postgres.driver.troubles import DatabaseTrouble
 
 _PRUNE_EVENTS: Final = """
     DELETE FROM booking.outbox o USING (
@@ -75,6 +76,8 @@ class PostgresUpkeep:
                 return schema.health_of(schema.revision_of(connection))
         except WrongEncoding as error:
             return Health(kind=HealthKind.UNSUITABLE, problem=error.problem, remedy=error.remedy)
+        except DatabaseTrouble as trouble:
+            return Health(kind=trouble.kind, problem=trouble.problem, remedy=trouble.remedy)
         except BookingError as error:
             remedy = f"check BOOKING_DATABASE_URL and that PostgreSQL runs{reason_of(error)}"
             return Health(kind=HealthKind.UNREACHABLE, problem="the database cannot be reached", remedy=remedy)

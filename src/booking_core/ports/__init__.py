@@ -29,7 +29,7 @@ from booking_core.ports.reads import (
 from booking_core.ports.runtime import Flag, Lock, Runtime, Thread
 from booking_core.ports.store import Store
 from booking_core.ports.unit_of_work import Closure, EventRepository, Inbox, Receipt, StoredResponses, UnitOfWork
-from booking_core.ports.upkeep import ConnectionUse, Health, HealthKind, Pruned, Upkeep
+from booking_core.ports.upkeep import ConnectionUse, Health, HealthKind, Pruned, Upkeep, WriteCheck
 
 __all__ = [
     "Backlogs",
@@ -88,5 +88,6 @@ __all__ = [
     "UnitOfWork",
     "Upkeep",
     "Workload",
+    "WriteCheck",
     "in_reading_order",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -14,6 +14,15 @@ class HealthKind(Enum):
     UNREACHABLE = "unreachable"
     FORBIDDEN = "forbidden"
     UNSUITABLE = "unsuitable"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    READ_ONLY = "read_only"
+    DISK_FULL = "disk_full"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUT_OF_RESOURCES = "out_of_resources"
+    STORAGE_FAILED = "storage_failed"
+    CANCELLED_STATEMENT = "cancelled_statement"
     NO_SCHEMA = "no_schema"
     OLD_SCHEMA = "old_schema"
 
@@ -65,6 +74,15 @@ class ConnectionUse:
     waits: int
     waited_seconds: float
     refused: int
+
+
+@runtime_checkable
+class WriteCheck(Protocol):
+    """Optional interface of a store that can try whether it takes writes. Readiness tests for it with isinstance."""
+
+    def check_writes(self) -> Health:
+        """Write what a reservation writes, and undo it. Bounded in time; an expected failure is a result."""
+        ...
 
 
 class Upkeep(Protocol):

@@ -7,7 +7,7 @@ hold no secret; access is restricted by the network.
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from booking_core.application.system_runtime import SYSTEM_RUNTIME
 from booking_core.ports.runtime import Runtime, Thread
 from booking_core.ports.store import Store
 from booking_telemetry.logs import get_logger
-from booking_telemetry.readiness import Readiness
+from booking_telemetry.readiness import Readiness, problem_of
 from booking_workers.jobs import OnStart
 
 _log = get_logger(__name__)
@@ -81,13 +81,11 @@ class WorkerHealth:
         return _json(HTTPStatus.OK, {"success": True, "data": {"status": "ALIVE"}})
 
     def _readiness(self) -> Reply:
-        if self.readiness.is_ready():
+        health = self.readiness.health()
+        if health.is_ready:
             return _json(HTTPStatus.OK, {"success": True, "data": {"status": "READY"}})
-        return _error(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "SERVICE_BUSY",
-            "The database cannot be reached, or its schema is not the one needed; the log says which",
-        )
+        details = {"reason": health.kind.value}
+        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "SERVICE_BUSY", problem_of(health.kind), details)
 
 
 @contextmanager
@@ -162,6 +160,6 @@ def _json(status: HTTPStatus, document: object) -> Reply:
     return status, "application/json", json.dumps(document, separators=(",", ":")).encode()
 
 
-def _error(status: HTTPStatus, code: str, message: str) -> Reply:
-    error = {"code": code, "message": message, "details": {}}
+def _error(status: HTTPStatus, code: str, message: str, details: Mapping[str, str] | None = None) -> Reply:
+    error = {"code": code, "message": message, "details": details or {}}
     return _json(status, {"success": False, "error": error})

@@ -19,7 +19,7 @@ from tests.integration.doctor.examining import examined, grades
 from tests.support.directories import open_directory
 from tests.support.postgres.fixtures import FreshDatabase, chosen_binaries, database_name
 
-ALL = ("database", "isolation", "connections", "schema", "clock")
+ALL = ("database", "isolation", "connections", "schema", "writes", "clock")
 # The test's server forgets power cuts, and the doctor says so.
 WELL = {**dict.fromkeys(ALL, "ok"), "database": "warning"}
 NO_WAY_IN = {**dict.fromkeys(ALL, "skipped"), "database": "trouble"}
@@ -112,7 +112,7 @@ def test_a_user_who_may_do_too_little_and_connect_too_seldom(low: str, database_
         door.execute("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA booking TO low")
         writing = examined(Component.DATABASE, of(low, BOOKING_DB_CONNECTIONS="2"))
 
-    assert grades(outside) == WELL | {"connections": "trouble", "schema": "trouble"}
+    assert grades(outside) == WELL | {"connections": "trouble", "schema": "trouble", "writes": "skipped"}
     assert "5 of our user" in outside["connections"].found
     assert outside["schema"].found.startswith("permission denied for schema booking")
     assert "GRANT USAGE" in outside["schema"].advice

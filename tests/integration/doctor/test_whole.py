@@ -31,7 +31,7 @@ def test_a_service_that_lacks_nothing(
     assert {each["check"]: each["grade"] for each in told["findings"]} == {
         "settings": "ok",
         "database": "warning",  # the test's server forgets power cuts
-        **dict.fromkeys(["isolation", "connections", "schema", "clock", "broker"], "ok"),
+        **dict.fromkeys(["isolation", "connections", "schema", "writes", "clock", "broker"], "ok"),
         **{f"topic {topic}": "ok" for topic in (events, payments, letters)},
         "jwks": "ok",
         "catalog": "ok",

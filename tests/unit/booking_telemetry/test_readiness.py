@@ -107,3 +107,51 @@ class _CountingLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+class WritableStore(CheckedStore):
+    """A store that can also be asked whether it takes writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: Health | Exception = Health()
+        self.trials = 0
+
+    def check_writes(self) -> Health:
+        self.trials += 1
+        if isinstance(self.writes, Exception):
+            raise self.writes
+        return self.writes
+
+
+def test_writes_are_tried_every_ten_seconds_and_until_they_work_again() -> None:
+    store = WritableStore()
+    readiness = store.readiness()
+    for _ in range(10):
+        assert readiness.is_ready()
+        store.now += 1
+    assert (store.looks, store.trials) == (10, 1)
+
+    store.writes = Health(kind=HealthKind.DISK_FULL, problem="the disk is full")
+    for _ in range(3):
+        assert readiness.health().kind is HealthKind.DISK_FULL
+        store.now += 1
+    assert store.trials == 4
+    store.writes = Health()
+    assert readiness.is_ready()
+    assert store.trials == 5
+
+
+def test_writes_are_not_tried_while_the_store_is_unreachable() -> None:
+    store = WritableStore()
+    store.answer = "gone"
+
+    assert store.readiness().health().kind is HealthKind.UNREACHABLE
+    assert store.trials == 0
+
+
+def test_a_trial_that_is_itself_wrong_keeps_nobody_away() -> None:
+    store = WritableStore()
+    store.writes = RuntimeError("a trigger of somebody else")
+
+    assert store.readiness().is_ready()

@@ -12,22 +12,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from booking_core.domain.errors import CommitOutcomeUnknown, ServiceBusy, TransactionConflict
 from booking_postgres.driver.connection import NoAnswer
 from booking_postgres.driver.pipeline import StatementFailed
+from booking_postgres.driver.troubles import ConnectionLost, trouble_of, words_of
 
 DRIVER_ERRORS = (psycopg.Error, DBAPIError, PoolTimeout, DisconnectionError)
 _RUN_AGAIN = (pg.SerializationFailure, pg.DeadlockDetected, pg.UniqueViolation)
 # From a transaction-pooling proxy without prepared statements, or after a migration changed a table.
 _PREPARED_GONE = (pg.InvalidSqlStatementName, pg.DuplicatePreparedStatement, pg.FeatureNotSupported)
-# The server became a replica, or ended a transaction that idled: a new connection may reach one that serves.
-_GONE_ELSEWHERE = (pg.ReadOnlySqlTransaction, pg.IdleInTransactionSessionTimeout)
-_TIMED_OUT = (pg.LockNotAvailable, pg.QueryCanceled)
+
+
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError, pg.IdleInTransactionSessionTimeout)
 
 
 class LockWaitTooLong(ServiceBusy):
     """Another transaction held the lock for the whole bounded wait."""
-
-
-class ConnectionLost(ServiceBusy):
-    """The database is unreachable, or the connection was lost."""
 
 
 class NoAnswerInTime(ConnectionLost):
@@ -63,18 +60,23 @@ def translate(error: BaseException) -> Exception | None:
         return TransactionConflict()
     if isinstance(cause, _PREPARED_GONE):
         return PreparedStatementGone()
-    if isinstance(cause, _TIMED_OUT):
+    if isinstance(cause, pg.LockNotAvailable):
         return LockWaitTooLong()
     if isinstance(cause, PoolTimeout):
         return ServiceBusy("All database connections are in use, please try again")
     if isinstance(cause, NoAnswer):
         return NoAnswerInTime()
+    if isinstance(cause, psycopg.Error) and (trouble := trouble_of(cause)):
+        return trouble
     if isinstance(cause, pg.ProgramLimitExceeded):
         return None  # psycopg counts it among the operational errors, but it says that a value is too large
-    if isinstance(cause, (*_GONE_ELSEWHERE, psycopg.OperationalError, psycopg.InterfaceError, DisconnectionError)):
-        return ConnectionLost()
+    if isinstance(cause, _LOST):
+        return ConnectionLost(f"The connection to the database is lost: {words_of(cause)}")
     if type(cause) is psycopg.DatabaseError and cause.diag.sqlstate is None:
-        return ConnectionLost()  # raised by libpq itself: it ended a pipeline without a response
+        # Raised by libpq itself: it ended a pipeline without a response.
+        return ConnectionLost(f"The connection to the database is lost: {words_of(cause)}")
+    if isinstance(cause, DisconnectionError):
+        return ConnectionLost()
     if isinstance(cause, pg.InsufficientPrivilege):
         return NoRight(cause.diag.message_primary or "permission denied")
     return None
@@ -89,8 +91,8 @@ def error_of_lost_connection(error: Exception | None, *, is_first: bool, commits
     if not isinstance(error, ConnectionLost):
         return None
     if commits:
-        return CommitOutcomeUnknown()
-    return TransactionConflict() if is_first and not isinstance(error, NoAnswerInTime) else None
+        return CommitOutcomeUnknown(str(error))
+    return TransactionConflict(str(error)) if is_first and not isinstance(error, NoAnswerInTime) else None
 
 
 def reason_of(error: BaseException) -> str:

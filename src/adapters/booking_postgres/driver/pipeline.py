@@ -233,7 +233,10 @@ def _receive(server: pq.abc.PGconn, steps: Sequence[_Step]) -> Generator[int, No
     while True:
         while server.is_busy():
             yield select.POLLIN
-            server.consume_input()
+            try:
+                server.consume_input()
+            except psycopg.OperationalError as lost:
+                raise failed or lost from None  # the last words of a server that has ended the connection
         result = server.get_result()
         if result is None:
             # The end of the results of one statement; on a lost connection, of all.

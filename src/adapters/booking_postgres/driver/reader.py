@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Engine
 
 from booking_postgres.driver.connection import Timeouts, answers_within
 from booking_postgres.driver.errors import (
-    ConnectionLost,
     NoAnswerInTime,
     PreparedStatementGone,
     require_utf8,
@@ -20,6 +19,7 @@ from booking_postgres.driver.errors import (
 )
 from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, in_utc, run
 from booking_postgres.driver.transaction import BY_KEYS, driver_of, forbid_preparing
+from booking_postgres.driver.troubles import ConnectionLost
 
 
 def rows_on(connection: Connection, statement: Statement) -> Rows:

@@ -22,7 +22,6 @@ from booking_core.ports.upkeep import ConnectionUse
 from booking_postgres.driver.connection import ConnectionWithDeadline, Timeouts
 from booking_postgres.driver.errors import (
     DRIVER_ERRORS,
-    ConnectionLost,
     PreparedStatementGone,
     error_of_lost_connection,
     raise_translated,
@@ -30,6 +29,7 @@ from booking_postgres.driver.errors import (
     translated,
 )
 from booking_postgres.driver.pipeline import Row, Rows, Statement, StatementFailed, run
+from booking_postgres.driver.troubles import ConnectionLost, DatabaseReadOnly
 
 _SET_TIMEOUTS: Final = (
     "SELECT set_config('lock_timeout', %(lock)s, true), set_config('statement_timeout', %(statement)s, true),"
@@ -158,7 +158,7 @@ class OwnTransaction(Transaction):
             results = run(self._driver(), statements, commit=commit)
         except StatementFailed as failure:
             error = translate(failure.error)
-            if isinstance(error, ConnectionLost | PreparedStatementGone):
+            if isinstance(error, ConnectionLost | DatabaseReadOnly | PreparedStatementGone):
                 self._give_up(error)
             if meaning := error_of_lost_connection(error, is_first=first, commits=commit):
                 raise meaning from failure.error

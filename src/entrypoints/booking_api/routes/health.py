@@ -8,7 +8,7 @@ from booking_api.http.access_log import ALIVE, READY
 from booking_api.http.errors import error_response
 from booking_api.http.flask_app import success
 from booking_api.service import Service
-from booking_telemetry.readiness import Readiness
+from booking_telemetry.readiness import Readiness, problem_of
 
 
 def add_health_routes(app: Flask, service: Service) -> None:
@@ -31,12 +31,11 @@ class HealthRoutes:
         return success({"status": "ALIVE"})
 
     def readyz(self) -> Response:
-        """200 if the store can be used, otherwise 503; checked at most 1 s ago."""
-        if self.readiness.is_ready():
+        """200 if the store can be used, otherwise 503 with the reason; checked at most 1 s ago, writes 10 s."""
+        health = self.readiness.health()
+        if health.is_ready:
             return success({"status": "READY"})
-        response = error_response(
-            "SERVICE_BUSY", "The database cannot be reached, or its schema is not the one needed; the log says which"
-        )
+        response = error_response("SERVICE_BUSY", problem_of(health.kind), {"reason": health.kind.value})
         response.headers["Retry-After"] = "1"
         return response
 

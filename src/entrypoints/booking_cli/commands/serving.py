@@ -42,7 +42,7 @@ def migrate(invocation: Invocation, as_json: bool) -> None:
             steps = list(composition.store.upkeep.migrate())
         except ServiceBusy as error:
             health = composition.store.upkeep.health()
-            if health.kind in (HealthKind.UNREACHABLE, HealthKind.UNSUITABLE):
+            if health.kind not in (HealthKind.READY, HealthKind.NO_SCHEMA, HealthKind.OLD_SCHEMA):
                 raise CommandFailed(str(health)) from error
             raise
     if as_json:

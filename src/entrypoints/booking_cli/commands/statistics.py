@@ -13,6 +13,7 @@ from booking_cli.invocation import CommandFailed, Invocation, example, pass_invo
 from booking_cli.printing import counted, json_option, print_error, print_json, print_line, print_table
 from booking_core.domain.errors import BusUnavailable
 from booking_core.domain.lifecycle import Status
+from booking_core.ports import Health, WriteCheck
 from booking_core.ports.reads import Statistics
 from booking_service.composition import Composition
 from booking_service.setting_fields import Need
@@ -54,18 +55,22 @@ def stats(invocation: Invocation, check: bool, as_json: bool) -> None:
     Dead letters are those that no replay has taken; not counted where the settings name no broker, or none answers.
     Refunds are counted once they have waited for an hour. With --check it fails if an overdue hold or an event being
     cancelled waits for more than 150 s, an event to publish for more than 60 s, or a refund or a dead letter for more
-    than an hour, and if the broker that the settings name does not answer.
+    than an hour, and if the database takes no writes or the broker that the settings name does not answer.
     """
     needs = (Need.DATABASE, Need.EVENT_BUS) if invocation.names_a_bus else (Need.DATABASE,)
     with invocation.composition("stats", *needs) as composition:
         count_dead_letters = _counter_of_dead_letters(composition, invocation) if invocation.names_a_bus else _no_bus
         statistics = composition.store.reads.statistics()
         dead_letters = count_dead_letters()
+        store = composition.store
+        health = store.check_writes() if isinstance(store, WriteCheck) else Health()
     if as_json:
         print_json(_object(statistics, dead_letters))
     else:
         _print_statistics(statistics, dead_letters)
     alarms = alarms_of(statistics, dead_letters) if check else []
+    if not health.is_ready:
+        alarms.append(f"nothing can be written: {health}")
     if isinstance(dead_letters, Uncounted):
         alarms.append(f"dead letters are not counted: {dead_letters.problem}")
     if check and alarms:
