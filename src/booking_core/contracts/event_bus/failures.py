@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from booking_core.contracts.event_bus.fixture import POLL_SECONDS, BusFixture, numbered, values
@@ -96,6 +97,45 @@ class FailuresContract:
         unavailable(subscription.commit)
         self._all_calls_are_unavailable(fixture, fixture.bus)
         subscription.close()
+
+    def test_a_poll_ends_when_the_bus_is_closed(self, event_bus_harness: EventBusHarness) -> None:
+        fixture, subscription = self._joined(event_bus_harness)
+
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(subscription.poll, _LONG_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
+            took = _seconds_of(fixture.bus.close)
+            with suppress(BusUnavailable):
+                assert list(waiting.result(fixture.seconds)) == []
+
+        assert took <= _LONG_POLL_SECONDS / 2, f"the bus was closed after {took:.2f} s, when the poll was over"
+
+    def test_a_subscription_that_has_not_polled_commits_nothing(self, event_bus_harness: EventBusHarness) -> None:
+        fixture = BusFixture.of(event_bus_harness)
+        fixture.publish(0, 10)
+        subscription = fixture.subscribe()
+
+        subscription.commit()
+        subscription.commit(before=fixture.ends())
+        subscription.rewind()
+        subscription.commit()
+        assert fixture.waiting() == 10
+        arrived = fixture.receive(subscription, 10)
+        subscription.close()
+
+        assert values(arrived) == set(range(10))
+
+    def test_an_unknown_topic_is_made_or_unavailable(self, event_bus_harness: EventBusHarness) -> None:
+        fixture = BusFixture.of(event_bus_harness)
+        unknown = f"{fixture.topic}-unknown"
+
+        for call in (
+            lambda: fixture.bus.backlog(unknown, "group"),
+            lambda: fixture.bus.oldest(unknown, "group"),
+            lambda: fixture.bus.publish(unknown, numbered(0, 1)),
+        ):
+            with suppress(BusUnavailable):
+                call()
 
     def test_a_bus_that_cannot_be_reached_is_unavailable(self, event_bus_harness: EventBusHarness) -> None:
         """Whatever the driver raises: callers know the port's errors alone."""

@@ -5,10 +5,10 @@ Each mistake is one that an adapter has made or could make. The suites must catc
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import count
-from threading import Condition
+from threading import Condition, Lock
 from typing import Any, Final
 from zlib import crc32
 
@@ -33,6 +33,7 @@ class SmallBus:
         assert not mistake or mistake in MISTAKES
         self.mistake, self.is_open = mistake, True
         self.changed = Condition()
+        self.polling = Lock()
         self.log: dict[Place, dict[int, Delivery]] = {}
         self.committed: dict[tuple[str, Place], int] = {}
         self.members: dict[tuple[str, str], list[SmallSubscription]] = {}
@@ -83,6 +84,9 @@ class SmallBus:
             return (max if self.mistake == "oldest is the youngest" else min)(sent, default=None)
 
     def close(self) -> None:
+        if self.mistake == "closing the bus waits for a poll":
+            with self.polling:
+                pass
         with self.changed:
             self.is_open = False
             for member in [each for members in self.members.values() for each in members]:
@@ -105,6 +109,8 @@ class SmallBus:
                 raise BusUnavailable("The bus is closed")
 
     def topic(self, name: str) -> str:
+        if self.mistake == "an unknown topic is an error of the driver" and "unknown" in name:
+            raise KeyError(name)
         return "the only one" if self.mistake == "topics share their messages" else name
 
     def end(self, place: Place) -> int:
@@ -168,7 +174,8 @@ class SmallSubscription:
     def poll(self, timeout: float) -> Sequence[Delivery]:
         timeout = self._waits(timeout)
         try:
-            with self._bus.backend("poll"):
+            is_alone = self._mistake == "closing the bus waits for a poll"
+            with self._bus.polling if is_alone else nullcontext(), self._bus.backend("poll"):
                 self._refuse_if_closed()
                 self._bus.changed.wait_for(lambda: not self._is_open or bool(self._next()), timeout)
                 self._refuse_if_closed()
@@ -181,6 +188,11 @@ class SmallSubscription:
     def commit(self, before: Mapping[int, int] | None = None) -> None:
         with self._bus.backend("commit"):
             self._refuse_if_closed()
+            if self._mistake == "a commit needs a poll" and not self._positions:
+                raise KeyError(self._topic)
+            if self._mistake == "a commit before the first poll commits all" and not self._positions:
+                for number in range(PARTITIONS):
+                    self._bus.commit(self._group, (self._topic, number), self._bus.end((self._topic, number)))
             is_dealt_anew = self._deal != self._members
             if is_dealt_anew and self._mistake != "commit takes in partitions that have gone":
                 if any(position > self._bus.start(self._group, place) for place, position in self._positions.items()):
@@ -271,22 +283,3 @@ class SmallSubscription:
             named = before.get(place[1], unnamed)
             bound = named if self._mistake == "commit moves on to its bound" else min(bound, named)
         self._bus.commit(self._group, place, bound if self._mistake == "commit moves back" else max(start, bound))
-
-
-class SmallBusHarness:
-    """The small bus, given to the suites."""
-
-    def __init__(self, mistake: str = "") -> None:
-        self.bus = SmallBus(mistake)
-        # A test that waits in vain ends soon; one that is to pass has time on a busy machine.
-        self.timeout_seconds = 1.5 if mistake else 20.0
-        self._numbers = count()
-
-    def new_topic(self) -> str:
-        return f"topic-{next(self._numbers)}"
-
-    def unreachable(self) -> SmallBus:
-        return SmallBus(self.bus.mistake, is_reachable=False)
-
-    def close(self) -> None:
-        self.bus.close()
