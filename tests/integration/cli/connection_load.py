@@ -2,7 +2,8 @@
 
 Each connection that was established must get its complete response, or, kept open, must get one with
 `Connection: close`; all others count as dropped. A client whose request is more than 0.9 s late, because this machine
-did not let it run, has no right to a response: the server may have closed a connection that was idle for 1 s.
+did not let it run, has no right to a response: the server may have closed a connection that was idle for 1 s. It is idle
+from the response on, which such a client may read late; so a request is late by the time since the one before it.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,17 +28,20 @@ _LATE: Final = 0.9
 # New connections at once, after a moment in which this machine did not let the clients run.
 _BURST: Final = 50
 _TIMEOUT: Final = 40.0
-_REQUEST: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-_LAST_REQUEST: Final = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def _get() -> tuple[str, bytes]:
+    return "GET / HTTP/1.1\r\nHost: localhost\r\n", b""
 
 
 @define(eq=False)
 class ConnectionLoad:
-    """What the clients saw, over all calls of `running`."""
+    """What the clients saw, over all calls of `running`. `request` makes the head and the body of each request."""
 
+    request: Callable[[], tuple[str, bytes]] = _get
     _port: int = field(default=0, init=False)
     connect_seconds: list[float] = field(factory=list, init=False)
-    answered: int = field(default=0, init=False)
+    statuses: Counter[int] = field(factory=Counter, init=False)
     last_answers: int = field(default=0, init=False)
     """Responses with `Connection: close` on connections that were to be kept."""
     not_connected: list[str] = field(factory=list, init=False)
@@ -60,6 +65,11 @@ class ConnectionLoad:
             assert not thread.is_alive()
 
     @property
+    def answered(self) -> int:
+        """Complete responses."""
+        return self.statuses.total()
+
+    @property
     def connect_p99(self) -> float:
         """Seconds."""
         return sorted(self.connect_seconds)[int(len(self.connect_seconds) * 0.99)]
@@ -81,19 +91,19 @@ class ConnectionLoad:
         connection = await self._connect()
         if connection is not None:
             with connection:
-                await self._ask(connection, _LAST_REQUEST, began)
+                await self._ask(connection, began, is_last=True)
 
     async def _keep(self) -> None:
         while not self._is_over.is_set():
-            idle_since = time.monotonic()
+            used_at = time.monotonic()
             connection = await self._connect()
             if connection is None:
                 await asyncio.sleep(_PAUSE)
                 continue
             with connection:
                 while not self._is_over.is_set():
-                    response = await self._ask(connection, _REQUEST, idle_since)
-                    idle_since = time.monotonic()
+                    used_before, used_at = used_at, time.monotonic()
+                    response = await self._ask(connection, used_before)
                     if response is None:
                         break
                     if response.will_close:
@@ -117,26 +127,29 @@ class ConnectionLoad:
         return connection
 
     async def _ask(
-        self, connection: socket.socket, request: bytes, idle_since: float
+        self, connection: socket.socket, used_before: float, *, is_last: bool = False
     ) -> http.client.HTTPResponse | None:
+        """Send a request on a connection that was used before at this time, and return the response."""
+        head, body = self.request()
+        request = f"{head}Connection: close\r\n\r\n" if is_last else f"{head}\r\n"
         received = bytearray()
-        is_late = time.monotonic() - idle_since > _LATE
+        idle = time.monotonic() - used_before
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_TIMEOUT):
-                await loop.sock_sendall(connection, request)
+                await loop.sock_sendall(connection, request.encode() + body)
                 while (response := _parsed(received)) is None:
                     part = await loop.sock_recv(connection, 65536)
                     if not part:
                         raise ConnectionResetError("closed")
                     received += part
         except OSError as error:
-            if is_late and not received:
+            if idle > _LATE and not received:
                 self.late += 1
             else:
-                self.dropped.append(f"{error!r} after {bytes(received)!r}")
+                self.dropped.append(f"{error!r} after {idle:.3f} s and {bytes(received)!r}")
             return None
-        self.answered += 1
+        self.statuses[response.status] += 1
         return response
 
 
