@@ -2,8 +2,8 @@
 
 Each connection that was established must get its complete response, or, kept open, must get one with
 `Connection: close`; all others count as dropped. A client whose request is more than 0.9 s late, because this machine
-did not let it run, has no right to a response: the server may have closed a connection that was idle for 1 s. It is idle
-from the response on, which such a client may read late; so a request is late by the time since the one before it.
+did not let it run, has no right to a response: the server may have closed a connection that was idle for 1 s. Such a
+client may also read the last response late, so the 0.9 s begin when the request before it was sent.
 """
 
 import asyncio

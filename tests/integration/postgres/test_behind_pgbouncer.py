@@ -11,8 +11,11 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.errors import PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.lifecycle import Status
 from booking_core.ports import Page
+from booking_dev.tokens import DevTokens
 from booking_postgres.driver.connection import Timeouts
 from tests.integration.postgres import bouncer
+from tests.support.jwks import Jwks
+from tests.support.live import BOOKINGS, Live, together
 from tests.support.postgres.stage import Stage, open_store
 
 pytestmark = [
@@ -108,3 +111,32 @@ def test_the_bounds_end_with_their_transaction(behind: Stage) -> None:
             shown = connection.exec_driver_sql("SHOW lock_timeout").scalar()
             connection.rollback()
             assert shown == "0"
+
+
+@pytest.mark.parametrize("more", ["", "&prepare_threshold=none"], ids=["default", "prepare_threshold=none"])
+def test_groups_of_two_processes_work(stage: Stage, tokens: DevTokens, jwks: Jwks, more: str) -> None:
+    stage.set_up(seats=200)
+    stage.store.close()  # its connections go past the proxy
+    with (
+        bouncer.bouncer_before(stage.url, pool_size=SERVER_CONNECTIONS) as url,
+        Live.over(stage, tokens, jwks, BOOKING_DATABASE_URL=url + more) as live,
+    ):
+        crowd = live.crowd(60, "behind")
+        for turn in range(3):
+            apart = [
+                partial(each.insist, "POST", BOOKINGS, live.order(1 + turn * 60 + n), Idempotency_Key=f"k-{turn}")
+                for n, each in enumerate(crowd)
+            ]
+            answers = together(apart)
+            assert {answer.status for answer in answers} == {201}
+            again = together(apart)
+            assert [answer.body for answer in again] == [answer.body for answer in answers]
+
+        rivals = live.crowd(60, "rival")
+        answers = together([partial(each.insist, "POST", BOOKINGS, live.order(0)) for each in rivals])
+
+        assert sorted(answer.status for answer in answers) == [201] + [409] * 59
+        assert 0 < live.groups * 2 < live.metric("booking_group_size_sum")
+        assert live.metric("booking_group_failures_total") == 0
+        assert stage.sessions() <= SERVER_CONNECTIONS
+    stage.check_books()
