@@ -18,6 +18,7 @@ from booking_core.ports import Message
 from booking_dev.tokens import DevTokens
 from booking_memory.bus import MemoryEventBus
 from booking_server.gateway import Gateway
+from booking_server.gateway.admission_queue import AdmissionLimits
 from booking_server.gateway.groups import GroupLimits, GroupSetUp
 from booking_workers import Consumer, DeadLetters
 from tests.support.executed_files import ExecutedFiles
@@ -27,6 +28,7 @@ from tests.support.rsgi import Headers, Protocol, Scope
 PAGE: Final = Path(__file__).parents[3] / "docs" / "architecture.md"
 ISSUER: Final = "https://issuer.test/"
 AUDIENCE: Final = "booking"
+DEFAULT_LIMITS: Final = AdmissionLimits()
 MOST_FOR_A_RESERVATION: Final = 22
 MOST_FOR_A_GROUP: Final = 25
 MOST_FOR_A_PAYMENT: Final = 16
@@ -45,7 +47,9 @@ def drawn(heading: str) -> list[str]:
     return sorted(files)
 
 
-def gateway_over(stage: Stage, tokens: DevTokens, *, with_groups: bool) -> Gateway:
+def gateway_over(
+    stage: Stage, tokens: DevTokens, *, with_groups: bool, limits: AdmissionLimits = DEFAULT_LIMITS
+) -> Gateway:
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE, keys=FixedKeys(tokens.jwks()))
     service = Service(store=stage.store, catalog_cache=CatalogCache(store=stage.store), terms=Terms())
     app = create_app(service, verifier)
@@ -59,7 +63,7 @@ def gateway_over(stage: Stage, tokens: DevTokens, *, with_groups: bool) -> Gatew
         registry=service.registry,
         limits=GroupLimits(),
     )
-    return Gateway(app, 1, groups=groups)
+    return Gateway(app, 1, groups=groups, limits=limits)
 
 
 def request_for(stage: Stage, token: str, place: int) -> tuple[Scope, Protocol]:
