@@ -154,8 +154,8 @@ def _read_body(response: httpx2.Response, limit: BodyLimit) -> bytearray | None:
     if status == 404:
         return None
     if status != 200:
-        where = printable(response.headers.get("Location", "nowhere"))
-        hint = f": it redirects to {where}, which BOOKING_CATALOG_URL has to name" if response.is_redirect else ""
+        where = printable(response.headers.get("Location", ""))
+        hint = f": it redirects to {where}, which BOOKING_CATALOG_URL has to name" if where else ""
         raise CatalogAnswerInvalid(printable(f"status {status}{hint}"))
     body = bytearray()
     for chunk in _expanded(response):

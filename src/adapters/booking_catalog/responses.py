@@ -1,14 +1,15 @@
 """Parse and validate the response bodies of the Catalog Service.
 
 Every function raises CatalogAnswerInvalid with one printable line that names the problem and its place. Unknown fields
-and a byte order mark are ignored. No number passes through a binary float: 0.1 stays 0.1.
+and a byte order mark are ignored. No number passes through a binary float: 0.1 stays 0.1, and 0.30000000000000004 USD,
+which one has been through, is 0.30.
 """
 
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
-from typing import Annotated, Any, Final, NoReturn, TypeVar
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ import structlog
 from msgspec import Meta, Raw, Struct, UnsetType
 
 from booking_core.domain.errors import InvalidValue
+from booking_core.domain.payments import stands_for
 from booking_core.domain.values import MAX_PRICE, MAX_TEXT, SaleStatus, Seat, TicketedEvent, decimals_of
 from booking_core.ports.catalog import CatalogAnswerInvalid
 
@@ -31,8 +33,6 @@ _T = TypeVar("_T")
 _Body = bytes | bytearray
 _Text = Annotated[str, Meta(max_length=255)]
 _Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-# Precise enough for an amount below MAX_PRICE in any currency; rounding is an error.
-_EXACT: Final = Context(prec=20, traps=[Inexact, InvalidOperation])
 
 
 class _Envelope(Struct):
@@ -169,11 +169,11 @@ def _parse_price(value: Any, currency: str, where: str) -> Decimal:
     amount = Decimal(value)
     if not amount.is_finite() or not 0 <= amount < MAX_PRICE:
         _reject(f"the price {amount} is not from 0 to below {MAX_PRICE} - at `{where}`")
-    decimals = decimals_of(currency)
-    try:
-        return abs(amount.quantize(Decimal(1).scaleb(-decimals), context=_EXACT))  # abs: -0 is 0
-    except (Inexact, InvalidOperation):
+    price = stands_for(amount, currency)
+    if price is None:
+        decimals = decimals_of(currency)
         _reject(f"the price {amount} has more decimals than {currency}, which has {decimals} - at `{where}`")
+    return price
 
 
 def _json_type(value: object) -> str:

@@ -7,6 +7,7 @@ known if there is no answer. An event older than an hour is not sold before it w
 
 from collections.abc import Callable, Collection, Hashable
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from attrs import define, field
@@ -22,6 +23,8 @@ from booking_core.ports.catalog import Catalog
 from booking_core.ports.reads import KnownEvent
 from booking_core.ports.runtime import Runtime
 from booking_core.ports.store import Store
+
+_MOST_REFRESHING: Final = 500  # events that wait for the background; `later` never has to refuse or to run one
 
 
 def run_at_once(job: Callable[[], None]) -> None:
@@ -182,6 +185,8 @@ class CatalogCache:
         purpose = (event_id, "stale")
         if self.catalog is None or event_id in self._refreshing or self._fetches.failure_of(purpose) is not None:
             return
+        if len(self._refreshing) >= _MOST_REFRESHING:
+            return  # the next use of the event tries again
         self._refreshing.add(event_id)
         self.later(partial(self._refresh_in_background, event_id, purpose))
 

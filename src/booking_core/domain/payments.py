@@ -25,11 +25,23 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-decimals_of(currency)), context=_AS_SENT)
 
 
+def stands_for(amount: Decimal, currency: str) -> Decimal | None:
+    """The amount of this currency that a finite one stands for; None if there is none.
+
+    An amount within a thousandth of the smallest unit of one that the currency has is taken as that one:
+    0.30000000000000004 USD is 0.30 USD.
+    """
+    nearest = rounded(amount, currency)
+    is_near = _AS_SENT.subtract(amount, nearest).copy_abs() <= _TOLERANCE.scaleb(-decimals_of(currency))
+    if not is_near:
+        return None
+    return nearest if nearest else nearest.copy_abs()
+
+
 def money_of(payment: Any) -> Money:
     """The money that a payment brings. Raises InvalidValue for an impossible amount or currency.
 
-    An amount within a thousandth of the smallest unit of one that the currency has is taken as that one:
-    0.30000000000000004 USD is 0.30 USD. Any other is kept as it was sent, to 100 significant digits.
+    An amount that `stands_for` another is taken as that one; any other is kept as sent, to 100 significant digits.
     """
     return money_meant(payment.amount, payment.currency)
 
@@ -38,11 +50,8 @@ def money_meant(amount: Any, currency: Any) -> Money:
     """The money that an amount stands for, as `money_of` says it."""
     if isinstance(amount, Decimal) and amount.is_finite() and -1 < amount < MAX_AMOUNT and isinstance(currency, str):
         nearest = rounded(amount, currency)
-        is_near = _AS_SENT.subtract(amount, nearest).copy_abs() <= _TOLERANCE.scaleb(-decimals_of(currency))
-        if is_near or nearest >= MAX_AMOUNT:
-            amount = nearest if nearest else nearest.copy_abs()
-        else:
-            amount = _AS_SENT.plus(amount)
+        meant = nearest if nearest >= MAX_AMOUNT else stands_for(amount, currency)
+        amount = _AS_SENT.plus(amount) if meant is None else meant
     return Money(amount=amount, currency=currency)
 
 

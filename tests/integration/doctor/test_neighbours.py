@@ -1,13 +1,17 @@
 """Each trouble of the issuer's keys and of the Catalog, made for real."""
 
 import json
+from uuid import uuid4
 
 import pytest
+from attrs import evolve
 
+from booking_catalog.client import MAX_HALL_BYTES
 from booking_service.doctor.components import Component
 from tests.integration.doctor.examining import examined, grades
-from tests.support.catalog_server import reply, running
+from tests.support.catalog_server import Handler, drip, reply, running, says
 from tests.support.jwks import Jwks
+from tests.support.postgres.stage import Stage
 from tests.support.processes import TOKENS, free_port
 
 EC_KEY = {"kty": "EC", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA"}
@@ -75,12 +79,40 @@ class TestCatalog:
         assert found["catalog"].found.endswith("breaker closed")
         assert server.paths == ["/api/v1/events/00000000-0000-0000-0000-000000000000"]
 
+    def test_an_event_beyond_a_limit_is_named_with_what_to_do(self, stage: Stage) -> None:
+        event = evolve(stage.fixture.event, event_id=uuid4())
+        with stage.store.unit_of_work() as uow:
+            uow.events.put(event, ages=True, complete=False)
+            uow.commit()
+        written = {"eventId": str(event.event_id), "name": "", "startsAt": "2031-01-01T00:00:00Z", "currency": "USD"}
+
+        def answer(handler: Handler) -> None:
+            if handler.path.endswith("/seats"):
+                drip(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MAX_HALL_BYTES + 1), b"")(handler)
+            elif str(event.event_id) in handler.path:
+                says({**written, "status": "ON_SALE"})(handler)
+            else:
+                reply(404)(handler)
+
+        with running() as server:
+            server.answer = answer
+            environ = {"BOOKING_CATALOG_URL": server.url, "BOOKING_DATABASE_URL": stage.url}
+            found = examined(Component.CATALOG, environ)
+            server.answer = reply(404)
+            sound = examined(Component.CATALOG, environ)
+
+        assert grades(found) == {"catalog": "ok", "catalog events": "trouble"}
+        assert f"event {event.event_id} cannot be read: " in found["catalog events"].found
+        assert "the limit MAX_HALL_BYTES: let the Catalog Service leave out fields" in found["catalog events"].found
+        assert f"booking catalog sync {event.event_id}" in found["catalog events"].advice
+        assert grades(sound) == {"catalog": "ok"}
+
     @pytest.mark.parametrize(
         ("status", "body", "told"),
         [
             (500, "", "status 500; breaker closed"),
             (200, "<html>", "breaker closed"),
-            (302, "", "status 302, and redirects are not followed"),
+            (302, "", "status 302; breaker closed"),
         ],
     )
     def test_answers_that_are_none(self, status: int, body: str, told: str) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from booking_core.domain.errors import BookingError
 from booking_core.ports import Catalog, Diagnosis, EventBus, Finding, Grade, Store, Workload
 from booking_service.composition import Composition
+from booking_service.doctor.events import check_events
 from booking_service.setting_fields import Need
 from booking_service.settings import DB_CONNECTIONS, Settings
 
@@ -69,7 +70,7 @@ def check_component(component: Component, settings: Settings, compose: Compose, 
             found = "not used, for BOOKING_CATALOG_URL is not set: only what `booking catalog load` brought in is known"
             yield Finding(check=component.value, grade=Grade.SKIPPED, found=found)
         else:
-            yield from _diagnosis(composition.catalog, Workload()) or _try_catalog(composition.catalog)
+            yield from _check_catalog(composition, composition.catalog, has_store=settings.database_url is not None)
 
 
 def _check_database(store: Store, settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -84,6 +85,15 @@ def _check_database(store: Store, settings: Settings, clock: Clock) -> Iterator[
         yield Finding(check=_CLOCK, grade=Grade.SKIPPED, found=f"not compared: see {first.check}")
         return
     yield _compare_clocks(store, clock)
+
+
+def _check_catalog(composition: Composition, catalog: Catalog, *, has_store: bool) -> Iterator[Finding]:
+    is_sound = has_store
+    for finding in _diagnosis(catalog, Workload()) or _try_catalog(catalog):
+        is_sound = is_sound and finding.grade is Grade.OK
+        yield finding
+    if is_sound:
+        yield from check_events(composition.store, catalog)
 
 
 def _compare_clocks(store: Store, clock: Clock) -> Finding:

@@ -61,7 +61,9 @@ def _findings(
             yield Finding(check=name, grade=Grade.SKIPPED, found=f"not looked at: see {CHECK}")
             return
         try:
-            yield from check_component(component, environment.settings(component.need), compose, clock)
+            yield from check_component(
+                component, environment.settings(*_needs_of(component, environment)), compose, clock
+            )
         except SettingsError as error:
             advice = "correct that setting, or install the adapter"
             yield Finding(check=name, grade=Grade.TROUBLE, found=str(error), advice=advice)
@@ -73,6 +75,13 @@ def _findings(
             yield Finding(check=name, grade=Grade.TROUBLE, found=found, advice=install_command(extra))
 
     return findings
+
+
+def _needs_of(component: Component, environment: Environment) -> Iterator[Need]:
+    """The need of the component; for the Catalog also the database, if it is configured: it knows the events."""
+    yield component.need
+    if component is Component.CATALOG and not environment.faults(Need.DATABASE):
+        yield Need.DATABASE
 
 
 @frozen

@@ -28,11 +28,11 @@ class Environment:
     variables: Mapping[str, str] = field(repr=False)
     needs: Collection[Need]
 
-    def settings(self, need: Need) -> Settings:
-        """Read the settings of one need; those of logs are ignored. Raises SettingsError."""
+    def settings(self, *needs: Need) -> Settings:
+        """Read the settings of these needs; those of logs are ignored. Raises SettingsError."""
         of_logs = {setting.name for setting in SETTINGS if setting.need is Need.LOGS}
         variables = {name: value for name, value in self.variables.items() if name not in of_logs}
-        return Settings.from_environ(variables, needs=[need], command="doctor")
+        return Settings.from_environ(variables, needs=needs, command="doctor")
 
     def faults(self, need: Need) -> list[str]:
         """Everything that is wrong with the settings of a need."""

@@ -328,3 +328,15 @@ def test_made_up_ids_are_asked_for_once(world: World) -> None:
         with pytest.raises(EventNotFound):
             get_event(event_id, store=world.store, catalog_cache=world.cache)
     assert world.catalog.asked == 1
+
+
+def test_no_more_events_wait_for_the_background_than_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booking_core.application.catalog_cache._MOST_REFRESHING", 2)
+    events = [uuid4() for _ in range(5)]
+    for event_id in events:
+        world.cache.refresh_later(event_id)
+    assert len(world.later) == 2
+    for job in world.later:
+        job()
+    world.cache.refresh_later(events[4])
+    assert len(world.later) == 3
