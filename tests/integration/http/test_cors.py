@@ -26,7 +26,7 @@ def test_a_preflight_of_a_configured_origin_is_answered_without_a_token(open_api
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
     assert answer.headers["Access-Control-Allow-Methods"] == "POST"
     allowed = set(answer.headers["Access-Control-Allow-Headers"].split(", "))
-    assert allowed == {"Authorization", "Content-Type", "Idempotency-Key", "X-Correlation-Id"}
+    assert allowed == {"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Correlation-Id"}
     assert answer.headers["Vary"] == "Origin"
     assert "Access-Control-Allow-Credentials" not in answer.headers
 

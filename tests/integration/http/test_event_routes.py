@@ -1,5 +1,6 @@
 """Events, their seats, and calling one off."""
 
+import gzip
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -94,6 +95,53 @@ def test_seats_say_what_everybody_may_know(api: Api) -> None:
     assert b'"price":75.50,' in answer.data
     assert BOB.encode() not in answer.data
     assert str(processing.booking_id).encode() not in answer.data
+
+
+class TestPollingSeats:
+    @pytest.mark.parametrize("query", ["", "?format=compact"])
+    def test_what_has_not_changed_is_not_sent_again(self, api: Api, hall: Hall, query: str) -> None:
+        path = f"{EVENTS}/{hall.event_id}/seats{query}"
+        first = api.get(path)
+        again = api.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert again.headers.getlist("Cache-Control") == ["no-cache"]
+        api.held(hall, 0)
+        changed = api.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert changed.status_code == 200
+        assert changed.headers["Seat-Layout"] == first.headers["Seat-Layout"]
+
+    def test_who_understands_gzip_gets_it(self, api: Api, hall: Hall) -> None:
+        path = f"{EVENTS}/{hall.event_id}/seats"
+        plain = api.get(path)
+        packed = api.get(path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(packed.data) == plain.data
+        assert "Content-Encoding" not in plain.headers
+        assert "Content-Encoding" not in api.get(path, headers={"Accept-Encoding": "gzip;q=0, br"}).headers
+        assert "Accept-Encoding" in packed.headers["Vary"]
+        both = {"Accept-Encoding": "gzip", "If-None-Match": plain.headers["ETag"]}
+        assert api.get(path, headers=both).status_code == 304
+
+    def test_letters_are_those_of_the_seats_of_the_same_layout(self, api: Api, hall: Hall) -> None:
+        api.held(hall, 0)
+        api.paid(api.held(hall, 1))
+        path = f"{EVENTS}/{hall.event_id}/seats"
+        full, compact = api.get(path), api.get(f"{path}?format=compact")
+        statuses = [seat["status"][0] for seat in data_of(full)["seats"]]
+        assert data_of(compact) == {
+            "eventId": str(hall.event_id),
+            "layout": full.headers["Seat-Layout"],
+            "statuses": "".join(statuses),
+        }
+        assert {"A", "H", "S"} == set(statuses)
+
+    @pytest.mark.parametrize("query", ["format=short", "format=", "format=compact&format=compact"])
+    def test_another_form_is_refused(self, api: Api, hall: Hall, query: str) -> None:
+        assert error_of(api.get(f"{EVENTS}/{hall.event_id}/seats?{query}")) == (400, "VALIDATION_FAILED")
+
+    def test_a_refusal_is_not_kept(self, api: Api) -> None:
+        assert api.get(f"{EVENTS}/{uuid4()}/seats").headers.getlist("Cache-Control") == ["no-store"]
 
 
 class TestCancelling:

@@ -5,8 +5,8 @@ from typing import Final
 
 from flask import Request, Response
 
-_REQUEST_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-Correlation-Id"
-_EXPOSED_HEADERS: Final = "X-Correlation-Id, Retry-After, Idempotency-Replayed"
+_REQUEST_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-Id"
+_EXPOSED_HEADERS: Final = "X-Correlation-Id, Retry-After, Idempotency-Replayed, ETag, Seat-Layout"
 _PREFLIGHT_SECONDS: Final = "600"
 
 

@@ -33,6 +33,7 @@ Header = tuple[str, str]
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
 RETRY_AFTER: Final = "Retry-After"
+LAYOUT_HEADER: Final = "Seat-Layout"
 _UNCACHED: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 _CACHEABLE: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-cache"))
 LONGEST_BODY: Final = 64 * 1024  # bytes

@@ -1,6 +1,6 @@
 """Query parameters, ids in paths, and the error for everything that a caller sent wrong.
 
-Lists accept `page`, `limit` and `status`, and ignore other parameters.
+Lists accept `page`, `limit` and `status`, seat maps `format`; other parameters are ignored.
 """
 
 import re
@@ -66,6 +66,8 @@ def id_in(text: str) -> UUID | None:
     return UUID(text) if _CANONICAL.fullmatch(text) else None
 
 
+COMPACT: Final = "compact"
+
 LARGEST_LIMIT: Final = 100  # entries of one page
 
 # No sign, no blank, no leading zero, no digit of another script; nine of them fit every database's integers.
@@ -96,6 +98,14 @@ def status_of(query: Query) -> Status | None:
         return Status(text)
     except ValueError:
         raise InvalidRequest("status", f"must be one of {', '.join(status.value for status in Status)}") from None
+
+
+def seat_map_form_of(query: Query) -> bool:
+    """True for the compact form of a seat map. Raises InvalidRequest for another form."""
+    text = _once(query, "format")
+    if text not in (None, COMPACT):
+        raise InvalidRequest("format", f"must be {COMPACT}, or absent")
+    return text == COMPACT
 
 
 def _number_of(query: Query) -> int:

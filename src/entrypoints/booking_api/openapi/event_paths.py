@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from booking_api.http.flask_app import REPLAYED_HEADER
-from booking_api.openapi.examples import CLOSED, EVENT, PAGE, SEAT_MAP, shown
+from booking_api.http.flask_app import LAYOUT_HEADER, REPLAYED_HEADER
+from booking_api.openapi.examples import CLOSED, COMPACT_SEAT_MAP, EVENT, PAGE, SEAT_MAP, shown
 from booking_api.openapi.headers import parameters
 from booking_api.openapi.operations import guarded, json_success, link
 from booking_api.openapi.schemas import ref
@@ -58,13 +58,24 @@ _GET: Final = guarded(
     codes=("EVENT_NOT_FOUND", "NOT_FOUND", "CATALOG_UNAVAILABLE"),
 )
 
+_MAP: Final = json_success(
+    "The seats.",
+    {"oneOf": [ref("SeatMap"), ref("CompactSeatMap")]},
+    {"two": shown(SEAT_MAP), "compact": shown(COMPACT_SEAT_MAP)},
+    more_headers=("ETag", LAYOUT_HEADER, "Vary", "Content-Encoding"),
+    links={"reserve": _BOOK},
+)
 _SEATS: Final = guarded(
     "list_seats",
-    ("The seats of an event", "All of them, with their present statuses; never who holds one."),
+    (
+        "The seats of an event",
+        "All of them, with their present statuses; never who holds one. To poll them, send `If-None-Match`, or request "
+        "the compact form: as long as its `layout` is that of the full form, its letters belong to the same seats.",
+    ),
     tag=TAG["name"],
-    parameters=parameters("eventId"),
-    successes={"200": json_success("The seats.", ref("SeatMap"), {"two": shown(SEAT_MAP)}, links={"reserve": _BOOK})},
-    codes=("EVENT_NOT_FOUND", "NOT_FOUND", "CATALOG_UNAVAILABLE"),
+    parameters=parameters("eventId", "format", "ifNoneMatch"),
+    successes={"200": _MAP, "304": {"description": "The caller's seats are current.", "headers": _MAP["headers"]}},
+    codes=("VALIDATION_FAILED", "EVENT_NOT_FOUND", "NOT_FOUND", "CATALOG_UNAVAILABLE"),
 )
 
 _CANCEL: Final = guarded(

@@ -27,6 +27,8 @@ SEAT_MAP: Final[dict[str, Any]] = {
     "currency": "EUR",
     "seats": [{**SEATS[0], "status": "HELD"}, {**SEATS[1], "status": "AVAILABLE"}],
 }
+LAYOUT: Final = "5f2b7c90d1e84a365f2b7c90"
+COMPACT_SEAT_MAP: Final[dict[str, Any]] = {"eventId": EVENT_ID, "layout": LAYOUT, "statuses": "HA"}
 ORDER: Final[dict[str, Any]] = {"eventId": EVENT_ID, "seatIds": list(_SEAT_IDS)}
 PENDING: Final[dict[str, Any]] = {
     "bookingId": BOOKING_ID,

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from booking_api.http.bodies import IDEMPOTENCY_HEADER as KEY
 from booking_api.http.flask_app import CORRELATION_HEADER as CORRELATION
+from booking_api.http.flask_app import LAYOUT_HEADER as LAYOUT
 from booking_api.http.flask_app import REPLAYED_HEADER as REPLAYED
-from booking_api.http.query import LARGEST_LIMIT
+from booking_api.http.query import COMPACT, LARGEST_LIMIT
 from booking_api.openapi import examples
 
 _TEXT: Final = {"type": "string"}
@@ -19,7 +20,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
     },
     "X-Content-Type-Options": {"description": "For browsers.", "required": True, "schema": {"const": "nosniff"}},
     "Cache-Control": {
-        "description": "`no-store`; for this document and its page `no-cache`: cache it and revalidate.",
+        "description": "`no-store`; for seat maps, this document and its page `no-cache`: cache it and revalidate.",
         "required": True,
         "schema": {"enum": ["no-store", "no-cache"]},
     },
@@ -40,10 +41,18 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"const": "true"},
     },
     "ETag": {
-        "description": "The version of this file, for `If-None-Match`.",
+        "description": "The version of this response, for `If-None-Match`.",
         "required": True,
         "schema": _TEXT,
         "example": '"5f2b7c90d1e84a36"',
+    },
+    "Vary": {"description": "Compressed for those who accept it.", "required": True, "schema": _TEXT},
+    "Content-Encoding": {"description": "`gzip` of a compressed body; otherwise absent.", "schema": {"const": "gzip"}},
+    LAYOUT: {
+        "description": "Changes with order, rows, numbers and prices of the seats; `layout` of the compact form.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{24}$"},
+        "example": examples.LAYOUT,
     },
     "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": _TEXT},
     "Content-Security-Policy": {
@@ -85,6 +94,7 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
         "The most entries that a page has.",
         {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": 10},
     ),
+    "format": _query("format", "The compact form, for clients that poll.", {"const": COMPACT}),
     "status": _query(
         "status",
         "Only bookings with this status.",

@@ -125,6 +125,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "All seats of an event, by row and number as people read them.",
         {"eventId": COMMON["eventId"], "currency": _CURRENCY, "seats": {"type": "array", "items": ref("Seat")}},
     ),
+    "CompactSeatMap": object_schema(
+        "The statuses of all seats of an event, in the order of the seats in the full form with the same layout.",
+        {
+            "eventId": COMMON["eventId"],
+            "layout": {"type": "string", "description": "As the header `Seat-Layout` of the full form."},
+            "statuses": {"type": "string", "pattern": "^[AHS]*$", "description": "AVAILABLE, HELD, SOLD."},
+        },
+    ),
     "Refund": object_schema(
         "The refund of one payment.",
         {

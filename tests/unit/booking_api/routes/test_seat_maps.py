@@ -1,5 +1,7 @@
 """Seat maps in JSON, to the letter, and written again only when they may be different."""
 
+import gzip
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
@@ -8,7 +10,13 @@ import pytest
 from attrs import evolve
 
 from booking_api.http.bodies import success_body
-from booking_api.routes.seat_maps import SeatMapCache, seat_map_json
+from booking_api.routes.seat_maps import (
+    Form,
+    SeatMapCache,
+    body_of_map,
+    layout_of,
+    seat_map_json,
+)
 from booking_core import SeatMap
 from booking_core.domain.values import Seat, SeatStatus
 from booking_core.ports import KnownEvent, SeatOnMap
@@ -21,9 +29,9 @@ class Encoder:
     def __init__(self) -> None:
         self.maps: list[SeatMap] = []
 
-    def __call__(self, seat_map: SeatMap) -> bytes:
+    def __call__(self, seat_map: SeatMap, form: Form, layout: str) -> bytes:
         self.maps.append(seat_map)
-        return success_body(seat_map_json(seat_map))
+        return body_of_map(seat_map, form, layout)
 
 
 def seats(*statuses: SeatStatus, price: str = "75") -> tuple[SeatOnMap, ...]:
@@ -76,7 +84,7 @@ def test_the_same_seats_are_written_once() -> None:
     encoder, shown = Encoder(), seats(SeatStatus.SOLD)
 
     cache = SeatMapCache(encode=encoder)
-    bodies = {cache.body(map_of(shown)) for _ in range(3)}
+    bodies = {cache.encoded(map_of(shown)).body for _ in range(3)}
 
     assert bodies == {success_body(seat_map_json(map_of(shown)))}
     assert len(encoder.maps) == 1
@@ -89,14 +97,14 @@ def test_what_may_be_different_is_written_anew() -> None:
     maps = [map_of(shown), map_of(later), map_of(shown), map_of(shown, currency="JPY"), map_of(changing)]
     changing_then = map_of(changing)
 
-    bodies = [cache.body(each) for each in maps]
+    bodies = [cache.encoded(each).body for each in maps]
     changing[:] = later
 
     assert bodies == [success_body(seat_map_json(each)) for each in (*maps[:4], map_of(shown))]
-    assert cache.body(changing_then) == success_body(seat_map_json(map_of(later)))
+    assert cache.encoded(changing_then).body == success_body(seat_map_json(map_of(later)))
     assert len(encoder.maps) == 6
     other = map_of(shown, event_id=UUID(int=9))
-    assert str(UUID(int=9)).encode() in cache.body(other)
+    assert str(UUID(int=9)).encode() in cache.encoded(other).body
 
 
 def test_no_more_is_kept_than_may_be() -> None:
@@ -108,7 +116,7 @@ def test_no_more_is_kept_than_may_be() -> None:
 
     def is_written(number: int) -> bool:
         before = len(encoder.maps)
-        cache.body(maps[number])
+        cache.encoded(maps[number])
         return len(encoder.maps) > before
 
     assert [is_written(n) for n in (0, 1, 0, 2, 0, 2)] == [True, True, False, True, False, False]
@@ -118,4 +126,47 @@ def test_no_more_is_kept_than_may_be() -> None:
         assert is_written(1)
     assert not is_written(2), "what is written anew is not counted twice"
     small = SeatMapCache(most_bytes=size - 1)
-    assert small.body(maps[0]) == small.body(maps[0])
+    assert small.encoded(maps[0]).body == small.encoded(maps[0]).body
+
+
+def test_the_compact_form_has_a_letter_for_each_seat_in_order() -> None:
+    shown = seats(SeatStatus.AVAILABLE, SeatStatus.HELD, SeatStatus.SOLD, SeatStatus.AVAILABLE)
+    encoded = SeatMapCache().encoded(map_of(shown), Form.COMPACT)
+    assert json.loads(encoded.body)["data"] == {
+        "eventId": str(EVENT_ID),
+        "layout": encoded.layout,
+        "statuses": "AHSA",
+    }
+
+
+def test_a_layout_changes_with_the_seats_and_not_with_their_statuses() -> None:
+    shown = seats(SeatStatus.AVAILABLE, SeatStatus.AVAILABLE)
+    layout = layout_of(map_of(shown))
+    assert layout == layout_of(map_of(seats(SeatStatus.SOLD, SeatStatus.HELD)))
+    first, second = shown
+    others = [
+        (second, first),
+        (first,),
+        (evolve(first, seat=evolve(first.seat, price=Decimal(80))), second),
+        (evolve(first, seat=evolve(first.seat, number=9)), second),
+        (evolve(first, seat=evolve(first.seat, row="A1")), second),
+    ]
+    assert len({layout, *(layout_of(map_of(other)) for other in others)}) == 6
+    assert layout != layout_of(map_of(shown, currency="EUR"))
+
+
+def test_a_compressed_body_has_the_tag_of_the_plain_one() -> None:
+    encoder = Encoder()
+    cache, shown = SeatMapCache(encode=encoder), seats(*[SeatStatus.SOLD] * 500)
+    plain, compressed = cache.encoded(map_of(shown)), cache.encoded(map_of(shown), is_gzipped=True)
+    assert gzip.decompress(compressed.body) == plain.body
+    assert len(compressed.body) < len(plain.body) / 5
+    assert (compressed.tag, compressed.layout) == (plain.tag, plain.layout)
+    assert cache.encoded(map_of(shown), is_gzipped=True) is compressed
+    assert len(encoder.maps) == 1
+
+
+def test_a_tag_is_that_of_the_content_whatever_the_process() -> None:
+    shown = [seats(SeatStatus.SOLD), seats(SeatStatus.SOLD), seats(SeatStatus.HELD)]
+    tags = [SeatMapCache().encoded(map_of(each)).tag for each in shown]
+    assert (tags[0] == tags[1], tags[0] == tags[2]) == (True, False)
