@@ -29,6 +29,9 @@ from booking_core.contracts.event_bus.backlog import BacklogContract
 from booking_core.contracts.event_bus.delivery import EventBusContract
 from booking_core.contracts.event_bus.failures import FailuresContract
 from booking_core.contracts.event_bus.members import MembersContract
+from booking_core.contracts.groups.keys import GroupKeysContract
+from booking_core.contracts.groups.locks import GroupLocksContract
+from booking_core.contracts.groups.outcomes import GroupsContract
 from booking_core.contracts.harness import EventBusHarness, StoreHarness
 from booking_core.contracts.store.claims import ClaimsContract
 from booking_core.contracts.store.closures import ClosuresContract
@@ -36,9 +39,6 @@ from booking_core.contracts.store.concurrency import AliasingContract, Concurren
 from booking_core.contracts.store.duplicates import IdempotencyContract
 from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
-from booking_core.contracts.store.group_keys import GroupKeysContract
-from booking_core.contracts.store.group_locks import GroupLocksContract
-from booking_core.contracts.store.groups import GroupsContract
 from booking_core.contracts.store.inbox import InboxContract
 from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
 from booking_core.contracts.store.outbox import OutboxContract

@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from booking_core.application.reserve_group import GroupFailure, ReservationRequest, reserve_group_on
-from booking_core.contracts.store.groups import kinds, request_of
+from booking_core.contracts.groups.requests import kinds, request_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import ServiceBusy, TransactionConflict
 from booking_core.domain.policies import MAX_SEATS

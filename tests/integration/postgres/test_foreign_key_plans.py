@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import create_engine
 
+from booking_core.contracts.groups.requests import grouped, kinds, request_of
 from booking_core.contracts.store.fixture import StoreFixture
-from booking_core.contracts.store.groups import grouped, kinds, request_of
 from booking_core.domain.booking import Booking
 from tests.integration.postgres import bouncer
 from tests.support.postgres.stage import Stage, open_store, until

@@ -14,9 +14,8 @@ from attrs import evolve
 from sqlalchemy import Engine, create_engine, text
 
 from booking_core.application import ReplayedResponse, reserve_group, reserve_many
+from booking_core.contracts.groups.requests import KEY, all_of, grouped, kinds, request_of, with_key
 from booking_core.contracts.store.fixture import in_parallel, refused
-from booking_core.contracts.store.group_keys import with_key
-from booking_core.contracts.store.groups import KEY, all_of, grouped, kinds, request_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import (
     CommitOutcomeUnknown,

@@ -24,8 +24,8 @@ from booking_core.application import (
     show_booking,
     verify_ticket,
 )
+from booking_core.contracts.groups.requests import KEY, grouped, kinds, request_of
 from booking_core.contracts.store.fixture import CORRELATION, refused
-from booking_core.contracts.store.groups import KEY, grouped, kinds, request_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.commands import FailPayment
 from booking_core.domain.errors import SeatAlreadyReserved

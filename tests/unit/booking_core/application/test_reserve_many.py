@@ -13,9 +13,8 @@ from attrs import define, field
 from booking_core.application import IdempotentCall, ReplayedResponse, ReservationRequest, reserve_group, reserve_many
 from booking_core.application.catalog_cache import CatalogCache
 from booking_core.application.system_runtime import SystemRuntime
+from booking_core.contracts.groups.requests import KEY, kinds, request_of, with_key
 from booking_core.contracts.store.fixture import StoreFixture, refused
-from booking_core.contracts.store.group_keys import with_key
-from booking_core.contracts.store.groups import KEY, kinds, request_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import (
     CommitOutcomeUnknown,

@@ -1,8 +1,7 @@
 """Groups of reservations: the outcomes, their order, and what is stored of them."""
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from attrs import evolve
@@ -10,8 +9,8 @@ from attrs import evolve
 from booking_core.application import (
     ReservationRequest,
     close_event,
-    reserve_many,
 )
+from booking_core.contracts.groups.requests import KEY, all_of, grouped, kinds, request_of
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import CORRELATION, WINDOW_SECONDS, StoreFixture, content_of, refused
 from booking_core.contracts.wire import payload_of
@@ -28,37 +27,10 @@ from booking_core.domain.errors import (
 from booking_core.domain.group import Deferral, MemberFacts
 from booking_core.domain.identity import slot_of_event
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus, Terms
 from booking_core.ports import NewBooking, Page
 
-KEY: Final = IdempotencyKey(user_id="ada", operation="POST /api/v1/bookings", key="key-1", fingerprint="content-1")
 TRACES: Final = (f"00-{'a' * 32}-{'b' * 16}-01", f"00-{'c' * 32}-{'d' * 16}-01")
-
-
-def request_of(fixture: StoreFixture, *places: int, user: str = "ada", **more: Any) -> ReservationRequest:
-    """A request of a group for the seats at these places."""
-    return ReservationRequest(command=fixture.command(*places, user=user), **more)
-
-
-def grouped(fixture: StoreFixture, *requests: ReservationRequest) -> list[Any]:
-    """The outcomes of the group; deferred requests are not reserved alone."""
-    return fixture.reserve_group(requests)
-
-
-def all_of(fixture: StoreFixture, *requests: ReservationRequest) -> list[Any]:
-    """The outcomes of the group and of the requests that it deferred."""
-    if not fixture.on_event_loop:
-        return list(reserve_many(requests, store=fixture.store))
-    return [
-        reserve_many([request], store=fixture.store)[0] if isinstance(outcome, Deferral) else outcome
-        for request, outcome in zip(requests, grouped(fixture, *requests), strict=True)
-    ]
-
-
-def kinds(outcomes: Sequence[object]) -> list[object]:
-    """The type of each outcome, and a deferral as it is."""
-    return [outcome if isinstance(outcome, Deferral) else type(outcome) for outcome in outcomes]
 
 
 class GroupsContract:

@@ -6,10 +6,9 @@ from functools import partial
 from time import monotonic
 from typing import Final
 
+from booking_core.contracts.groups.requests import KEY, all_of, grouped, kinds, request_of, with_key
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, in_parallel, lock_seats
-from booking_core.contracts.store.group_keys import with_key
-from booking_core.contracts.store.groups import KEY, all_of, grouped, kinds, request_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import BookingError, PendingLimitReached, SeatAlreadyReserved
 from booking_core.domain.group import Deferral, MemberFacts

@@ -4,25 +4,18 @@ from typing import Final
 
 from attrs import evolve
 
-from booking_core.application import IdempotentCall, ReplayedResponse, ReservationRequest, reserve_once
+from booking_core.application import IdempotentCall, ReplayedResponse, reserve_once
+from booking_core.contracts.groups.requests import KEY, all_of, grouped, kinds, request_of, with_key
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, refused
-from booking_core.contracts.store.groups import KEY, all_of, grouped, kinds, request_of
 from booking_core.contracts.wire import payload_of
 from booking_core.domain.booking import Booking
 from booking_core.domain.errors import IdempotencyKeyReused, SeatAlreadyReserved, TransactionConflict
 from booking_core.domain.group import Deferral
-from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus
 from booking_core.ports import NewBooking, Page, StoredResponse
 
 _DAY_SECONDS: Final = 86400
-
-
-def with_key(fixture: StoreFixture, *places: int, key: IdempotencyKey = KEY) -> ReservationRequest:
-    """A request with an idempotency key, whose response is the id of its booking."""
-    once = IdempotentCall(key=key, render=lambda booking: str(booking.booking_id))
-    return request_of(fixture, *places, user=key.user_id, once=once)
 
 
 class GroupKeysContract:
