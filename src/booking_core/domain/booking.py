@@ -80,6 +80,9 @@ class Booking:
     ) -> Self:
         """RESERVE: make a PENDING booking over `seats` with `booking.created` (US-01, FR-04, FR-05, FR-06)."""
         facts = Facts(now=now, terms=terms)
+        total = Money(amount=total_of(seats), currency=event.currency)
+        if not total.fits:  # the catalog calculates with binary fractions
+            total = money_meant(total.amount, total.currency)
         seats = in_reading_order(seats)
         booking = cls(
             booking_id=new_booking_id(now, event.event_id),
@@ -87,8 +90,7 @@ class Booking:
             user_id=user_id,
             status=RESERVED.to,
             seats=seats,
-            # Prices of a catalog that calculates with binary fractions add up to an amount that can be paid.
-            total=money_meant(total_of(seats), event.currency),
+            total=total,
             created_at=now,
             expires_at=br_02_payment_window(facts),
             deadline=None,

@@ -160,6 +160,11 @@ class Money:
         """The amount with the currency's decimals, as it is shown and sent."""
         return written_in(self.amount, self.currency)
 
+    @property
+    def fits(self) -> bool:
+        """Whether the amount is written with no more decimals than the currency has."""
+        return -int(self.amount.as_tuple().exponent) <= decimals_of(self.currency)
+
 
 class SaleStatus(Enum):
     """Whether the Catalog allows the sale of an event."""
