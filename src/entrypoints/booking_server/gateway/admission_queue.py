@@ -102,7 +102,7 @@ class AdmissionQueue:
 
     def accepts(self, pending: PendingRequest) -> bool:
         """Whether to admit a request."""
-        return self._queue_of(pending).accepts(self.runtime.monotonic(), pending)
+        return self._accepts(self._queue_of(pending), pending)
 
     def admit(self, pending: PendingRequest) -> "Future[GatewayResponse]":
         """Admit a request; the future gets its response."""
@@ -128,18 +128,32 @@ class AdmissionQueue:
         return self._for_groups if pending.is_reservation else self._for_threads
 
     def _enter(self, pending: PendingRequest) -> None:
-        if self._coalescer.acquire(pending):
-            self._ready(pending)
-            self._dispatch()
+        if not self._coalescer.acquire(pending):
+            return
+        self._understand(pending)
+        queue = self._for_threads if pending.reservation is None else self._for_groups
+        # Only now is it known that a thread serves this reservation, so that the queue for threads decides, too.
+        if pending.is_reservation and queue is not self._for_groups and not self._accepts(queue, pending):
+            self._shed(pending)
+            self._release(pending)
+            return
+        queue.ready.append(pending)
+        self._dispatch()
+
+    def _accepts(self, queue: ControlledQueue, pending: PendingRequest) -> bool:
+        return queue.accepts(self.runtime.monotonic(), pending)
 
     def _ready(self, pending: PendingRequest) -> None:
         """Queue a request that has its keys: for a group, or for a thread if only the application can respond."""
+        self._understand(pending)
+        (self._for_threads if pending.reservation is None else self._for_groups).ready.append(pending)
+
+    def _understand(self, pending: PendingRequest) -> None:
         if self.grouping is not None and pending.intent is not None and pending.intent.keys:
             try:
                 pending.reservation = self.grouping.understood(pending)
             except Exception:  # it holds its keys: whoever waits for them must not wait for ever
                 _log.exception("group.reading_failed")
-        (self._for_threads if pending.reservation is None else self._for_groups).ready.append(pending)
 
     def _dispatch(self) -> None:
         """Start what can start: tasks of the pool at once, a group when this turn of the event loop has ended."""

@@ -298,6 +298,23 @@ def test_a_request_that_is_not_understood_reaches_the_application() -> None:
     with_groups(test, understands=False)
 
 
+def test_a_request_that_is_not_understood_is_admitted_by_the_queue_for_threads() -> None:
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        for _ in range(100):
+            fixture.admit(ago=0.1)
+        fixture.rate.seconds_per_request = fixture.control.limits.longest_estimated_wait / 100 * 1.01
+
+        rejected = fixture.admit(SEAT)
+        assert rejected.done()
+        assert (await rejected)[0] == 503
+        fixture.rate.seconds_per_request = 0.0
+        next_one = fixture.admit(SEAT)
+        await fixture.pool.run_all()
+        assert (await next_one)[2] == b"answered"
+
+    with_groups(test, understands=False)
+
+
 def test_other_requests_do_not_wait_for_a_group() -> None:
     async def test(fixture: QueueFixture, groups: Groups) -> None:
         fixture.admit(SEAT)
