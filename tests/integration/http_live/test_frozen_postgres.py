@@ -50,6 +50,7 @@ def test_a_server_frozen_for_two_seconds_loses_nothing_and_groups_go_on(tokens: 
         store.upkeep.migrate()
         store.close()
         with Stage.at(url, seats=6000) as stage, Live.over(stage, tokens, jwks) as live, load(live, 24) as running:
+            stage.store.close()  # its connections would count
             until(running.confirmed_since(0, 40), "it is under way")
             with frozen(server.pid):
                 began = monotonic()

@@ -95,6 +95,7 @@ def test_while_a_session_of_groups_is_frozen_all_others_are_served(own_live: Liv
     """The next group of that process runs on a second connection after half a second, and there is no third."""
     stage = own_live.stage
     stage.set_up(seats=6000)
+    stage.store.close()  # its connections would count
     with load(own_live, 12) as running, psycopg.connect(stage.url, autocommit=True) as door:
         until(running.confirmed_since(0, 40), "it is under way")
         with frozen(idle_group_session(door)):
