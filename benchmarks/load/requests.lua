@@ -3,7 +3,7 @@
 --   file, threads  the file, and how many threads share it
 --   rate           requests a second of all threads together, whatever the answers do; 0: as fast as they are answered
 --   last           `once`: after the last line there is nothing more to ask; `again`: from the first line again
---   refused        what comes of a request that is answered 503: `retry` at once, `later` (after all others), or `drop`
+--   refused        what comes of a request that is answered 503: `retry` at once, or `drop`
 --   keys           `each`: an idempotency key of its own for each request; `file`: what the line says
 -- Which answer belongs to which request is told by the correlation id, which every answer returns.
 local ffi = require("ffi")
@@ -79,7 +79,7 @@ function wait_until_due()
 end
 
 local function next_line()
-  if first_retry <= last_retry and (refused == "retry" or position >= #heads) then
+  if first_retry <= last_retry then
     local line = retries[first_retry]
     retries[first_retry] = nil
     first_retry = first_retry + 1
@@ -122,7 +122,7 @@ function response(status, headers)
   end
   local kind = status * kinds + math.ceil(seconds * 10000)
   answers[kind] = (answers[kind] or 0) + 1
-  if status == 503 and refused ~= "drop" then
+  if status == 503 and refused == "retry" then
     last_retry = last_retry + 1
     retries[last_retry] = line
   end

@@ -66,14 +66,24 @@ def requests_file(
     events: Sequence[SeededEvent],
     *,
     first_customer: int = 0,
+    of_each_customer: int = 1,
     keys: bool = True,
     of_seats: int = 2,
 ) -> Path:
-    """A reservation for each `of_seats` seats, each by another customer; half of them with keys, unless not `keys`."""
+    """A reservation for each `of_seats` seats, each by another customer; half of them with keys, unless not `keys`.
+
+    With `of_each_customer` the customers come round again, in the same order.
+    """
     wanted = [(event.event_id, seats) for event in events for seats in _together(event, of_seats)]
+    customers = len(wanted) // of_each_customer
     lines = [
-        reservation(ground.token(number), event_id, seats, key=str(uuid4()) if keys and _is_keyed(number) else "")
-        for number, (event_id, seats) in enumerate(wanted, start=first_customer)
+        reservation(
+            ground.token(first_customer + number % customers),
+            event_id,
+            seats,
+            key=str(uuid4()) if keys and _is_keyed(number) else "",
+        )
+        for number, (event_id, seats) in enumerate(wanted)
     ]
     return ground.file(name, "".join(lines))
 

@@ -1,6 +1,7 @@
 """wrk as the load generator, and what it saw (`requests.lua` says what it sends)."""
 
 import json
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -19,10 +20,9 @@ _CREATED: Final = 201
 
 
 class Refused(StrEnum):
-    """What a client does whose request is answered 503: ask again at once, ask after all others, or give up."""
+    """What a client does whose request is answered 503: ask again at once, or give up."""
 
     RETRY = "retry"
-    LATER = "later"
     DROP = "drop"
 
 
@@ -58,6 +58,8 @@ class Seen:
     exhausted: int
     sent: int
     seconds: float
+    own_cpu_seconds: float
+    """What the load generator itself has used."""
 
     def times(self, status: int = _CREATED) -> Times:
         """The answers of that status."""
@@ -127,11 +129,15 @@ def load(
         "refused": refused,
         "keys": "each" if keyed else "file",
     }
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = _run(url, (f"{name}={value}" for name, value in options.items()), connections, seconds)
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own_cpu = own.ru_utime + own.ru_stime - before.ru_utime - before.ru_stime
     by_status: dict[int, list[tuple[float, int]]] = {}
     for status, took, times in said.pop("answers"):
         by_status.setdefault(status, []).append((took, times))
-    return Seen(answers={status: Times(tuple(rows)) for status, rows in by_status.items()}, **said)
+    answers = {status: Times(tuple(rows)) for status, rows in by_status.items()}
+    return Seen(answers=answers, own_cpu_seconds=own_cpu, **said)
 
 
 def _run(url: str, arguments: Iterable[str], connections: int, seconds: float) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Twice and five times the load that the service can serve: what it accepts must stay fast, the rest be refused.
 
 First the best rate of reservations, of 64 or 256 connections, each with one request at a time. Then requests arrive at
-two and at five times that rate, on 1,500 connections, whatever the answers do; a customer who is refused comes back
-after all others. Meanwhile /healthz is asked every 50 ms, on a new connection each time.
+two and at five times that rate, on 2,000 connections, whatever the answers do, each of a customer who has not asked for
+a second or more: clients that retry at once are in `refusals`. Meanwhile /healthz is asked every 50 ms, on a new
+connection each time. `sent ÷ best` tells whether the rate was kept: it is not while all connections wait for answers.
 
 The CPU of a rejection is what the service has used beyond the reservations that it made, each at what one cost at the
 best rate, divided by the rejections. At five times the load there are four of them for each reservation, so that what a
@@ -23,12 +24,14 @@ from benchmarks.errors import BenchmarkFailed
 from benchmarks.load import reserving, wrk
 from benchmarks.load.probe import Probe
 from benchmarks.load.reserving import Reserved
-from benchmarks.load.wrk import Refused, Seen
+from benchmarks.load.wrk import Seen
 from benchmarks.measuring.scenario import Figures, Measure, Run, Scale, Scenario
 
 _NAME: Final = "overload"
 _TIMES: Final = (2, 5)
-_CONNECTIONS: Final = 1500
+_CONNECTIONS: Final = 2000
+_OF_EACH_CUSTOMER: Final = 3
+_MOST_BEST: Final = 4000
 _BEST_CONNECTIONS: Final = (64, 256)
 
 
@@ -45,17 +48,23 @@ def _ready(ground: Ground, scale: Scale) -> Iterator[Run]:
     wrk.path()
     wanted = scale.seconds * reserving.MOST_PER_SECOND
     with ground.migrated(_NAME) as prepared:
-        # A customer may have three bookings open: the loads at the best rate have the same customers, and so have the
-        # two overloads.
-        best, overload = (
-            {
-                each: reserving.requests_file(
-                    ground, f"{_NAME}_{each}", reserving.free_events(prepared, wanted), first_customer=first
-                )
-                for each in loads
-            }
-            for loads, first in ((_BEST_CONNECTIONS, 0), (_TIMES, wanted + _CONNECTIONS))
-        )
+        # A customer may have three bookings open: the loads at the best rate have the same customers, and in an
+        # overload a customer comes three times, a third of it apart.
+        best = {
+            each: reserving.requests_file(ground, f"{_NAME}_{each}", reserving.free_events(prepared, wanted))
+            for each in _BEST_CONNECTIONS
+        }
+        overload, first = {}, 2 * wanted
+        for times in _TIMES:
+            number = scale.seconds * times * _MOST_BEST
+            overload[times] = reserving.requests_file(
+                ground,
+                f"{_NAME}_{times}",
+                reserving.free_events(prepared, number),
+                first_customer=first,
+                of_each_customer=_OF_EACH_CUSTOMER,
+            )
+            first += number
         yield partial(_run, _Stage(ground=ground, scale=scale, best=best, overload=overload))
 
 
@@ -90,7 +99,6 @@ def _overloaded(stage: _Stage, service: Service, times: int, best: Reserved) -> 
             rate=times * best.per_second,
             connections=_CONNECTIONS,
             seconds=stage.scale.seconds,
-            refused=Refused.LATER,
         )
     used = service.used() - used
     _check(seen, reserving.stored(service.database_url) - stored)

@@ -63,6 +63,7 @@ def _figures(connections: int, reserved: Reserved, yardstick: float) -> dict[str
         "p99": times.percentile(99),
         "service CPU": reserved.service_us,
         "PostgreSQL CPU": reserved.postgres_us,
+        "load generator CPU": reserved.seen.own_cpu_seconds / max(1, reserved.seen.created) * 1e6,
         "refused": reserved.seen.refused_percent,
         "group size": reserved.group_size,
     }
@@ -118,6 +119,7 @@ def _measures() -> Iterator[Measure]:
             ("p99", "ms"),
             ("service CPU", "µs"),
             ("PostgreSQL CPU", "µs"),
+            ("load generator CPU", "µs"),
             ("refused", "%"),
             ("group size", ""),
         ):
