@@ -103,7 +103,7 @@ def reserve(service: Service, requests: Path, *, connections: int, seconds: int)
     """As many reservations as are answered in that time. BenchmarkFailed if one was answered and is not stored."""
     url = service.database_url
     before, groups, used = stored(url), _groups(service), service.used()
-    seen = wrk.load(service.address, requests, connections=connections, seconds=seconds, refused=wrk.Refused.RETRY)
+    seen = wrk.load(service.address, requests, connections=connections, seconds=seconds, retry=True)
     used = service.used() - used
     members, number = (now - then for now, then in zip(_groups(service), groups, strict=True))
     kept = stored(url) - before

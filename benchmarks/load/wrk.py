@@ -5,7 +5,6 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +16,6 @@ from benchmarks.figures import percentile
 THREADS: Final = 2
 _SCRIPT: Final = Path(__file__).with_name("requests.lua")
 _CREATED: Final = 201
-
-
-class Refused(StrEnum):
-    """What a client does whose request is answered 503: ask again at once, or give up."""
-
-    RETRY = "retry"
-    DROP = "drop"
 
 
 @frozen
@@ -114,19 +106,20 @@ def load(
     rate: float = 0,
     again: bool = False,
     keyed: bool = False,
-    refused: Refused = Refused.DROP,
+    retry: bool = False,
 ) -> Seen:
     """Send the requests of the file, as fast as they are answered or, with a `rate`, so many a second.
 
     The rate cannot be kept while all connections are busy, which `sent` tells. `again`: from the start again at the
-    end; `keyed`: each with an idempotency key of its own. BenchmarkFailed if wrk does not get to the end.
+    end; `keyed`: each with an idempotency key of its own; `retry`: one that is answered 503 is sent again at once.
+    BenchmarkFailed if wrk does not get to the end.
     """
     options = {
         "file": requests,
         "threads": THREADS,
         "rate": f"{rate:.1f}",
         "last": "again" if again else "once",
-        "refused": refused,
+        "refused": "retry" if retry else "drop",
         "keys": "each" if keyed else "file",
     }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

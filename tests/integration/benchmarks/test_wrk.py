@@ -12,7 +12,6 @@ from attrs import define, field
 
 from benchmarks.environment.ground import request_line
 from benchmarks.load import wrk
-from benchmarks.load.wrk import Refused
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("wrk") is None, reason="no wrk: apt-get install wrk"),
@@ -85,7 +84,7 @@ def requests(tmp_path: Path) -> Path:
 def test_a_refused_request_is_sent_again_with_its_key(shop: Shop, requests: Path) -> None:
     shop.refusals = 2
 
-    seen = wrk.load(shop.url, requests, connections=4, seconds=1, refused=Refused.RETRY)
+    seen = wrk.load(shop.url, requests, connections=4, seconds=1, retry=True)
 
     assert (seen.created, seen.busy, seen.other, seen.unanswered) == (CUSTOMERS, 2 * CUSTOMERS, 0, 0)
     assert shop.asked == {(f"token-{n}", f"key-{n}"): 3 for n in range(CUSTOMERS)}
