@@ -48,6 +48,7 @@ def site_map() -> Places:
             "Operations": [
                 "operations/what-to-do-when.md",
                 "operations/runbook.md",
+                "operations/find-a-booking.md",
                 "security.md",
             ]
         },

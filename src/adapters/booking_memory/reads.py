@@ -16,7 +16,7 @@ from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import SeatStatus, in_reading_order
 from booking_core.ports import Backlogs, Closure, KnownEvent, Page, Paged, SeatList, SeatOnMap, Snapshot, Statistics
 from booking_core.ports.reads import CancellationPreview
-from booking_memory.tables import EventRow, SeatKey, Tables, response_key
+from booking_memory.tables import EventRow, SeatKey, Tables, page_of, response_key
 from booking_memory.transaction import Database
 
 _SOON: Final = timedelta(seconds=60)
@@ -108,7 +108,7 @@ class MemoryReads:
         def read(now: datetime) -> Paged[Booking]:
             theirs = (each.as_of(now) for each in self._tables.bookings.values() if each.user_id == user_id)
             wanted = (each for each in theirs if status in (None, each.status))
-            return _page_of(sorted(wanted, key=lambda each: (each.created_at, each.booking_id), reverse=True), page)
+            return page_of(sorted(wanted, key=lambda each: (each.created_at, each.booking_id), reverse=True), page)
 
         return self._at_once(read)
 
@@ -133,7 +133,7 @@ class MemoryReads:
     def events(self, page: Page) -> Paged[KnownEvent]:
         def read(now: datetime) -> Paged[KnownEvent]:
             rows = sorted(self._tables.events.values(), key=lambda row: (row.event.starts_at, row.event.event_id))
-            return _page_of([self._known(row, now) for row in rows], page)
+            return page_of([self._known(row, now) for row in rows], page)
 
         return self._at_once(read)
 
@@ -198,8 +198,3 @@ class MemoryReads:
         if booking is None or booking.is_overdue(now):
             return SeatStatus.AVAILABLE
         return SeatStatus.SOLD if booking.status is Status.CONFIRMED else SeatStatus.HELD
-
-
-def _page_of(items: Iterable[T], page: Page) -> Paged[T]:
-    everything = list(items)
-    return Paged(items=everything[page.offset : page.offset + page.limit], total=len(everything))

@@ -10,6 +10,7 @@ from booking_core.ports import Finding, Grade, Health, Pruned, Workload
 from booking_memory.bookings import MemoryBookings, MemoryInbox
 from booking_memory.events import MemoryEvents
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, seat_lock
+from booking_memory.operators import MemoryOperatorReads
 from booking_memory.outbox import MemoryOutbox
 from booking_memory.reads import MemoryReads
 from booking_memory.stored_responses import MemoryStoredResponses
@@ -101,6 +102,7 @@ class MemoryStore:
     ) -> None:
         self._database = Database(clock=clock, lock_wait=lock_wait, responses_last=timedelta(hours=idempotency_hours))
         self.reads = MemoryReads(self._database)
+        self.operators = MemoryOperatorReads(self._database)
         self.outbox = MemoryOutbox(self._database)
         self.upkeep = MemoryUpkeep(self._database)
 

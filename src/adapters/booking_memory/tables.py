@@ -1,6 +1,6 @@
 """The tables: rows are replaced and never changed in place."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -13,10 +13,11 @@ from booking_core.domain.history import HistoryEntry
 from booking_core.domain.reservation import IdempotencyKey
 from booking_core.domain.values import CancellationReason, Seat, TicketedEvent
 from booking_core.messages.envelopes import encode, event_type_of, key_of, slot_of
-from booking_core.ports import Closure, OutboxRecord
+from booking_core.ports import Closure, OutboxRecord, Page, Paged
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 
 class Layer(MutableMapping[K, V]):
@@ -189,3 +190,9 @@ def outbox_record(event: DomainEvent, traceparent: str | None = None) -> OutboxR
         body=encode(event).encode(),
         traceparent=traceparent,
     )
+
+
+def page_of(items: Iterable[T], page: Page) -> Paged[T]:
+    """Cut a page out of all items."""
+    everything = list(items)
+    return Paged(items=everything[page.offset : page.offset + page.limit], total=len(everything))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from booking_core.ports import Health, HealthKind
 from booking_postgres.driver.connection import answers_within
 from booking_postgres.driver.transaction import driver_of
+from booking_postgres.late_indexes import build_missing_indexes
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -60,11 +61,17 @@ def health_of(revision: str | None) -> Health:
 
 
 def migrate(engine: Engine) -> list[str]:
-    """Bring the schema up to date in one transaction; returns the revisions applied, oldest first.
+    """Bring the schema up to date, and build the indexes that are missing; returns the revisions applied, oldest first.
 
-    A concurrent call waits for the first and applies nothing. They exclude each other by the lock of a table, which
-    also works where advisory locks are per node.
+    The revisions are one transaction. A concurrent call waits for the first and applies nothing. They exclude each
+    other by the lock of a table, which also works where advisory locks are per node.
     """
+    applied = _apply_revisions(engine)
+    build_missing_indexes(engine)
+    return applied
+
+
+def _apply_revisions(engine: Engine) -> list[str]:
     for attempt in range(_ATTEMPTS):
         try:
             # No deadline: a migration may take long, and waits for another one.

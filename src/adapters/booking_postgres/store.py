@@ -9,7 +9,18 @@ from attrs import define, field
 from sqlalchemy import Connection, Engine
 
 from booking_core.messages.trace_context import TRACEPARENT
-from booking_core.ports import EventRepository, Finding, Health, Inbox, Outbox, Reads, RunInThread, Upkeep, Workload
+from booking_core.ports import (
+    EventRepository,
+    Finding,
+    Health,
+    Inbox,
+    OperatorReads,
+    Outbox,
+    Reads,
+    RunInThread,
+    Upkeep,
+    Workload,
+)
 from booking_postgres.driver.connection import Timeouts
 from booking_postgres.driver.joined_transaction import JoinedTransaction
 from booking_postgres.driver.pipeline import Statement
@@ -17,6 +28,7 @@ from booking_postgres.driver.reader import Reader
 from booking_postgres.driver.transaction import WAIT_SECONDS, OwnTransaction, PoolCounters, Transaction
 from booking_postgres.groups import PostgresGroups
 from booking_postgres.outbox import PostgresOutbox
+from booking_postgres.reads.operators import PostgresOperatorReads
 from booking_postgres.reads.queries import PostgresReads
 from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.upkeep import PostgresUpkeep
@@ -84,12 +96,14 @@ class PostgresStore:
     wait_seconds: float = field(default=WAIT_SECONDS, kw_only=True)
     retries: int = field(default=3, init=False)
     reads: Reads = field(init=False)
+    operators: OperatorReads = field(init=False)
     outbox: Outbox = field(init=False)
     upkeep: Upkeep = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         reader = Reader(engine=self.engine, timeouts=self.timeouts)
-        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
+        self.reads, self.operators = PostgresReads(reader, SeatMaps(reader)), PostgresOperatorReads(reader)
+        self.outbox = PostgresOutbox(reader)
         self.upkeep = PostgresUpkeep(reader, self.engine, PoolCounters(self.engine, self.wait_seconds))
 
     def unit_of_work(self) -> PostgresUnitOfWork:
@@ -140,12 +154,14 @@ class JoinedStore:
     idempotency_hours: float = _DEFAULT_HOURS
     retries: int = field(default=0, init=False)
     reads: Reads = field(init=False)
+    operators: OperatorReads = field(init=False)
     outbox: Outbox = field(init=False)
     upkeep: Upkeep = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         reader = Reader(connection=self.connection)
-        self.reads, self.outbox = PostgresReads(reader, SeatMaps(reader)), PostgresOutbox(reader)
+        self.reads, self.operators = PostgresReads(reader, SeatMaps(reader)), PostgresOperatorReads(reader)
+        self.outbox = PostgresOutbox(reader)
         self.upkeep = PostgresUpkeep(reader)
 
     def unit_of_work(self) -> PostgresUnitOfWork:

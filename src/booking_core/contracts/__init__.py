@@ -41,6 +41,7 @@ from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
 from booking_core.contracts.store.inbox import InboxContract
 from booking_core.contracts.store.isolation import IsolationContract, StaleRevisionContract
+from booking_core.contracts.store.operators import OperatorReadsContract
 from booking_core.contracts.store.outbox import OutboxContract
 from booking_core.contracts.store.payments import PaymentsContract
 from booking_core.contracts.store.reads import ReadsContract, TicketsContract
@@ -62,6 +63,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     IdempotencyContract,
     InboxContract,
     IsolationContract,
+    OperatorReadsContract,
     OutboxContract,
     PaymentsContract,
     PruningContract,

@@ -13,6 +13,7 @@ from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
 from booking_core.ports.groups import EventLoopStore, GroupStore, GroupTransaction, RunInThread
+from booking_core.ports.operators import BookingSelection, OperatorReads, SeatPlace
 from booking_core.ports.outbox import EventSelection, Outbox, OutboxRecord
 from booking_core.ports.reads import (
     Backlogs,
@@ -35,6 +36,7 @@ __all__ = [
     "Backlogs",
     "BookingEvent",
     "BookingRepository",
+    "BookingSelection",
     "CancellationPreview",
     "Catalog",
     "CatalogAnswerInvalid",
@@ -65,6 +67,7 @@ __all__ = [
     "MemberFacts",
     "Message",
     "NewBooking",
+    "OperatorReads",
     "Outbox",
     "OutboxRecord",
     "Page",
@@ -77,6 +80,7 @@ __all__ = [
     "Runtime",
     "SeatList",
     "SeatOnMap",
+    "SeatPlace",
     "SeatRequest",
     "Snapshot",
     "Statistics",

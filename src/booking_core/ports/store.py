@@ -3,6 +3,7 @@
 from typing import Protocol
 from uuid import UUID
 
+from booking_core.ports.operators import OperatorReads
 from booking_core.ports.outbox import Outbox
 from booking_core.ports.reads import Reads
 from booking_core.ports.unit_of_work import UnitOfWork
@@ -20,6 +21,8 @@ class Store(Protocol):
     def retries(self) -> int: ...
     @property
     def reads(self) -> Reads: ...
+    @property
+    def operators(self) -> OperatorReads: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

@@ -25,11 +25,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Check everything that the service needs, and print a line for each check, with advice on what fails.",
         ),
         "expire": ("workers", "End the reservations whose time to pay has run out, and print what was done."),
+        "find": ("inspecting", "Find bookings by what a caller can name; several options must all match."),
         "migrate": ("serving", "Bring the database's schema up to date."),
         "relay": ("workers", "Publish stored events, until SIGTERM."),
         "replay": ("replay", "Publish events again, or feed dead letters back."),
         "serve": ("serving", "Serve the API until SIGTERM; requests in flight are answered first."),
-        "show": ("inspecting", "Show any booking with its seats, payments and history."),
+        "show": ("inspecting", "Show any booking with its event, seats, payments and history."),
         "stats": (
             "statistics",
             "Count bookings by status and all that waits: holds, events to publish, refunds, closures and dead"

@@ -19,7 +19,7 @@ from booking_postgres.store import PostgresStore
 from tests.support.postgres.fixtures import FreshDatabase
 from tests.support.postgres.stage import open_store, until
 
-EVERY_REVISION = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+EVERY_REVISION = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 _MIGRATE = """
 import sys
 from booking_postgres.adapter import create
@@ -90,7 +90,7 @@ def test_who_comes_second_waits_for_the_first_and_finds_nothing_to_do(empty_url:
         second = thread.submit(store.upkeep.migrate)
         waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'booking.migration_turn'::regclass AND NOT granted"
         until(lambda: door.execute(waiting).fetchone() == (1,), "it waits for its turn")
-        first.execute("UPDATE booking.schema_version SET version_num = '0007'")
+        first.execute("UPDATE booking.schema_version SET version_num = '0008'")
         first.commit()
 
         assert list(second.result()) == []
@@ -111,7 +111,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_url: str, store: PostgresSt
 
 class TestTrouble:
     def test_an_empty_database(self, store: PostgresStore) -> None:
-        assert str(store.upkeep.health()) == "the database has no schema, version 0007 is needed: run `booking migrate`"
+        assert str(store.upkeep.health()) == "the database has no schema, version 0008 is needed: run `booking migrate`"
 
     def test_an_older_schema(self, store: PostgresStore) -> None:
         store.upkeep.migrate()
@@ -119,7 +119,7 @@ class TestTrouble:
 
         trouble = str(store.upkeep.health())
 
-        assert trouble == "the database schema has version 0001, version 0007 is needed: run `booking migrate`"
+        assert trouble == "the database schema has version 0001, version 0008 is needed: run `booking migrate`"
 
     def test_a_newer_schema_is_none_and_is_left_alone(self, store: PostgresStore) -> None:
         store.upkeep.migrate()

@@ -10,7 +10,7 @@ from booking_core.domain.booking import Booking
 from booking_core.domain.lifecycle import Status
 from booking_core.ports.reads import KnownEvent, Page, Paged
 from booking_postgres.booking_rows import BOOKING_COLUMNS, booking_of
-from booking_postgres.driver.pipeline import Row, Statement
+from booking_postgres.driver.pipeline import Row, Rows, Statement
 from booking_postgres.driver.reader import Reader
 from booking_postgres.event_rows import EVENT_COLUMNS, event_of
 
@@ -19,7 +19,6 @@ KNOWN_EVENT_COLUMNS: Final = f"""
 """
 # The effective status: a hold past its deadline is CANCELLED, whatever is stored. One statement for each kind, because
 # each needs a plan of its own.
-_OF_ANY: Final = "true"
 _CANCELLED: Final = "(b.status = 'CANCELLED' OR b.deadline <= clock.now)"
 _OF_STATUS: Final = "b.status = %(status)s AND (b.deadline <= clock.now) IS NOT TRUE"
 _EVENTS: Final = f"""
@@ -30,8 +29,9 @@ _EVENTS: Final = f"""
 """  # noqa: S608
 
 
-def _bookings(condition: str) -> str:
-    wanted = f"booking.bookings b WHERE b.user_id = %(user_id)s AND {condition}"
+def bookings_sql(condition: str) -> str:
+    """The statement that reads one page of the bookings `b` that meet the condition, at `clock.now`; newest first."""
+    wanted = f"booking.bookings b WHERE {condition}"
     # Materialized: counted once, and not for each entry.
     return f"""
         WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
@@ -44,9 +44,10 @@ def _bookings(condition: str) -> str:
     """  # noqa: S608
 
 
-_BOOKINGS: Final = {status: _bookings(_OF_STATUS) for status in Status} | {
-    None: _bookings(_OF_ANY),
-    Status.CANCELLED: _bookings(_CANCELLED),
+_OF_USER: Final = "b.user_id = %(user_id)s"
+_BOOKINGS: Final = {status: bookings_sql(f"{_OF_USER} AND {_OF_STATUS}") for status in Status} | {
+    None: bookings_sql(_OF_USER),
+    Status.CANCELLED: bookings_sql(f"{_OF_USER} AND {_CANCELLED}"),
 }
 
 
@@ -58,7 +59,11 @@ def bookings_of(reader: Reader, user_id: str, status: Status | None, page: Page)
         "limit": page.limit,
         "offset": page.offset,
     }
-    rows = reader.rows(Statement(_BOOKINGS[status], values))
+    return paged_bookings(reader.rows(Statement(_BOOKINGS[status], values)))
+
+
+def paged_bookings(rows: Rows) -> Paged[Booking]:
+    """Build the page of bookings from the rows of a statement of `bookings_sql`."""
     now: datetime = rows[0][-2]
     return Paged(items=[booking_of(row).as_of(now) for row in rows if row[0] is not None], total=rows[0][-1])
 

@@ -1,17 +1,116 @@
-"""`booking show`: one booking with its history."""
+"""`booking find` and `booking show`: bookings by what a caller can name, and one booking with its history."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 import click
 
 from booking_cli.invocation import Invocation, example, pass_invocation
-from booking_cli.printing import json_option, print_json, print_line, print_table
+from booking_cli.parameters import MOMENT, PLACE, TICKET
+from booking_cli.printing import counted, json_option, print_json, print_line, print_table
 from booking_core.application import show_booking
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
+from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import TicketedEvent
+from booking_core.ports import BookingSelection, Page, Paged, SeatPlace, Store
 from booking_service.setting_fields import Need
+
+_MOST: Final = 1000  # bookings on a page
+
+Events = Mapping[UUID, TicketedEvent]
+"""Known events by id."""
+
+
+@click.command(
+    epilog=example(
+        "booking find --user 'auth0|ann'",
+        "booking find --seat 529b0e29-0882-5aa8-a8e0-84c5dd045ade/A/7",
+        "booking find --event 529b0e29-0882-5aa8-a8e0-84c5dd045ade --status PROCESSING --json",
+    )
+)
+@click.option("--user", metavar="ID", help="Of this user, the `sub` of the token.")
+@click.option("--seat", type=PLACE, metavar="EVENT/ROW/NUMBER", help="Which have, or had, this place of the event.")
+@click.option("--payment", metavar="ID", help="For which a payment with this id was reported.")
+@click.option("--ticket", type=TICKET, metavar="REFERENCE", help="With this ticket reference.")
+@click.option("--correlation", metavar="ID", help="Which a request or message with this X-Correlation-Id changed.")
+@click.option("--status", type=click.Choice([status.value for status in Status]), help="In this status.")
+@click.option("--event", type=click.UUID, metavar="ID", help="Of this event.")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Reserved then or later (UTC unless the time has a zone).")
+@click.option("--page", type=click.IntRange(1, 10**6), default=1, show_default=True)
+@click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="Bookings on a page.")
+@json_option
+@pass_invocation
+def find(
+    invocation: Invocation,
+    user: str | None,
+    seat: SeatPlace | None,
+    payment: str | None,
+    ticket: str | None,
+    correlation: str | None,
+    status: str | None,
+    event: UUID | None,
+    since: datetime | None,
+    page: int,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Find bookings by what a caller can name; several options must all match. Newest first, in pages.
+
+    Each look-up is answered by an index. CONFIRMED, CANCELLED or --since alone read every booking.
+    """
+    selection = BookingSelection(
+        user_id=user,
+        event_id=event,
+        seat=seat,
+        payment_id=payment,
+        ticket_reference=ticket,
+        correlation_id=correlation,
+        status=None if status is None else Status(status),
+        since=since,
+    )
+    if selection == BookingSelection():
+        raise click.UsageError("name at least one of --user, --seat, --payment, --ticket, --correlation, --event, …")
+    wanted = Page(number=page, limit=limit)
+    with invocation.composition("find", Need.DATABASE) as composition:
+        found = composition.store.operators.find(selection, wanted)
+        events = _events_of(found.items, composition.store)
+    if as_json:
+        _print_found_json(found, wanted, events)
+    else:
+        _print_found(found, wanted, events)
+
+
+def _print_found_json(found: Paged[Booking], page: Page, events: Events) -> None:
+    from booking_api.http.bodies import pagination_json
+
+    bookings = [_booking_object(booking, events) for booking in found.items]
+    print_json({"bookings": bookings, "pagination": pagination_json(page, found.total)})
+
+
+def _print_found(found: Paged[Booking], page: Page, events: Events) -> None:
+    print_table(
+        ["booking", "reserved", "status", "event", "seats", "total", "user"],
+        [
+            [
+                *(booking.booking_id, booking.created_at, _status_of(booking)),
+                events[booking.event_id].name if booking.event_id in events else booking.event_id,
+                ", ".join(f"{seat.row} {seat.number}" for seat in booking.seats),
+                *(f"{booking.total.written} {booking.total.currency}", booking.user_id),
+            ]
+            for booking in found.items
+        ],
+    )
+    print_line("")
+    pages = -(-found.total // page.limit)
+    print_line(counted(found.total, "booking") + (f", page {page.number} of {pages}" if pages > 1 else ""))
+
+
+def _status_of(booking: Booking) -> str:
+    reason = booking.cancellation_reason
+    return booking.status.value + (f" ({reason.value})" if reason else "")
 
 
 @click.command(epilog=example("booking show 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11"))
@@ -19,20 +118,31 @@ from booking_service.setting_fields import Need
 @json_option
 @pass_invocation
 def show(invocation: Invocation, booking_id: UUID, as_json: bool) -> None:
-    """Show any booking with its seats, payments and history."""
+    """Show any booking with its event, seats, payments and history."""
     with invocation.composition("show", Need.DATABASE) as composition:
         booking, history = show_booking(booking_id, store=composition.store)
+        events = _events_of([booking], composition.store)
+    written = _booking_object(booking, events)
     if as_json:
-        print_json({**_booking_object(booking), "history": [_entry_object(entry) for entry in history]})
+        print_json({**written, "history": [_entry_object(entry) for entry in history]})
     else:
-        _print_booking(booking, history)
+        _print_booking(written, history)
 
 
-def _booking_object(booking: Booking) -> dict[str, Any]:
-    """The booking as the API renders it, with its user and correlation id."""
+def _events_of(bookings: Iterable[Booking], store: Store) -> Events:
+    known = (store.reads.event(event_id) for event_id in {booking.event_id for booking in bookings})
+    return {each.event.event_id: each.event for each in known if each is not None}
+
+
+def _booking_object(booking: Booking, events: Events) -> dict[str, Any]:
+    """The booking as the API renders it, with its event, user and correlation id."""
     from booking_api.http.bodies import booking_json
 
-    return {**booking_json(booking), "userId": booking.user_id, "correlationId": booking.correlation_id}
+    event = events.get(booking.event_id)
+    named = {} if event is None else {"eventName": event.name, "eventStartsAt": event.starts_at}
+    fields = booking_json(booking)
+    first = {"bookingId": fields.pop("bookingId"), "eventId": fields.pop("eventId"), **named}
+    return {**first, **fields, "userId": booking.user_id, "correlationId": booking.correlation_id}
 
 
 def _entry_object(entry: HistoryEntry) -> dict[str, Any]:
@@ -53,8 +163,8 @@ def _entry_object(entry: HistoryEntry) -> dict[str, Any]:
     return written
 
 
-def _print_booking(booking: Booking, history: Sequence[HistoryEntry]) -> None:
-    fields = _booking_object(booking)
+def _print_booking(written: Mapping[str, Any], history: Sequence[HistoryEntry]) -> None:
+    fields = dict(written)
     seats, refunds = fields.pop("seats"), fields.pop("refunds", [])
     fields.pop("refund", None)
     print_table(["field", "value"], list(fields.items()))

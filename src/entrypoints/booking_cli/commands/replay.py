@@ -1,13 +1,14 @@
 """`booking replay events` and `dead-letters`: publish events again, and process dead letters once more."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
 from booking_cli.confirming import asks, confirm, yes_option
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.parameters import MOMENT
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.messages.envelopes import PUBLISHED
 from booking_core.ports import EventSelection
@@ -17,25 +18,6 @@ from booking_workers.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from booking_workers.replay_dead_letters import DeadLetterReplay
-
-
-class Moment(click.ParamType[datetime]):
-    """Click type of a time in RFC 3339; a time without a zone is UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse the time; the result has a zone."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time like 2026-03-01T10:00:00Z", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-_MOMENT: Final = Moment()
 
 
 @click.group(epilog=example("booking replay events --dry-run", "booking replay dead-letters --dry-run"))
@@ -51,8 +33,8 @@ def replay() -> None:
         "booking replay events --type booking.confirmed --type booking.cancelled",
     ),
 )
-@click.option("--since", type=_MOMENT, metavar="TIME", help="Recorded then or later (UTC unless the time has a zone).")
-@click.option("--until", type=_MOMENT, metavar="TIME", help="Recorded before then; without it: before now.")
+@click.option("--since", type=MOMENT, metavar="TIME", help="Recorded then or later (UTC unless the time has a zone).")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Recorded before then; without it: before now.")
 @click.option("--booking-id", type=click.UUID, help="Events of this booking.")
 @click.option("--event-id", type=click.UUID, help="Events of the bookings of this ticketed event, and its own.")
 @click.option("--type", "types", multiple=True, type=click.Choice(list(PUBLISHED)), help="May be given several times.")

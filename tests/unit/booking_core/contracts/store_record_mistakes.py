@@ -186,7 +186,7 @@ mistake("bookings are listed oldest first", "test_bookings_are_listed_newest_fir
 mistake("the total is that of the page", "test_bookings_are_listed_newest_first_in_pages")(
     replace(
         reads,
-        "_page_of",
+        "page_of",
         lambda right: lambda items, page: (found := right(items, page)) and evolve(found, total=len(found.items)),
     )
 )
