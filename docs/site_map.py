@@ -49,6 +49,8 @@ def site_map() -> Places:
                 "operations/what-to-do-when.md",
                 "operations/runbook.md",
                 "operations/find-a-booking.md",
+                "operations/cancel-and-release.md",
+                "operations/export.md",
                 "security.md",
             ]
         },

@@ -1,4 +1,4 @@
-"""Indexes that no customer waits for: built beside the traffic, after the transaction of the migrations (ADR 0035).
+"""Indexes that no customer waits for: built beside the traffic, after the transaction of the migrations (ADR 0036).
 
 No statement of a customer needs one of them, so a schema without them is current. A migration builds those whose table
 is small at once; `migrate` builds the others CONCURRENTLY, which stops no write, and repairs what a killed build left.

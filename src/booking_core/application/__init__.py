@@ -4,6 +4,7 @@ Each opens its own unit of work and keeps no state.
 """
 
 from booking_core.application.cancel import cancel
+from booking_core.application.cancel_by_operator import cancel_by_operator, release_hold
 from booking_core.application.cancel_event import CancelledEvent, cancel_event, close_event, finish_closure
 from booking_core.application.expire import expire
 from booking_core.application.pay import (
@@ -45,6 +46,7 @@ __all__ = [
     "answer_refund",
     "apply_payments",
     "cancel",
+    "cancel_by_operator",
     "cancel_event",
     "close_event",
     "confirm_payment",
@@ -57,6 +59,7 @@ __all__ = [
     "list_bookings",
     "list_events",
     "list_seats",
+    "release_hold",
     "reserve",
     "reserve_group",
     "reserve_group_on",

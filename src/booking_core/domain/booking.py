@@ -6,12 +6,19 @@ happened is recorded: events for the outbox, entries of the history.
 """
 
 from datetime import datetime
-from typing import Self, TypedDict
+from typing import Self
 from uuid import UUID
 
 from attrs import define, evolve, field
 
-from booking_core.domain.events import BookingCancelled, BookingConfirmed, BookingCreated, BookingEvent, RefundRequested
+from booking_core.domain.events import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingCreated,
+    BookingEvent,
+    EventHeader,
+    RefundRequested,
+)
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.identity import new_booking_id, new_id, new_ticket_reference, slot_of_booking
 from booking_core.domain.lifecycle import LIVE, RESERVED, TRANSITIONS, Becomes, Status, Stays, Trigger
@@ -21,6 +28,7 @@ from booking_core.domain.values import (
     CancellationReason,
     Cause,
     Money,
+    RefundChoice,
     RefundReason,
     Seat,
     Terms,
@@ -28,17 +36,6 @@ from booking_core.domain.values import (
     in_reading_order,
     total_of,
 )
-
-
-class _Header(TypedDict):
-    """The fields that every event of a booking has."""
-
-    message_id: UUID
-    timestamp: datetime
-    correlation_id: str
-    sequence: int
-    booking_id: UUID
-    user_id: str
 
 
 @define(eq=False, kw_only=True)
@@ -151,6 +148,24 @@ class Booking:
             now=now, event_starts_at=event_starts_at, cancelled_for=self.cancellation_reason, payments=self.payments
         )
         self._apply(Trigger.CUSTOMER_CANCELS, facts, cause, note)
+
+    def cancel_by_operator(
+        self, now: datetime, event_starts_at: datetime | None, refund: RefundChoice, reason: str, cause: Cause
+    ) -> None:
+        """OPERATOR_CANCELS: cancel the booking, also after the start, with the refund as chosen.
+
+        Repeating it changes nothing. Raises PaymentInProgress, or BookingNotCancellable if it has ended otherwise.
+        """
+        self.expire(now, cause)
+        before, kept = self.cancellation_reason, self.payments
+        facts = Facts(now=now, event_starts_at=event_starts_at, cancelled_for=before, payments=kept, refund=refund)
+        self._apply(Trigger.OPERATOR_CANCELS, facts, cause, reason)
+
+    def release(self, now: datetime, reason: str, cause: Cause) -> None:
+        """OPERATOR_RELEASES: end a hold that no payment has begun for. Raises as `cancel_by_operator`."""
+        self.expire(now, cause)
+        facts = Facts(now=now, cancelled_for=self.cancellation_reason)
+        self._apply(Trigger.OPERATOR_RELEASES, facts, cause, reason)
 
     def cancel_for_event(self, now: datetime, cause: Cause) -> bool:
         """EVENT_CANCELLED: end the booking and refund every payment (spec 6.4). True if this call ended it.
@@ -286,7 +301,7 @@ class Booking:
             raise NotImplementedError(kind)
         self.new_events.append(event)
 
-    def _header(self, now: datetime, cause: Cause) -> _Header:
+    def _header(self, now: datetime, cause: Cause) -> EventHeader:
         self.sequence += 1
         return {
             "message_id": new_id(now),

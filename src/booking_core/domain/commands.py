@@ -11,6 +11,7 @@ from booking_core.domain.payments import RefundStatus, money_of, upper_cased
 from booking_core.domain.values import (
     Cause,
     Money,
+    RefundChoice,
     administrator_cause,
     are_seats,
     customer_cause,
@@ -110,6 +111,29 @@ class CancelEvent:
 
     event_id: UUID
     reason: str = field(validator=is_text)
+    administrator: str = field(validator=is_text)
+    correlation_id: str = field(validator=is_text)
+    cause: Cause = field(init=False, default=Factory(administrator_cause, takes_self=True), eq=False, repr=False)
+
+
+@frozen(kw_only=True)
+class CancelByOperator:
+    """Cancel a booking, on behalf of an administrator: with a reason for the history, and a decision on the refund."""
+
+    booking_id: UUID
+    reason: str = field(validator=is_text)
+    refund: RefundChoice = RefundChoice.POLICY
+    administrator: str = field(validator=is_text)
+    correlation_id: str = field(validator=is_text)
+    cause: Cause = field(init=False, default=Factory(administrator_cause, takes_self=True), eq=False, repr=False)
+
+
+@frozen(kw_only=True)
+class ReleaseHold:
+    """End the hold of a booking, on behalf of an administrator."""
+
+    booking_id: UUID
+    reason: str = field(default="", converter=shortened, validator=is_reason)
     administrator: str = field(validator=is_text)
     correlation_id: str = field(validator=is_text)
     cause: Cause = field(init=False, default=Factory(administrator_cause, takes_self=True), eq=False, repr=False)

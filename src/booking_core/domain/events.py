@@ -4,6 +4,7 @@
 """
 
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from attrs import frozen
@@ -77,3 +78,14 @@ class EventCancelled(DomainEvent):
     reason: str
     cancelled_at: datetime
     affected_bookings: int
+
+
+class EventHeader(TypedDict):
+    """The fields that every event of a booking has."""
+
+    message_id: UUID
+    timestamp: datetime
+    correlation_id: str
+    sequence: int
+    booking_id: UUID
+    user_id: str

@@ -35,6 +35,7 @@ from booking_core.domain.policies import (
     customer_cancelled_before,
     event_has_started,
     every_payment_kept,
+    operator_refunds,
     otherwise,
     payment_was_taken,
     this_payment,
@@ -59,6 +60,8 @@ class Trigger(Enum):
     PAYMENT_SUCCESS = "PAYMENT_SUCCESS"
     PAYMENT_FAILED = "PAYMENT_FAILED"
     CUSTOMER_CANCELS = "CUSTOMER_CANCELS"
+    OPERATOR_CANCELS = "OPERATOR_CANCELS"
+    OPERATOR_RELEASES = "OPERATOR_RELEASES"
     EXPIRY = "TIME"
     EVENT_CANCELLED = "EVENT_CANCELLED"
     REFUND_ANSWERED = "REFUND_ANSWERED"
@@ -140,6 +143,7 @@ _PAID: Final[Cases] = (
     (otherwise, _CONFIRMED),
 )
 _EXPIRES: Final[Cases] = ((br_02_is_overdue, _EXPIRED), (otherwise, NOTHING))
+_CANCELLED_BEFORE: Final[Cases] = ((customer_cancelled_before, NOTHING), (otherwise, BookingNotCancellable))
 _ANSWERED: Final[Cases] = ((answer_is_new, Stays()), (otherwise, NOTHING))
 
 _TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
@@ -149,6 +153,8 @@ _TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
         Trigger.PAYMENT_SUCCESS: _PAID,
         Trigger.PAYMENT_FAILED: ((payment_was_taken, NOTHING), (otherwise, _FAILED)),
         Trigger.CUSTOMER_CANCELS: _GIVEN_BACK,
+        Trigger.OPERATOR_CANCELS: _GIVEN_BACK,
+        Trigger.OPERATOR_RELEASES: _GIVEN_BACK,
         Trigger.EXPIRY: _EXPIRES,
         Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
         Trigger.REFUND_ANSWERED: _ANSWERED,
@@ -158,6 +164,8 @@ _TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
         Trigger.PAYMENT_SUCCESS: _PAID,
         Trigger.PAYMENT_FAILED: ((payment_was_taken, NOTHING), (otherwise, _FAILED)),
         Trigger.CUSTOMER_CANCELS: PaymentInProgress,
+        Trigger.OPERATOR_CANCELS: PaymentInProgress,
+        Trigger.OPERATOR_RELEASES: PaymentInProgress,
         Trigger.EXPIRY: _EXPIRES,
         Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
         Trigger.REFUND_ANSWERED: _ANSWERED,
@@ -174,6 +182,8 @@ _TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
             (br_04_full_refund, _GIVEN_BACK_WITH_REFUND),
             (otherwise, _GIVEN_BACK),
         ),
+        Trigger.OPERATOR_CANCELS: ((operator_refunds, _GIVEN_BACK_WITH_REFUND), (otherwise, _GIVEN_BACK)),
+        Trigger.OPERATOR_RELEASES: BookingNotCancellable,
         Trigger.EXPIRY: NOTHING,
         Trigger.EVENT_CANCELLED: _EVENT_CANCELLED,
         Trigger.REFUND_ANSWERED: _ANSWERED,
@@ -182,7 +192,9 @@ _TABLE: Final[dict[Status | None, dict[Trigger, Outcome | Cases]]] = {
         Trigger.PAYMENT_PROCESSING: NOTHING,
         Trigger.PAYMENT_SUCCESS: ((payment_was_taken, NOTHING), (otherwise, _refunded(RefundReason.LATE_PAYMENT))),
         Trigger.PAYMENT_FAILED: NOTHING,
-        Trigger.CUSTOMER_CANCELS: ((customer_cancelled_before, NOTHING), (otherwise, BookingNotCancellable)),
+        Trigger.CUSTOMER_CANCELS: _CANCELLED_BEFORE,
+        Trigger.OPERATOR_CANCELS: _CANCELLED_BEFORE,
+        Trigger.OPERATOR_RELEASES: _CANCELLED_BEFORE,
         Trigger.EXPIRY: NOTHING,
         Trigger.EVENT_CANCELLED: NOTHING,
         Trigger.REFUND_ANSWERED: _ANSWERED,

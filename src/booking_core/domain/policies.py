@@ -23,7 +23,7 @@ from booking_core.domain.errors import (
 )
 from booking_core.domain.payments import Payment, PaymentStatus, RefundStatus
 from booking_core.domain.reservation import ReservationFacts
-from booking_core.domain.values import CancellationReason, Money, SaleStatus, Terms
+from booking_core.domain.values import CancellationReason, Money, RefundChoice, SaleStatus, Terms
 
 MAX_SEATS: Final = 10  # BR-03
 MAX_PENDING: Final = 3  # BR-03
@@ -112,6 +112,7 @@ class Facts:
     payment_id: str | None = None
     payments: Mapping[str, Payment] = MappingProxyType({})
     answer: RefundStatus | None = None
+    refund: RefundChoice = RefundChoice.POLICY
 
 
 def otherwise(facts: Facts) -> bool:
@@ -164,6 +165,11 @@ def event_has_started(facts: Facts) -> bool:
 def br_04_full_refund(facts: Facts) -> bool:
     """BR-04: refund the full amount if the event starts in more than 24 hours; at exactly 24 hours, refund nothing."""
     return facts.event_starts_at is not None and facts.event_starts_at - facts.now > FULL_REFUND_BEFORE
+
+
+def operator_refunds(facts: Facts) -> bool:
+    """Whether an operator who cancels the booking refunds its payments: as chosen, by default as BR-04 says."""
+    return facts.refund is RefundChoice.FULL or (facts.refund is RefundChoice.POLICY and br_04_full_refund(facts))
 
 
 def customer_cancelled_before(facts: Facts) -> bool:

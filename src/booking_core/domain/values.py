@@ -249,6 +249,14 @@ class RefundReason(Enum):
     AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
 
 
+class RefundChoice(Enum):
+    """How an operator who cancels a booking decides about its refund; POLICY: as BR-04 says."""
+
+    FULL = "full"
+    POLICY = "policy"
+    NONE = "none"
+
+
 class ActorKind(Enum):
     """The kind of actor that caused a change."""
 

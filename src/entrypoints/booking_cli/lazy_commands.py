@@ -12,6 +12,7 @@ import click
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
+        "cancel": ("cancelling", "Cancel one booking of any customer, also after the start of its event."),
         "cancel-event": (
             "cancelling",
             "Cancel an event: no new bookings, its live ones end, and every payment taken is refunded.",
@@ -25,9 +26,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "Check everything that the service needs, and print a line for each check, with advice on what fails.",
         ),
         "expire": ("workers", "End the reservations whose time to pay has run out, and print what was done."),
+        "export": ("exporting", "Write bookings as CSV, or as JSON lines, to standard output."),
         "find": ("inspecting", "Find bookings by what a caller can name; several options must all match."),
         "migrate": ("serving", "Bring the database's schema up to date."),
         "relay": ("workers", "Publish stored events, until SIGTERM."),
+        "release": ("cancelling", "End the hold of a PENDING booking, so that its seats can be reserved at once."),
         "replay": ("replay", "Publish events again, or feed dead letters back."),
         "serve": ("serving", "Serve the API until SIGTERM; requests in flight are answered first."),
         "show": ("inspecting", "Show any booking with its event, seats, payments and history."),

@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 
 from attrs import evolve
 
-from booking_core.application import cancel, expire
+from booking_core.application import cancel, cancel_by_operator, expire, release_hold
 from booking_core.contracts.harness import StoreHarness
 from booking_core.contracts.store.fixture import StoreFixture, content_of
 from booking_core.domain.booking import Booking
-from booking_core.domain.commands import CancelBooking
+from booking_core.domain.commands import CancelBooking, CancelByOperator, ReleaseHold
 from booking_core.domain.identity import new_ticket_reference
 from booking_core.domain.lifecycle import Status
+from booking_core.domain.values import RefundChoice
 from booking_core.ports import BookingSelection, Page, SeatPlace, Store
 
 
@@ -165,3 +166,22 @@ class OperatorReadsContract:
             mine = all_following(store, BookingSelection(event_id=fixtures[1].event.event_id), limit)
             assert ids_of(mine) == ids_of(sorted(made[4:8], key=lambda each: (each.created_at, each.booking_id)))
         assert {len(booking.seats) for booking in read} == {1}
+
+    def test_what_an_operator_ends_is_stored(self, store_harness: StoreHarness) -> None:
+        fixture = StoreFixture.of(store_harness)
+        paid, held = fixture.reserve(0), fixture.reserve(1)
+        fixture.pay(paid)
+        by = {"administrator": "root", "correlation_id": "night"}
+
+        command = CancelByOperator(booking_id=paid.booking_id, reason="fraud", refund=RefundChoice.FULL, **by)
+        cancelled = cancel_by_operator(command, store=fixture.store)
+        released = release_hold(ReleaseHold(booking_id=held.booking_id, reason="called", **by), store=fixture.store)
+
+        for booking in (cancelled, released):
+            assert content_of(fixture.stored(booking)) == content_of(booking)
+            *_, entry = fixture.store.reads.history(booking.booking_id)
+            assert entry == booking.new_history[-1]
+            assert fixture.store.operators.find(BookingSelection(correlation_id="night"), Page()).total == 2
+        types = [record.event_type for record in store_harness.events() if record.correlation_id == "night"]
+        assert sorted(types) == ["booking.cancelled", "booking.cancelled", "booking.refund_requested"]
+        fixture.reserve(0, 1, user="grace")

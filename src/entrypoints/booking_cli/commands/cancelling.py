@@ -1,4 +1,4 @@
-"""`booking cancel-event`: an administrator cancels an event (spec 6.4)."""
+"""`booking cancel-event`, `cancel` and `release`: an operator ends an event, a booking or a hold."""
 
 import getpass
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,17 @@ from uuid import UUID, uuid4
 
 import click
 
+from booking_cli.booking_objects import Events, booking_object, events_of, seats_of
 from booking_cli.confirming import asks, confirm, yes_option
 from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
-from booking_core.application import CancelledEvent, get_event
-from booking_core.application import cancel_event as cancel
-from booking_core.domain.commands import CancelEvent
+from booking_core.application import CancelledEvent, cancel_by_operator, get_event, release_hold, show_booking
+from booking_core.application import cancel_event as end_event
+from booking_core.domain.booking import Booking
+from booking_core.domain.commands import CancelByOperator, CancelEvent, ReleaseHold
 from booking_core.domain.errors import InvalidValue
-from booking_core.domain.values import TicketedEvent, written_in
+from booking_core.domain.events import RefundRequested
+from booking_core.domain.values import CancellationReason, RefundChoice, TicketedEvent, written_in
 from booking_core.messages.envelopes import rfc3339
 from booking_service.composition import Composition
 from booking_service.setting_fields import Need
@@ -61,6 +64,105 @@ def cancel_event(
         raise CommandFailed("stopped before the end; the event is closed, run it again (or `worker`) for the rest")
 
 
+@click.command(
+    epilog=example('booking cancel 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11 --reason "bought twice" --refund full')
+)
+@click.argument("booking_id", type=click.UUID)
+@click.option("--reason", required=True, help="The reason in the history; 1 to 255 characters.")
+@click.option(
+    "--refund",
+    type=click.Choice([choice.value for choice in RefundChoice]),
+    default=RefundChoice.POLICY.value,
+    show_default=True,
+    help="All that was paid, what the customer would get (BR-04), or nothing.",
+)
+@yes_option
+@json_option
+@pass_invocation
+def cancel(
+    invocation: Invocation, booking_id: UUID, reason: str, refund: str, is_confirmed: bool, as_json: bool
+) -> None:
+    """Cancel one booking of any customer, also after the start of its event.
+
+    PENDING and CONFIRMED end as USER_CANCELLED, and their seats are free at once; the history names the operator and
+    the reason. While a payment is in progress it is refused. It can't be undone: on a terminal it names the booking and
+    the refund, and asks.
+    """
+    command = CancelByOperator(
+        booking_id=booking_id,
+        reason=_reason(reason),
+        refund=RefundChoice(refund),
+        administrator=_administrator(),
+        correlation_id=str(uuid4()),
+    )
+    with invocation.composition("cancel", Need.DATABASE, Need.CATALOG) as composition:
+        store = composition.store
+        if asks(is_confirmed):
+            booking, _ = show_booking(booking_id, store=store)
+            events = events_of([booking], store)
+            event = events.get(booking.event_id)
+            starts_at = event.starts_at if event else None
+            # On the copy: it raises what the command would, and requests the same refunds.
+            booking.cancel_by_operator(store.reads.now(), starts_at, command.refund, command.reason, command.cause)
+            confirm(_naming(booking, events), _with_refunds("would be cancelled", booking), is_confirmed=is_confirmed)
+        done = cancel_by_operator(command, store=store, catalog_cache=composition.catalog_cache)
+        events = events_of([done], store)
+    _print_ended(done, events, as_json, "cancelled")
+
+
+@click.command(epilog=example("booking release 0190a5b0-7c3e-7a51-9f00-2b6c1d0e4f11"))
+@click.argument("booking_id", type=click.UUID)
+@click.option("--reason", default="", help="A note for the history.")
+@json_option
+@pass_invocation
+def release(invocation: Invocation, booking_id: UUID, reason: str, as_json: bool) -> None:
+    """End the hold of a PENDING booking, so that its seats can be reserved at once.
+
+    It ends as USER_CANCELLED, and the history names the operator; a hold whose time is over ends as EXPIRED. While a
+    payment is in progress it is refused, and so is a booking that is paid: see `booking cancel`.
+    """
+    try:
+        command = ReleaseHold(
+            booking_id=booking_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
+        )
+    except InvalidValue as error:
+        raise click.BadParameter(str(error), param_hint="--reason") from error
+    with invocation.composition("release", Need.DATABASE) as composition:
+        done = release_hold(command, store=composition.store)
+        events = events_of([done], composition.store)
+    _print_ended(done, events, as_json, "released")
+
+
+def _naming(booking: Booking, events: Events) -> str:
+    event = events.get(booking.event_id)
+    where = f"{event.name}, {rfc3339(event.starts_at)}" if event else str(booking.event_id)
+    return f"{booking.booking_id} of {booking.user_id}: {where}, {seats_of(booking)}"
+
+
+def _with_refunds(what: str, booking: Booking) -> str:
+    refunds = [each.refund for each in booking.new_events if isinstance(each, RefundRequested)]
+    asked = ", ".join(f"{refund.written} {refund.currency}" for refund in refunds)
+    return f"{what}, {counted(len(booking.seats), 'seat')} released, refund requested: {asked or 'none'}"
+
+
+def _print_ended(done: Booking, events: Events, as_json: bool, what: str) -> None:
+    if as_json:
+        print_json(booking_object(done, events))
+        return
+    print_line(_naming(done, events))
+    if not done.new_history:
+        print_line("was cancelled before; nothing has changed")
+        return
+    reason = done.cancellation_reason
+    ended = what if reason is CancellationReason.USER_CANCELLED else f"ended as {reason.value if reason else ''}"
+    print_line(_with_refunds(ended, done))
+
+
+def _reason(text: str) -> str:
+    """Check the reason as the commands of the domain do. Raises BadParameter."""
+    return _command(UUID(int=0), text).reason
+
+
 def _command(event_id: UUID, reason: str) -> CancelEvent:
     try:
         return CancelEvent(
@@ -72,7 +174,7 @@ def _command(event_id: UUID, reason: str) -> CancelEvent:
 
 def _cancel(command: CancelEvent, composition: Composition, signals: StopSignals) -> CancelledEvent:
     with progress("cancelling") as shown:
-        return cancel(
+        return end_event(
             command,
             store=composition.store,
             catalog_cache=composition.catalog_cache,

@@ -1,12 +1,13 @@
 """`booking find` and `booking show`: bookings by what a caller can name, and one booking with its history."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import click
 
+from booking_cli.booking_objects import Events, booking_object, events_of, seats_of
 from booking_cli.invocation import Invocation, example, pass_invocation
 from booking_cli.parameters import MOMENT, PLACE, TICKET
 from booking_cli.printing import counted, json_option, print_json, print_line, print_table
@@ -14,14 +15,10 @@ from booking_core.application import show_booking
 from booking_core.domain.booking import Booking
 from booking_core.domain.history import HistoryEntry
 from booking_core.domain.lifecycle import Status
-from booking_core.domain.values import TicketedEvent
-from booking_core.ports import BookingSelection, Page, Paged, SeatPlace, Store
+from booking_core.ports import BookingSelection, Page, Paged, SeatPlace
 from booking_service.setting_fields import Need
 
 _MOST: Final = 1000  # bookings on a page
-
-Events = Mapping[UUID, TicketedEvent]
-"""Known events by id."""
 
 
 @click.command(
@@ -76,7 +73,7 @@ def find(
     wanted = Page(number=page, limit=limit)
     with invocation.composition("find", Need.DATABASE) as composition:
         found = composition.store.operators.find(selection, wanted)
-        events = _events_of(found.items, composition.store)
+        events = events_of(found.items, composition.store)
     if as_json:
         _print_found_json(found, wanted, events)
     else:
@@ -86,7 +83,7 @@ def find(
 def _print_found_json(found: Paged[Booking], page: Page, events: Events) -> None:
     from booking_api.http.bodies import pagination_json
 
-    bookings = [_booking_object(booking, events) for booking in found.items]
+    bookings = [booking_object(booking, events) for booking in found.items]
     print_json({"bookings": bookings, "pagination": pagination_json(page, found.total)})
 
 
@@ -97,7 +94,7 @@ def _print_found(found: Paged[Booking], page: Page, events: Events) -> None:
             [
                 *(booking.booking_id, booking.created_at, _status_of(booking)),
                 events[booking.event_id].name if booking.event_id in events else booking.event_id,
-                ", ".join(f"{seat.row} {seat.number}" for seat in booking.seats),
+                seats_of(booking),
                 *(f"{booking.total.written} {booking.total.currency}", booking.user_id),
             ]
             for booking in found.items
@@ -121,28 +118,12 @@ def show(invocation: Invocation, booking_id: UUID, as_json: bool) -> None:
     """Show any booking with its event, seats, payments and history."""
     with invocation.composition("show", Need.DATABASE) as composition:
         booking, history = show_booking(booking_id, store=composition.store)
-        events = _events_of([booking], composition.store)
-    written = _booking_object(booking, events)
+        events = events_of([booking], composition.store)
+    written = booking_object(booking, events)
     if as_json:
         print_json({**written, "history": [_entry_object(entry) for entry in history]})
     else:
         _print_booking(written, history)
-
-
-def _events_of(bookings: Iterable[Booking], store: Store) -> Events:
-    known = (store.reads.event(event_id) for event_id in {booking.event_id for booking in bookings})
-    return {each.event.event_id: each.event for each in known if each is not None}
-
-
-def _booking_object(booking: Booking, events: Events) -> dict[str, Any]:
-    """The booking as the API renders it, with its event, user and correlation id."""
-    from booking_api.http.bodies import booking_json
-
-    event = events.get(booking.event_id)
-    named = {} if event is None else {"eventName": event.name, "eventStartsAt": event.starts_at}
-    fields = booking_json(booking)
-    first = {"bookingId": fields.pop("bookingId"), "eventId": fields.pop("eventId"), **named}
-    return {**first, **fields, "userId": booking.user_id, "correlationId": booking.correlation_id}
 
 
 def _entry_object(entry: HistoryEntry) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from booking_core.domain.events import RefundRequested
 from booking_core.domain.lifecycle import LIVE, ON_HOLD, TRANSITIONS, Becomes, Outcome, Status, Stays, Trigger
 from booking_core.domain.payments import RefundStatus
 from booking_core.domain.policies import otherwise
-from booking_core.domain.values import CancellationReason, RefundReason
+from booking_core.domain.values import CancellationReason, RefundChoice, RefundReason
 from tests.support.builders import (
     ADMIN,
     AGAIN,
@@ -76,14 +76,15 @@ def test_only_holds_have_a_deadline() -> None:
         assert (outcome.until is not None) == (outcome.to in ON_HOLD)
 
 
-def test_the_table_refuses_with_two_errors_and_only_customers() -> None:
+def test_the_table_refuses_with_two_errors_and_only_people() -> None:
     refusals = {
         (trigger, outcome) for _, trigger, cell in CELLS for outcome in outcomes_in(cell) if isinstance(outcome, type)
     }
 
     assert refusals == {
-        (Trigger.CUSTOMER_CANCELS, PaymentInProgress),
-        (Trigger.CUSTOMER_CANCELS, BookingNotCancellable),
+        (trigger, refusal)
+        for trigger in (Trigger.CUSTOMER_CANCELS, Trigger.OPERATOR_CANCELS, Trigger.OPERATOR_RELEASES)
+        for refusal in (PaymentInProgress, BookingNotCancellable)
     }
 
 
@@ -132,6 +133,7 @@ BUILT: Final[dict[Status, Callable[[], Booking]]] = {
     Status.CANCELLED: _after_mismatch(lambda: cancelled(CancellationReason.PAYMENT_FAILED)),
 }
 NOW, LATE = at(9), at(60)
+FULL: Final = RefundChoice.FULL
 Act = Callable[[Booking], object]
 EXAMPLES: Final[dict[tuple[Trigger, str], Act]] = {
     (Trigger.PAYMENT_PROCESSING, ""): lambda booking: booking.start_payment("pay-2", NOW, TERMS, PAYMENT),
@@ -148,6 +150,17 @@ EXAMPLES: Final[dict[tuple[Trigger, str], Act]] = {
     (Trigger.CUSTOMER_CANCELS, "br_04_full_refund"): lambda b: b.cancel(NOW, STARTS_AT, AGAIN),
     (Trigger.CUSTOMER_CANCELS, "customer_cancelled_before"): lambda b: b.cancel(LATE, STARTS_AT, AGAIN),
     (Trigger.CUSTOMER_CANCELS, "otherwise"): lambda b: b.cancel(STARTS_AT - (at(60) - at(0)), STARTS_AT, AGAIN),
+    (Trigger.OPERATOR_CANCELS, ""): lambda b: b.cancel_by_operator(NOW, STARTS_AT, FULL, "fraud", ADMIN),
+    (Trigger.OPERATOR_CANCELS, "operator_refunds"): lambda b: b.cancel_by_operator(NOW, None, FULL, "fraud", ADMIN),
+    (Trigger.OPERATOR_CANCELS, "customer_cancelled_before"): lambda b: b.cancel_by_operator(
+        LATE, STARTS_AT, FULL, "fraud", ADMIN
+    ),
+    (Trigger.OPERATOR_CANCELS, "otherwise"): lambda b: b.cancel_by_operator(
+        NOW, STARTS_AT, RefundChoice.NONE, "fraud", ADMIN
+    ),
+    (Trigger.OPERATOR_RELEASES, ""): lambda b: b.release(NOW, "called", ADMIN),
+    (Trigger.OPERATOR_RELEASES, "customer_cancelled_before"): lambda b: b.release(LATE, "called", ADMIN),
+    (Trigger.OPERATOR_RELEASES, "otherwise"): lambda b: b.release(NOW, "called", ADMIN),
     (Trigger.EXPIRY, ""): lambda b: b.expire(LATE, EXPIRY_JOB),
     (Trigger.EXPIRY, "br_02_is_overdue"): lambda b: b.expire(LATE, EXPIRY_JOB),
     (Trigger.EXPIRY, "otherwise"): lambda b: b.expire(NOW, EXPIRY_JOB),
