@@ -51,6 +51,7 @@ def site_map() -> Places:
                 "operations/find-a-booking.md",
                 "operations/cancel-and-release.md",
                 "operations/export.md",
+                "operations/forget-a-user.md",
                 "security.md",
             ]
         },

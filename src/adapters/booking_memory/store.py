@@ -8,6 +8,7 @@ from uuid import UUID
 
 from booking_core.ports import Finding, Grade, Health, Pruned, Workload
 from booking_memory.bookings import MemoryBookings, MemoryInbox
+from booking_memory.customers import MemoryCustomers
 from booking_memory.events import MemoryEvents
 from booking_memory.locks import DEFAULT_LOCK_WAIT, HeldLocks, seat_lock
 from booking_memory.operators import MemoryOperatorReads
@@ -23,6 +24,7 @@ class MemoryUnitOfWork:
     responses: MemoryStoredResponses
     inbox: MemoryInbox
     bookings: MemoryBookings
+    customers: MemoryCustomers
     events: MemoryEvents
 
     def __init__(self, database: Database) -> None:
@@ -33,6 +35,7 @@ class MemoryUnitOfWork:
         self.responses = MemoryStoredResponses(self._transaction)
         self.inbox = MemoryInbox(self._transaction)
         self.bookings = MemoryBookings(self._transaction, self.responses)
+        self.customers = MemoryCustomers(self._transaction, self.bookings)
         self.events = MemoryEvents(self._transaction)
         return self
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from booking_core.messages.trace_context import TRACEPARENT
 from booking_core.ports import (
+    CustomerRepository,
     EventRepository,
     Finding,
     Health,
@@ -34,6 +35,7 @@ from booking_postgres.reads.seat_maps import SeatMaps
 from booking_postgres.upkeep import PostgresUpkeep
 from booking_postgres.write_check import check_writes
 from booking_postgres.writes.bookings import PostgresBookings, PostgresInbox
+from booking_postgres.writes.customers import PostgresCustomers
 from booking_postgres.writes.events import PostgresEvents, await_reservations_in_flight
 from booking_postgres.writes.stored_responses import PostgresStoredResponses
 
@@ -62,6 +64,10 @@ class PostgresUnitOfWork:
         if self._events is None:
             self._events = PostgresEvents(self.transaction)
         return self._events
+
+    @property
+    def customers(self) -> CustomerRepository:
+        return PostgresCustomers(self.transaction, self.bookings)
 
     @property
     def inbox(self) -> Inbox:

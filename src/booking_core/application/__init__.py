@@ -7,6 +7,7 @@ from booking_core.application.cancel import cancel
 from booking_core.application.cancel_by_operator import cancel_by_operator, release_hold
 from booking_core.application.cancel_event import CancelledEvent, cancel_event, close_event, finish_closure
 from booking_core.application.expire import expire
+from booking_core.application.forget import ForgetUser, ForgottenUser, forget
 from booking_core.application.pay import (
     Effect,
     answer_refund,
@@ -36,6 +37,8 @@ from booking_core.application.tickets import TicketCheck, TicketStatus, get_tick
 __all__ = [
     "CancelledEvent",
     "Effect",
+    "ForgetUser",
+    "ForgottenUser",
     "GroupFailure",
     "IdempotentCall",
     "ReplayedResponse",
@@ -53,6 +56,7 @@ __all__ = [
     "expire",
     "fail_payment",
     "finish_closure",
+    "forget",
     "get_booking",
     "get_event",
     "get_ticket",

@@ -36,6 +36,7 @@ from booking_core.contracts.harness import EventBusHarness, StoreHarness
 from booking_core.contracts.store.claims import ClaimsContract
 from booking_core.contracts.store.closures import ClosuresContract
 from booking_core.contracts.store.concurrency import AliasingContract, ConcurrencyContract
+from booking_core.contracts.store.customers import CustomersContract
 from booking_core.contracts.store.duplicates import IdempotencyContract
 from booking_core.contracts.store.events import EventsContract
 from booking_core.contracts.store.expiry import ExpiryContract
@@ -54,6 +55,7 @@ STORE_CONTRACTS: Final[tuple[type, ...]] = (
     ClaimsContract,
     ClosuresContract,
     ConcurrencyContract,
+    CustomersContract,
     EventsContract,
     ExpiryContract,
     GroupKeysContract,

@@ -114,6 +114,13 @@ class BookingNotCancellable(Refusal):
     message = "This booking can no longer be cancelled"
 
 
+class CustomerHasLiveBooking(BookingError):
+    """The user has a hold, or a confirmed booking of an event to come, and cannot be forgotten; for operators."""
+
+    code = "CUSTOMER_HAS_LIVE_BOOKING"
+    message = "The user has a live booking: cancel it first, or wait for its end"
+
+
 class IdempotencyKeyReused(Refusal):
     """The key was used with another request."""
 

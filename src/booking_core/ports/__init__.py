@@ -10,6 +10,7 @@ from booking_core.domain.reservation import ReservationFacts, SeatRequest, Store
 from booking_core.domain.values import in_reading_order
 from booking_core.ports.bookings import BookingRepository, ExpiryResult, LockedBooking, LockedSeats, NewBooking
 from booking_core.ports.catalog import Catalog, CatalogAnswerInvalid
+from booking_core.ports.customers import CustomerRepository
 from booking_core.ports.diagnosis import Diagnosis, Finding, Grade, Workload
 from booking_core.ports.event_bus import Delivery, EventBus, Message, Subscription
 from booking_core.ports.groups import EventLoopStore, GroupStore, GroupTransaction, RunInThread
@@ -42,6 +43,7 @@ __all__ = [
     "CatalogAnswerInvalid",
     "Closure",
     "ConnectionUse",
+    "CustomerRepository",
     "Deferral",
     "Delivery",
     "Diagnosis",

@@ -17,6 +17,7 @@ from booking_core.domain.events import EventCancelled
 from booking_core.domain.reservation import IdempotencyKey, StoredResponse
 from booking_core.domain.values import Seat, TicketedEvent
 from booking_core.ports.bookings import BookingRepository
+from booking_core.ports.customers import CustomerRepository
 
 
 @frozen(kw_only=True)
@@ -148,6 +149,8 @@ class UnitOfWork(Protocol):
 
     @property
     def bookings(self) -> BookingRepository: ...
+    @property
+    def customers(self) -> CustomerRepository: ...
     @property
     def events(self) -> EventRepository: ...
     @property

@@ -1,5 +1,6 @@
 """What every command receives: the environment, and how to compose the service's components from its settings."""
 
+import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,3 +88,12 @@ pass_invocation: Final = click.make_pass_decorator(Invocation)
 def example(*lines: str) -> str:
     """Epilog of a command's help: examples of its use."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def administrator() -> str:
+    """Name the operator for histories: the user of this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"[:255]
+    except (KeyError, OSError):
+        # A container may run under a user id without a name.
+        return "cli"

@@ -28,6 +28,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "expire": ("workers", "End the reservations whose time to pay has run out, and print what was done."),
         "export": ("exporting", "Write bookings as CSV, or as JSON lines, to standard output."),
         "find": ("inspecting", "Find bookings by what a caller can name; several options must all match."),
+        "forget": (
+            "forgetting",
+            "Replace a user's id by a pseudonym in bookings, history, stored events, idempotency keys and stored"
+            " responses.",
+        ),
         "migrate": ("serving", "Bring the database's schema up to date."),
         "relay": ("workers", "Publish stored events, until SIGTERM."),
         "release": ("cancelling", "End the hold of a PENDING booking, so that its seats can be reserved at once."),

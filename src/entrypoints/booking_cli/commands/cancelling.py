@@ -1,6 +1,5 @@
 """`booking cancel-event`, `cancel` and `release`: an operator ends an event, a booking or a hold."""
 
-import getpass
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -9,7 +8,7 @@ import click
 
 from booking_cli.booking_objects import Events, booking_object, events_of, seats_of
 from booking_cli.confirming import asks, confirm, yes_option
-from booking_cli.invocation import CommandFailed, Invocation, example, pass_invocation
+from booking_cli.invocation import CommandFailed, Invocation, administrator, example, pass_invocation
 from booking_cli.printing import counted, json_option, print_json, print_line, progress
 from booking_core.application import CancelledEvent, cancel_by_operator, get_event, release_hold, show_booking
 from booking_core.application import cancel_event as end_event
@@ -92,7 +91,7 @@ def cancel(
         booking_id=booking_id,
         reason=_reason(reason),
         refund=RefundChoice(refund),
-        administrator=_administrator(),
+        administrator=administrator(),
         correlation_id=str(uuid4()),
     )
     with invocation.composition("cancel", Need.DATABASE, Need.CATALOG) as composition:
@@ -123,7 +122,7 @@ def release(invocation: Invocation, booking_id: UUID, reason: str, as_json: bool
     """
     try:
         command = ReleaseHold(
-            booking_id=booking_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
+            booking_id=booking_id, reason=reason, administrator=administrator(), correlation_id=str(uuid4())
         )
     except InvalidValue as error:
         raise click.BadParameter(str(error), param_hint="--reason") from error
@@ -165,9 +164,7 @@ def _reason(text: str) -> str:
 
 def _command(event_id: UUID, reason: str) -> CancelEvent:
     try:
-        return CancelEvent(
-            event_id=event_id, reason=reason, administrator=_administrator(), correlation_id=str(uuid4())
-        )
+        return CancelEvent(event_id=event_id, reason=reason, administrator=administrator(), correlation_id=str(uuid4()))
     except InvalidValue as error:
         raise click.BadParameter(str(error), param_hint="--reason") from error
 
@@ -181,14 +178,6 @@ def _cancel(command: CancelEvent, composition: Composition, signals: StopSignals
             progress=lambda done: shown.update(counted(done.bookings, "booking")),
             should_continue=signals.should_continue,
         )
-
-
-def _administrator() -> str:
-    try:
-        return f"cli:{getpass.getuser()}"[:255]
-    except (KeyError, OSError):
-        # A container may run under a user id without a name.
-        return "cli"
 
 
 def _event(event_id: UUID, composition: Composition) -> TicketedEvent:
