@@ -135,16 +135,17 @@ def launch(
 ) -> Server:
     """Start the server and wait until it is ready. The caller owns the cluster, and no server runs in it.
 
-    Without `port` the server gets a free one, and another one if that is taken meanwhile. Raises EmbeddedPostgresError
-    if the given port is taken, or with the reason that the server logs.
+    Without `port` the server gets the one that it had before, if that is free, else any free one; another one if it is
+    taken meanwhile. Raises EmbeddedPostgresError if the given port is taken, or with the reason that the server logs.
     """
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     tries = 0
     while True:
-        chosen = port if port is not None else _free_port()
+        chosen = port if port is not None else _port_of_before(home) if tries == 0 else _free_port()
         options = server_settings(home.data, chosen, settings, durable=durable)
         process = _spawn(home, binaries, account, options)
         if _became_ready(process, home.data, deadline):
+            home.port_file.write_text(str(chosen), encoding="ascii")
             return Server(process=process, port=chosen)
         printed = home.log.read_text(errors="replace")
         tries += 1
@@ -185,6 +186,18 @@ def _became_ready(process: subprocess.Popen[bytes], data: Path, deadline: float)
         raise
     stop_child(process)
     return False
+
+
+def _port_of_before(home: Home) -> int:
+    """The port of the last start, so that settings which name it stay right; a free one if that is taken or unknown."""
+    try:
+        number = int(home.port_file.read_text(encoding="ascii"))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, number))
+    except (OSError, ValueError, OverflowError):
+        return _free_port()
+    return number
 
 
 def _free_port() -> int:

@@ -41,6 +41,10 @@ class Home:
         return self.root / "log"
 
     @property
+    def port_file(self) -> Path:
+        return self.root / "port"
+
+    @property
     def lock(self) -> Path:
         return self.root / "lock"
 

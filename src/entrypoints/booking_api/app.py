@@ -49,7 +49,7 @@ def create_app(service: Service, verifier: TokenVerifier) -> BookingApi:
     add_event_routes(app, service)
     add_seat_map_route(app, service)
     add_ticket_routes(app, service)
-    add_health_routes(app, service)
+    add_health_routes(app, service, verifier)
     add_description_routes(app)
     _add_preflights(app, cors)
     access_log = AccessLog(_metrics(service, app), service.pseudonym_key)

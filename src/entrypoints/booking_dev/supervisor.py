@@ -25,6 +25,7 @@ from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from booking_service import worker_jobs
 from booking_service.catalog_file import load_event
 from booking_service.composition import Composition
+from booking_service.doctor.settings import DEV_URL
 from booking_service.setting_fields import Need
 from booking_service.settings import Settings
 from booking_telemetry import logs
@@ -101,7 +102,9 @@ def _run(
             add_dev_routes(app, payments=payments, tokens=tokens)
             # The API ends before the workers, so that they still process what it has answered.
             stack.enter_context(_running(_jobs(composition)))
-            environment = stack.enter_context(environment_file(data_dir, _settings_of_others(options, postgres.url)))
+            environment = stack.enter_context(
+                environment_file(data_dir, _settings_of_others(options, postgres.url, listener.url))
+            )
             stack.enter_context(serving(app, listener, threads=_THREADS))
         if signals.should_continue():
             ready = Ready(
@@ -183,9 +186,19 @@ def _settings(options: DevOptions, environ: Mapping[str, str], database_url: str
     return settings
 
 
-def _settings_of_others(options: DevOptions, database_url: str) -> Mapping[str, str]:
-    """Settings with which other commands use this database, and the brokers; they cannot reach the memory bus."""
-    return {"BOOKING_DATABASE_URL": database_url, **(_bus(options.kafka) if options.kafka else {})}
+def _settings_of_others(options: DevOptions, database_url: str, url: str) -> Mapping[str, str]:
+    """Settings with which other commands use this database, these tokens and the brokers.
+
+    They cannot reach the memory bus; BOOKING_DEV_URL, which is no setting, tells `doctor` why there is none.
+    """
+    return {
+        "BOOKING_DATABASE_URL": database_url,
+        "BOOKING_JWT_ISSUER": ISSUER,
+        "BOOKING_JWT_AUDIENCE": AUDIENCE,
+        "BOOKING_JWT_JWKS_URL": f"{url}/.well-known/jwks.json",
+        DEV_URL: url,
+        **(_bus(options.kafka) if options.kafka else {}),
+    }
 
 
 def _bus(kafka: str | None) -> Mapping[str, str]:

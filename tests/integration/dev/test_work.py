@@ -64,3 +64,23 @@ def test_tokens_can_be_had_on_the_command_line(dev: Dev) -> None:
     command = [sys.executable, "-m", "booking_cli", "token", "--user", "zoe", "--data-dir", str(data_dir)]
     token = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout.strip()
     assert dev.call("GET", "/api/v1/bookings/my", token=token).data == []
+
+
+def test_the_doctor_finds_a_sound_demo_after_its_environment_was_sourced(start_dev: StartDev, directory: Path) -> None:
+    data = directory / "data"
+    dev = start_dev(data)
+
+    script = '. "$0" && exec "$1" -m booking_cli doctor'
+    doctor = subprocess.run(
+        ["bash", "-c", script, data / "environment.sh", sys.executable],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    grades = {line.split("\t")[1]: line.split("\t")[0] for line in doctor.stdout.splitlines()[1:]}
+    assert doctor.returncode == 0, doctor.stdout
+    assert set(grades.values()) == {"ok", "skipped"}
+    assert {check for check, grade in grades.items() if grade == "skipped"} == {"broker", "catalog"}
+    assert dev.stop() == 0

@@ -35,6 +35,7 @@ class TestKeys:
             (500, b"", "cannot be read: .*500"),
             (200, b"<html>", "cannot be read: .*"),
             (200, b'{"keys": 7}', "answers with what is no JWKS: "),
+            (404, b"", "the keys of https://t.example.com/: "),
             (200, json.dumps({"keys": [EC_KEY]}).encode(), "has no key that can be used: RS256"),
             (200, b'{"keys": []}', "has no key that can be used: RS256"),
         ],

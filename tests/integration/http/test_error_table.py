@@ -38,6 +38,9 @@ class NoKeys:
     def current(self, kid: str) -> None:
         return None
 
+    def ensure_loaded(self) -> bool:
+        return False
+
 
 class BrokenStore:
     """A store with a bug in all that a request uses; the application is created over its upkeep."""

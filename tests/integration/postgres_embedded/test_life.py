@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from booking_postgres_embedded import EmbeddedPostgres, EmbeddedPostgresError
 from tests.integration.postgres_embedded.conftest import MakeServer
@@ -41,6 +42,20 @@ def test_data_is_kept_from_one_start_to_the_next(data_dir: Path, server_at: Make
     with pytest.raises(EmbeddedPostgresError, match="not running"):
         _ = server.url
     assert _ask(server_at(data_dir).start(), "SELECT number FROM kept") == 42
+
+
+def test_a_server_keeps_its_port_unless_another_program_has_it(data_dir: Path, server_at: MakeServer) -> None:
+    first = server_at(data_dir)
+    url = first.start()
+    first.stop()
+    again = server_at(data_dir)
+    assert again.start() == url
+    again.stop()
+
+    with socket.create_server(("127.0.0.1", make_url(url).port or 0)):
+        other = server_at(data_dir)
+        assert other.start() != url
+        assert _ask(other.url, "SELECT 1") == 1
 
 
 def test_starting_twice_is_starting_once(data_dir: Path, server_at: MakeServer) -> None:
@@ -104,6 +119,7 @@ def test_another_port_is_tried_when_somebody_was_quicker(
         free = other.getsockname()[1]
         other.close()
         offered = iter([taken.getsockname()[1], free])
+        monkeypatch.setattr("booking_postgres_embedded.cluster._port_of_before", lambda home: next(offered))
         monkeypatch.setattr("booking_postgres_embedded.cluster._free_port", lambda: next(offered))
         assert f":{free}/" in server_at(data_dir).start()
 

@@ -94,7 +94,7 @@ def probe_paths(command: str) -> frozenset[str]:
     """The paths at which `serve` or `worker` answers without a token."""
     if command == "serve":
         app = Flask("probes")
-        add_health_routes(app, Service(store=create_store({}), catalog_cache=cast(Any, None)))
+        add_health_routes(app, Service(store=create_store({}), catalog_cache=cast(Any, None)), cast(Any, None))
         return frozenset(rule.rule for rule in app.url_map.iter_rules())
     health = WorkerHealth(lambda: True, Readiness(create_store({})), lambda: b"")
     return frozenset(path for path in ("/healthz", "/readyz", "/metrics") if health.reply(path)[0] != 404)

@@ -108,6 +108,7 @@ class RemoteKeys(CachedKeys):
     - `current` has old keys as well, while a fetch that replaces them is under way (for the time of its timeouts) and
       until the next attempt after a failed one: in an outage an event loop goes on without `key`.
     - A well-formed JWKS without usable keys is valid: the issuer has withdrawn them all.
+    - `ensure_loaded` fetches as well, every `cooldown_seconds` until there has been a key, and never after that.
 
     Redirects are not followed. `clock` is monotonic, in seconds. Raises ValueError for an address that is not HTTP.
     """
@@ -123,6 +124,7 @@ class RemoteKeys(CachedKeys):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(clock)
+        self._url = url
         try:
             self._client = PyJWKClient(url, cache_jwk_set=False, timeout=timeout_seconds)
         except PyJWTError as error:
@@ -134,9 +136,22 @@ class RemoteKeys(CachedKeys):
         self._cooldown = cooldown_seconds
         self._lock = threading.Lock()
         self._known: Mapping[str, RSAPublicKey] | None = None
-        self._read_at = self._next_try = self._next_search = float("-inf")
+        self._read_at = self._next_try = self._next_search = self._next_load = float("-inf")
         self._failing = False
         self._fetch: _Fetch | None = None
+
+    def ensure_loaded(self) -> bool:
+        """See KeySource.ensure_loaded. The call that starts a fetch waits for it, 1 s at most; others do not."""
+        if not self._had_keys:
+            fetch = None
+            with self._lock:
+                now = self._clock()
+                if now >= self._next_load and self._fetch_under_way(now) is None:
+                    self._next_load = now + self._cooldown
+                    fetch = self._start(now)
+            if fetch is not None:
+                fetch.wait(now, self._short_wait)
+        return self._had_keys
 
     def _fetched(self, kid: str) -> RSAPublicKey:
         known = self._known
@@ -213,7 +228,7 @@ class RemoteKeys(CachedKeys):
         try:
             keys = signing_keys(self._client.fetch_data(), self._known)
         except (PyJWTError, OSError, ValueError, RecursionError) as error:
-            _log.warning("jwks_unreadable", error=str(error)[:200], stale_keys=len(self._known or ()))
+            _log.warning("jwks_unreadable", url=self._url, error=str(error)[:200], stale_keys=len(self._known or ()))
         finally:
             self._settle(fetch, keys)
 

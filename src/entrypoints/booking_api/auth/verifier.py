@@ -51,6 +51,10 @@ class KeySource(Protocol):
         """As `key`, but never waits: None if a fetch is needed."""
         ...
 
+    def ensure_loaded(self) -> bool:
+        """Whether there has been a key since the start; without one a fetch may be started, and awaited for 1 s."""
+        ...
+
 
 class CachedKeys(ABC):
     """A KeySource over keys in memory, until they are due for a fetch. `clock` is monotonic, in seconds."""
@@ -59,6 +63,7 @@ class CachedKeys(ABC):
         self._clock = clock
         self._keys: Mapping[str, RSAPublicKey] = MappingProxyType({})
         self._fresh_until = float("-inf")
+        self._had_keys = False
 
     def key(self, kid: str) -> RSAPublicKey:
         """See KeySource.key. Waits only if the key is not in memory, or the keys are due for a fetch."""
@@ -70,6 +75,11 @@ class CachedKeys(ABC):
 
     def _cache(self, keys: Mapping[str, RSAPublicKey], until: float) -> None:
         self._keys, self._fresh_until = keys, until
+        self._had_keys = self._had_keys or bool(keys)
+
+    def ensure_loaded(self) -> bool:
+        """See KeySource.ensure_loaded."""
+        return self._had_keys
 
     @abstractmethod
     def _fetched(self, kid: str) -> RSAPublicKey:
@@ -136,6 +146,10 @@ class TokenVerifier:
         if known is None or not known.begins <= self._clock() < known.ends:
             return None
         return known.identity if self._keys.current(known.kid) is known.key else None
+
+    def has_keys(self) -> bool:
+        """Whether this process has had a key of the issuer, and so can judge tokens; see KeySource.ensure_loaded."""
+        return self._keys.ensure_loaded()
 
     def verify_at_once(self, authorization_header: str | None) -> Identity | None:
         """As verify(), but never waits: None if the token is refused, or if its key is not in memory."""

@@ -31,7 +31,10 @@ _HEALTHZ: Final = public(
 )
 _READYZ: Final = public(
     "readyz",
-    ("Is the service ready?", "The database is available and has the required schema; checked at most 1 s ago."),
+    (
+        "Is the service ready?",
+        "The database takes writes and has the required schema; the keys of the token issuer have been read.",
+    ),
     tag=OPERATIONS["name"],
     parameters=parameters(),
     successes={"200": json_success("The service is ready.", _status("READY"), {"ready": shown({"status": "READY"})})},

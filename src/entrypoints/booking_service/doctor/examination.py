@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from booking_core.ports import Finding, Grade
 from booking_service.doctor.components import Clock, Component, Compose, check_component, server_clock
-from booking_service.doctor.settings import CHECK, Environment
+from booking_service.doctor.settings import CHECK, DEV_URL, Environment
 from booking_service.extras import install_command, missing_extra
 from booking_service.setting_fields import Need, SettingsError
 
@@ -34,8 +34,10 @@ def examine(
     check that does not end in time is abandoned and reported as TROUBLE. No finding holds a secret of the environment.
     """
     components = [component for component in Component if component in only]
-    needs = list(Need) if components == list(ALL) else [component.need for component in components]
-    environment = Environment(environ, needs)
+    needs = set(Need) if components == list(ALL) else {component.need for component in components}
+    if has_bus_of_dev(environ):
+        needs.discard(Need.EVENT_BUS)
+    environment = Environment(environ, [need for need in Need if need in needs])
     checks = [_RunningCheck.start(each.value, _findings(each, environment, compose, clock)) for each in components]
     for findings in (environment.findings(), *(check.findings(timeout) for check in checks)):
         for finding in findings:
@@ -44,6 +46,12 @@ def examine(
                 found=environment.without_secrets(finding.found),
                 advice=environment.without_secrets(finding.advice),
             )
+
+
+def has_bus_of_dev(environ: Mapping[str, str]) -> bool:
+    """Whether these are the settings of a running `booking dev` whose event bus is inside its own process."""
+    named = (environ.get(name) for name in ("BOOKING_EVENT_BUS", "BOOKING_KAFKA_BOOTSTRAP_SERVERS"))
+    return bool(environ.get(DEV_URL)) and not any(named)
 
 
 def is_healthy(findings: Iterable[Finding]) -> bool:
@@ -57,6 +65,10 @@ def _findings(
     name = component.value
 
     def findings() -> Iterator[Finding]:
+        if component is Component.BROKER and has_bus_of_dev(environment.variables):
+            found = f"not used: `booking dev` at {environment.variables[DEV_URL]} has its bus inside its process"
+            yield Finding(check=name, grade=Grade.SKIPPED, found=found)
+            return
         if environment.faults(component.need):
             yield Finding(check=name, grade=Grade.SKIPPED, found=f"not looked at: see {CHECK}")
             return

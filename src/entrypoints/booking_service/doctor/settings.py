@@ -13,6 +13,8 @@ from booking_service.settings import SETTINGS, Settings
 from booking_telemetry.masking import masked_url, passwords_in
 
 CHECK: Final = "settings"
+DEV_URL: Final = "BOOKING_DEV_URL"
+"""Written by `booking dev` into the file of its settings, with its address. It is no setting."""
 _SIMILARITY: Final = 0.8  # of difflib's ratio: one or two letters of a name are wrong
 _EXAMPLE: Final = " (for example "
 # A shorter text is not treated as a secret: masking it would make other text unreadable.
@@ -29,10 +31,12 @@ class Environment:
     needs: Collection[Need]
 
     def settings(self, *needs: Need) -> Settings:
-        """Read the settings of these needs; those of logs are ignored. Raises SettingsError."""
-        of_logs = {setting.name for setting in SETTINGS if setting.need is Need.LOGS}
-        variables = {name: value for name, value in self.variables.items() if name not in of_logs}
-        return Settings.from_environ(variables, needs=needs, command="doctor")
+        """Read the settings of these needs; those of logs are ignored. Raises SettingsError.
+
+        Those of other needs are read as well unless one is wrong: an outside adapter may use them, as in a service.
+        """
+        others = [other for other in Need if other not in needs and not self.faults(other)]
+        return self._settings([*needs, *others])
 
     def faults(self, need: Need) -> list[str]:
         """Everything that is wrong with the settings of a need."""
@@ -45,10 +49,15 @@ class Environment:
                     faults.append(str(error))
         if not faults:
             try:
-                self.settings(need)
+                self._settings([need])
             except SettingsError as error:  # one setting requires another
                 faults.append(str(error))
         return faults
+
+    def _settings(self, needs: Collection[Need]) -> Settings:
+        of_logs = {setting.name for setting in SETTINGS if setting.need is Need.LOGS}
+        variables = {name: value for name, value in self.variables.items() if name not in of_logs}
+        return Settings.from_environ(variables, needs=needs, command="doctor")
 
     def findings(self) -> Iterator[Finding]:
         """Yield a finding for each fault and each name that is probably mistyped; a single OK if there is no fault."""
@@ -72,7 +81,7 @@ class Environment:
         return masked_url(text) if "://" in text else text
 
     def _mistyped(self) -> Iterator[Finding]:
-        known = [setting.name for setting in SETTINGS]
+        known = [*(setting.name for setting in SETTINGS), DEV_URL]
         for name in sorted(self.variables):
             # An unknown name that resembles none of ours may be a setting of a foreign adapter.
             if (

@@ -21,7 +21,7 @@ def check_tokens(settings: Settings) -> Iterator[Finding]:
     """Fetch the keys (`jwks`), and warn about an issuer that is probably mistyped (`issuer`)."""
     issuer = required(settings.jwt_issuer, "BOOKING_JWT_ISSUER")
     url = required(settings.jwt_jwks_url, "BOOKING_JWT_JWKS_URL")
-    yield _check_keys(url)
+    yield _check_keys(issuer, url)
     host = urlsplit(issuer).hostname or ""
     if host.endswith(".auth0.com") and not issuer.endswith("/"):
         found = f"the issuer is {issuer}, and what Auth0 writes into its tokens ends with a slash"
@@ -29,16 +29,16 @@ def check_tokens(settings: Settings) -> Iterator[Finding]:
         yield Finding(check="issuer", grade=Grade.WARNING, found=found, advice=advice)
 
 
-def _check_keys(url: str) -> Finding:
+def _check_keys(issuer: str, url: str) -> Finding:
     try:
         document = PyJWKClient(url, cache_jwk_set=False, timeout=_TIMEOUT_SECONDS).fetch_data()
         usable = signing_keys(document)
     except MalformedKeySet as error:
-        return _unreadable(f"{url} answers with what is no JWKS: {error}")
+        return _unreadable(f"the keys of {issuer}: {url} answers with what is no JWKS: {error}")
     except (PyJWTError, OSError, ValueError, RecursionError) as error:
-        return _unreadable(f"{url} cannot be read: {_reason(error)}")
+        return _unreadable(f"the keys of {issuer}: {url} cannot be read: {_reason(error)}")
     if not usable:
-        found = f"{url} has no key that can be used: RS256, at least 2048 bits, with a kid"
+        found = f"the keys of {issuer}: {url} has no key that can be used: RS256, at least 2048 bits, with a kid"
         return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice="have the issuer sign with RS256")
     found = f"{len(usable)} usable key{'s' if len(usable) > 1 else ''} at {url}"
     parts = urlsplit(url)
@@ -58,5 +58,5 @@ def _reason(error: Exception) -> str:
 
 def _unreadable(found: str) -> Finding:
     advice = "check BOOKING_JWT_ISSUER (or BOOKING_JWT_JWKS_URL), and that the network lets us through to it;"
-    advice += " until then a service that starts can judge no token and answers 503"
+    advice += " until then a service that starts is not ready: it can judge no token and answers 503"
     return Finding(check=CHECK, grade=Grade.TROUBLE, found=found, advice=advice)

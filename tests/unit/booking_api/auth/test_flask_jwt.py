@@ -37,6 +37,9 @@ class NoKeys:
     def current(self, kid: str) -> None:
         return None
 
+    def ensure_loaded(self) -> bool:
+        return False
+
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:

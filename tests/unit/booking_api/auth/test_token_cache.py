@@ -44,6 +44,9 @@ class ChangingKeys:
     def current(self, kid: str) -> RSAPublicKey | None:
         return self.now_in_use  # type: ignore[return-value]
 
+    def ensure_loaded(self) -> bool:
+        return self.now_in_use is not None
+
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:

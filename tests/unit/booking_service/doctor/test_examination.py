@@ -65,6 +65,7 @@ class Adapters:
         self.store = replaced.get("store", MemoryStore(clock=clock))
         self.bus = replaced.get("bus", MemoryEventBus())
         self.catalog = replaced.get("catalog", StoredCatalog())
+        self.given: dict[str, Mapping[str, str]] = {}
 
     def compose(self, settings: Settings) -> Composition:
         ports = {"booking.store": self.store, "booking.event_bus": self.bus, "booking.catalog": self.catalog}
@@ -72,7 +73,12 @@ class Adapters:
         def find(group: str, name: str) -> AdapterFactory:
             if isinstance(ports[group], Exception):
                 raise ports[group]
-            return lambda settings: ports[group]
+
+            def create(given: Mapping[str, str]) -> Any:
+                self.given[group] = given
+                return ports[group]
+
+            return create
 
         return Composition(settings, find=find)
 
@@ -250,3 +256,26 @@ def test_catalog_without_a_url_is_skipped() -> None:
 
     assert grades(findings[1:]) == [("catalog", "skipped")]
     assert is_healthy(findings)
+
+
+@pytest.mark.parametrize("only", [WITHOUT_TOKENS, [Component.BROKER]])
+def test_outside_adapter_receives_the_settings_of_other_needs(only: Iterable[Component]) -> None:
+    adapters = Adapters()
+
+    found_by(adapters, {**ENVIRON, "BOOKING_WORKER_PORT": "none"}, only=only)
+
+    given = adapters.given["booking.event_bus"]
+    assert given["BOOKING_DATABASE_URL"] == ENVIRON["BOOKING_DATABASE_URL"]
+    assert "BOOKING_WORKER_PORT" not in given, "it is malformed, and must not end the check"
+
+
+def test_bus_of_a_running_demo_is_no_trouble() -> None:
+    url = "http://127.0.0.1:8000"
+    environ = {name: value for name, value in ENVIRON.items() if name != "BOOKING_EVENT_BUS"}
+
+    settings, *findings = found_by(Adapters(), {**environ, "BOOKING_DEV_URL": url})
+
+    assert settings.grade is Grade.OK
+    assert [(each.grade, url in each.found) for each in findings if each.check == "broker"] == [(Grade.SKIPPED, True)]
+    named = found_by(Adapters(), {**environ, "BOOKING_DEV_URL": url, "BOOKING_EVENT_BUS": "memory"})
+    assert Grade.SKIPPED not in [each.grade for each in named if each.check == "broker"]
