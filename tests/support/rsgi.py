@@ -1,12 +1,17 @@
 """One request as granian describes it to an RSGI application, and granian's side of the response."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
 
 
 class Headers(dict[str, str]):
-    """The headers of a request, by their names in lower case."""
+    """The headers of a request, by their names in lower case; HTTP/1.1 always has a host."""
+
+    def __init__(self, *given: Mapping[str, str], **more: str) -> None:
+        super().__init__({"host": "booking.test"})
+        self.update(*given, **more)
 
 
 @define

@@ -25,6 +25,7 @@ GatewayResponse = tuple[int, list[tuple[str, str]], bytes]
 _BUSY: Final = ErrorResponse.to(ServiceBusy()).body
 _STOPPING: Final = failure_body(ServiceBusy.code, "The service stops")
 _LATE: Final = failure_body("VALIDATION_FAILED", "The body did not arrive in time")
+_BAD_HOST: Final = failure_body("VALIDATION_FAILED", "The request must have one valid Host header")
 _BROKEN: Final = ErrorResponse.to(Exception()).body
 
 
@@ -74,6 +75,10 @@ class GatewayResponses:
     def late_body(self, request: GatewayRequest) -> GatewayResponse:
         """VALIDATION_FAILED: the body has not arrived. Closes the connection: the rest of the body is no request."""
         return self._response("late_body", request, "VALIDATION_FAILED", _LATE, ("Connection", "close"))
+
+    def bad_host(self, request: GatewayRequest) -> GatewayResponse:
+        """VALIDATION_FAILED: the Host header is missing, repeated or invalid. Closes the connection."""
+        return self._response("bad_host", request, "VALIDATION_FAILED", _BAD_HOST, ("Connection", "close"))
 
     def broken(self, request: GatewayRequest) -> GatewayResponse:
         """INTERNAL_ERROR: the application raised an exception instead of responding."""

@@ -89,8 +89,8 @@ RESERVATIONS: Final = MetricSpec(
 )  # fmt: skip
 GATEWAY_RESPONSES: Final = MetricSpec(
     "booking_front_answers_total", _C, "Requests answered before they reached the application",
-    {"answer": "busy (would have waited too long), taken (its seats are known to be taken), late_body, broken, "
-     "stopping (readiness probe of a service that stops)"},
+    {"answer": "busy (would have waited too long), taken (its seats are known to be taken), late_body, "
+     "bad_host, broken, stopping (readiness probe of a service that stops)"},
 )  # fmt: skip
 QUEUE_WAITS: Final = MetricSpec(
     "booking_front_wait_seconds", _H, "How long requests waited, after their arrival, for the application",

@@ -131,7 +131,12 @@ def test_nobody_is_told_before_the_token_was_verified(app: BookingApi, issuer: D
 
 @pytest.mark.parametrize(
     ("name", "status", "code"),
-    [("busy", 503, "SERVICE_BUSY"), ("late_body", 400, "VALIDATION_FAILED"), ("broken", 500, "INTERNAL_ERROR")],
+    [
+        ("busy", 503, "SERVICE_BUSY"),
+        ("late_body", 400, "VALIDATION_FAILED"),
+        ("bad_host", 400, "VALIDATION_FAILED"),
+        ("broken", 500, "INTERNAL_ERROR"),
+    ],
 )
 def test_each_is_counted_and_has_the_envelope(
     app: BookingApi, registry: CollectorRegistry, name: str, status: int, code: str

@@ -35,7 +35,7 @@ OUTCOMES: Final = (
     "INTERNAL_ERROR",
 )
 """The outcomes of reservations: every code that a reservation can have."""
-GATEWAY_RESPONSES: Final = ("busy", "taken", "late_body", "broken", "stopping")
+GATEWAY_RESPONSES: Final = ("busy", "taken", "late_body", "bad_host", "broken", "stopping")
 """The kinds of responses to requests that never reach a route."""
 
 _API: Final = "/api/"

@@ -95,12 +95,16 @@ def _environ_name(header: str) -> str:
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
+_NO_METHOD: Final = "OTHER"
+
+
 def wsgi_environ(scope: Any, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
     """Return the WSGI environ (PEP 3333) of a request. Its content length is that of the body."""
     server, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         **_SHARED_ENVIRON,
-        "REQUEST_METHOD": scope.method,
+        # Methods are case-sensitive (RFC 9110, 9.1), and Werkzeug would take `post` for POST.
+        "REQUEST_METHOD": scope.method if scope.method == scope.method.upper() else _NO_METHOD,
         "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": server,

@@ -5,6 +5,7 @@ where each costs only a coroutine, so thousands may wait.
 """
 
 import asyncio
+import re
 import sys
 from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -49,6 +50,9 @@ _METHODS_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 # Value of a header that is not ASCII. No header that the gateway reads may have it, so the request is rejected for it.
 _NOT_ASCII: Final = "\ufffd"
 _CLOSE: Final = ("Connection", "close")
+_HTTP_1_1: Final = "1.1"
+# Characters of a host with its port (RFC 3986, 3.2.2), without the comma, by which repeated headers are joined.
+_HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
 
 
 class Application(Protocol):
@@ -150,6 +154,8 @@ class Gateway:
             body = await self._bodies.read(method, headers, protocol)
         except TimeoutError:
             return self._application.gateway_responses.late_body(GatewayRequest(method, headers, began))
+        if scope.http_version == _HTTP_1_1 and not is_host(headers.get("host")):
+            return self._application.gateway_responses.bad_host(GatewayRequest(method, headers, began))
         # A body may take its time: the request has arrived when all of it has.
         request = GatewayRequest(method, headers, self._runtime.monotonic())
         if path == READY and self._stage.value >= Stage.STOPPING:
@@ -254,6 +260,11 @@ async def _read_at_most(protocol: Any, most: int) -> bytes:
         if len(body) >= most:
             break
     return bytes(body[:most])
+
+
+def is_host(text: str | None) -> bool:
+    """Whether a request of HTTP/1.1 names its host once and validly, as it must (RFC 9112, 3.2); it may be empty."""
+    return text is not None and _HOST.fullmatch(text) is not None
 
 
 def headers_of(scope: Any) -> dict[str, str]:

@@ -112,6 +112,7 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
     for _ in range(2):
         app.gateway_responses.busy(arrived())
     app.gateway_responses.late_body(arrived())
+    app.gateway_responses.bad_host(arrived())
     app.gateway_responses.broken(arrived())
     app.gateway_responses.stopping(GatewayRequest("GET", {}, monotonic()))
 
@@ -123,6 +124,7 @@ def test_what_never_reaches_the_application_is_counted_by_what_it_was_told(
         "busy": 2,
         "taken": 0,
         "late_body": 1,
+        "bad_host": 1,
         "broken": 1,
         "stopping": 1,
     }

@@ -74,11 +74,28 @@ def test_a_body_too_deep_to_decode_reaches_the_application() -> None:
 
 
 class BrokenHeaders(Headers):
+    def __init__(self) -> None:
+        dict.__init__(self)  # empty: a traceback in the log shows what it can read
+
     def get(self, *_: object) -> Any:
         raise KeyError("broken")
 
     def items(self) -> Any:
         raise KeyError("broken")
+
+
+@pytest.mark.parametrize("host", [None, "a,b", "a b"])
+def test_a_request_of_http_1_1_without_one_valid_host_is_rejected(host: str | None) -> None:
+    headers = Headers() if host is None else Headers(host=host)
+    if host is None:
+        del headers["host"]
+    application = Application()
+
+    [(status, sent, body)] = responses_to(application, "/api/v1/events", headers=headers)
+
+    assert (status, json.loads(body)["error"]["code"]) == (400, "VALIDATION_FAILED")
+    assert ("Connection", "close") in sent
+    assert application.served == []
 
 
 def test_a_bug_of_the_gateway_is_answered_in_the_envelope() -> None:

@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 import pytest
 
 from booking_server.gateway.application import call_wsgi, wsgi_environ
-from booking_server.gateway.gateway import headers_of
+from booking_server.gateway.gateway import headers_of, is_host
 from tests.support.rsgi import Scope
 
 
@@ -32,6 +32,22 @@ def test_a_path_is_what_wsgi_says_it_is() -> None:
 
 def test_a_name_with_an_underscore_passes_for_no_other() -> None:
     assert "HTTP_IDEMPOTENCY_KEY" not in wsgi_environ(Scope(), {"idempotency_key": "k"}, b"")
+
+
+@pytest.mark.parametrize(("method", "taken"), [("POST", "POST"), ("post", "OTHER"), ("Get", "OTHER"), ("M-2", "M-2")])
+def test_a_method_in_small_letters_is_another_method(method: str, taken: str) -> None:
+    assert environ(Scope(method=method))["REQUEST_METHOD"] == taken
+
+
+@pytest.mark.parametrize(
+    ("host", "valid"),
+    [
+        *((host, True) for host in ("example.com", "example.com:8000", "[::1]:80", "127.0.0.1", "a_b", "")),
+        *((host, False) for host in (None, "a,a", "a b", "a/b", "u@a", "a?b", "a#b", "\ufffd")),
+    ],
+)
+def test_a_host_is_named_once_and_validly(host: str | None, valid: bool) -> None:
+    assert is_host(host) is valid
 
 
 def test_http_2_names_the_host_elsewhere() -> None:
