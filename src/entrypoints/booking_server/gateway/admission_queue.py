@@ -130,8 +130,7 @@ class AdmissionQueue:
     def _enter(self, pending: PendingRequest) -> None:
         if not self._coalescer.acquire(pending):
             return
-        self._understand(pending)
-        queue = self._for_threads if pending.reservation is None else self._for_groups
+        queue = self._understood(pending)
         # Only now is it known that a thread serves this reservation, so that the queue for threads decides, too.
         if pending.is_reservation and queue is not self._for_groups and not self._accepts(queue, pending):
             self._shed(pending)
@@ -144,16 +143,16 @@ class AdmissionQueue:
         return queue.accepts(self.runtime.monotonic(), pending)
 
     def _ready(self, pending: PendingRequest) -> None:
-        """Queue a request that has its keys: for a group, or for a thread if only the application can respond."""
-        self._understand(pending)
-        (self._for_threads if pending.reservation is None else self._for_groups).ready.append(pending)
+        self._understood(pending).ready.append(pending)
 
-    def _understand(self, pending: PendingRequest) -> None:
+    def _understood(self, pending: PendingRequest) -> ControlledQueue:
+        """The queue for a request that has its keys: that for threads if only the application can respond."""
         if self.grouping is not None and pending.intent is not None and pending.intent.keys:
             try:
                 pending.reservation = self.grouping.understood(pending)
             except Exception:  # it holds its keys: whoever waits for them must not wait for ever
                 _log.exception("group.reading_failed")
+        return self._for_threads if pending.reservation is None else self._for_groups
 
     def _dispatch(self) -> None:
         """Start what can start: tasks of the pool at once, a group when this turn of the event loop has ended."""
@@ -205,12 +204,15 @@ class AdmissionQueue:
 
     def _respond(self, members: Sequence[PendingRequest], outcomes: Sequence[Outcome]) -> None:
         assert self.grouping is not None  # noqa: S101 - there was a group
+        deferred: list[PendingRequest] = []
         for pending, outcome in zip(members, outcomes, strict=True):
             if isinstance(outcome, Deferral):
                 self.grouping.leave(pending, outcome)
-                self._for_threads.ready.put_first(pending)
+                deferred.append(pending)
             else:
                 pending.respond(self._response(self.grouping, pending, outcome))
+        for pending in reversed(deferred):
+            self._for_threads.ready.put_first(pending)
         self._dispatch()
         self._schedule_check()
 

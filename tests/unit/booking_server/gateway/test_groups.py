@@ -162,6 +162,23 @@ def test_a_deferred_member_goes_alone_once_its_group_has_ended() -> None:
     with_groups(test)
 
 
+def test_deferred_members_go_alone_in_the_order_of_arrival() -> None:
+    async def test(fixture: QueueFixture, groups: Groups) -> None:
+        answers = [fixture.admit(seat) for seat in SEATS[:4]]
+        await settled()
+        await groups.end(0, Deferral.SEAT_LOCKED_OR_UNKNOWN)
+
+        ended = []
+        for _ in answers:
+            await fixture.pool.run_one()
+            await settled()
+            ended.append([answer.done() for answer in answers])
+        assert [sum(done) for done in ended] == [1, 2, 3, 4]
+        assert ended[1] == [True, True, False, False]
+
+    with_groups(test)
+
+
 def test_of_one_seat_one_leader_is_in_a_group_and_decides_for_all() -> None:
     async def test(fixture: QueueFixture, groups: Groups) -> None:
         leader, *followers = [fixture.admit(SEAT) for _ in range(40)]
