@@ -11,6 +11,8 @@ from uuid import UUID
 
 import click
 
+_ID_WIDTH: Final = 36  # characters of a UUID
+
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
 
 
@@ -43,7 +45,10 @@ def print_error(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table on a terminal; elsewhere one line per row with tabs between the cells."""
+    """Print a table on a terminal; elsewhere one line per row with tabs between the cells.
+
+    A cell that is too long for the terminal continues on the next line; an id stays whole, so that it can be copied.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for line in ([*columns], *cells):
@@ -53,7 +58,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table()
+    for place, column in enumerate(columns):
+        has_ids = any(isinstance(row[place], UUID) for row in rows)
+        table.add_column(column, overflow="fold", min_width=_ID_WIDTH if has_ids else None)
     for line in cells:
         table.add_row(*map(escape, line))
     Console().print(table)
