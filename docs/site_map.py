@@ -49,6 +49,7 @@ def site_map() -> Places:
                 "operations/what-to-do-when.md",
                 "operations/runbook.md",
                 "operations/find-a-booking.md",
+                "operations/dead-letters.md",
                 "operations/cancel-and-release.md",
                 "operations/export.md",
                 "operations/forget-a-user.md",

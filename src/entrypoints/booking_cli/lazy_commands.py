@@ -20,6 +20,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "catalog": ("catalog", "Bring events and seats into the database."),
         "completion": ("completion", "Print a script that has your shell complete `booking` with the Tab key."),
         "consume": ("workers", "Apply the messages of the Payment Service, until SIGTERM."),
+        "dead-letters": (
+            "dead_letters",
+            "List, show, discard and replay the messages that could not be applied.",
+        ),
         "dev": ("dev", "Everything on this machine, with nothing else installed, until ^C or SIGTERM."),
         "doctor": (
             "doctor",

@@ -41,6 +41,20 @@ class DeadLetters:
         """Publish dead letters that failed again, with today's code and problem; their recorded origin is kept."""
         self._publish(failed, _recorded_origin)
 
+    def move(self, letters: Sequence[Delivery]) -> None:
+        """Publish dead letters behind the others as they are; reason, origin and time stay."""
+        self._bus.publish(
+            self._topic,
+            [
+                Message(
+                    key=letter.key or b"",
+                    value=letter.value or b"",
+                    headers={name: _one_line(text) for name, text in letter.headers},
+                )
+                for letter in letters
+            ],
+        )
+
     def _publish(self, failed: Sequence[Failed], origin_of: Callable[[Delivery], Mapping[str, str]]) -> None:
         now = self._runtime.utc_now()
         messages = [_dead_letter(each, _reason(code, problem), origin_of(each), now) for each, code, problem in failed]
@@ -48,6 +62,12 @@ class DeadLetters:
         self.kept += len(messages)
         for message in messages:
             _log_kept(message.headers)
+
+
+def letter_id(letter: Delivery) -> str:
+    """The id of a dead letter, TOPIC:PARTITION:OFFSET of its origin: it stays when the letter is stored again."""
+    origin = _recorded_origin(letter)
+    return ":".join([origin["origin_topic"], origin.get("origin_partition", ""), origin.get("origin_offset", "")])
 
 
 def _reason(code: str, problem: str) -> str:

@@ -1,7 +1,7 @@
 """Replay of dead letters: each is handled like a new message once more, and stored again if it fails again."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from booking_core.application.system_runtime import SYSTEM_RUNTIME
@@ -59,12 +59,27 @@ def dry_run_handle(store: Store) -> Handle:
     return lambda deliveries: [result(delivery) for delivery in deliveries]
 
 
+def waiting_letters(bus: EventBus, *, topic: str, group: str, runtime: Runtime = SYSTEM_RUNTIME) -> list[Delivery]:
+    """The dead letters that wait now, in any order; nothing is committed. Raises as `DeadLetterReplay.run`."""
+    found: list[Delivery] = []
+
+    def collect(deliveries: Sequence[Delivery]) -> Sequence[MessageResult]:
+        found.extend(deliveries)
+        return [MessageOutcome.UNCHANGED for _ in deliveries]
+
+    DeadLetterReplay(bus, topic=topic, group=group, handle=collect, dead_letters=None, runtime=runtime).run()
+    return found
+
+
 class DeadLetterReplay:
     """One replay of the dead letters that wait when it begins; `counts`: applied, failed.
 
     Dead letters that fail again are published behind the end of this replay, before the group's offset is committed. A
     replay that is killed therefore loses nothing: an applied message has no second effect, and a failed one may be
     stored twice. Without `dead_letters` nothing is published or committed, and the results are only counted.
+
+    With `chosen`, only the letters at these positions (partition, offset) are handled. Others that lie before them are
+    published again as they are, and counted as kept: a group's offset cannot leave one out.
     """
 
     def __init__(
@@ -75,6 +90,7 @@ class DeadLetterReplay:
         group: str,
         handle: Handle,
         dead_letters: DeadLetters | None,
+        chosen: Collection[tuple[int, int]] | None = None,
         poll_seconds: float = POLL_SECONDS,
         stall_seconds: float = STALL_SECONDS,
         runtime: Runtime = SYSTEM_RUNTIME,
@@ -82,6 +98,7 @@ class DeadLetterReplay:
         self.counts: Counter[str] = Counter(applied=0, failed=0)
         self._bus, self._topic, self._group = bus, topic, group
         self._handle, self._dead_letters = handle, dead_letters
+        self._chosen = None if chosen is None else frozenset(chosen)
         self._poll_seconds, self._stall_seconds, self._runtime = poll_seconds, stall_seconds, runtime
         # By partition: the next offset that this process has not handled, and the first one that is not its work.
         self._next: dict[int, int] = {}
@@ -98,7 +115,10 @@ class DeadLetterReplay:
         backlog = self._bus.backlog(self._topic, self._group)
         self._next = {partition: offsets.start for partition, offsets in backlog.items()}
         self._ends = {partition: offsets.stop for partition, offsets in backlog.items()}
-        total = sum(map(len, backlog.values()))
+        if self._chosen is not None:
+            last = dict(sorted(self._chosen))
+            self._ends = {p: min(end, last.get(p, -1) + 1) for p, end in self._ends.items()}
+        total = sum(max(0, end - self._next[partition]) for partition, end in self._ends.items())
         if total == 0:
             return True
         subscription = self._bus.subscribe(self._topic, self._group)
@@ -130,7 +150,9 @@ class DeadLetterReplay:
         partition = delivery.partition
         return partition in self._ends and self._next[partition] <= delivery.offset < self._ends[partition]
 
-    def _handle_batch(self, deliveries: Sequence[Delivery]) -> None:
+    def _handle_batch(self, polled: Sequence[Delivery]) -> None:
+        deliveries = [each for each in polled if self._is_chosen(each)]
+        kept = [each for each in polled if not self._is_chosen(each)]
         failed: list[Failed] = []
         for delivery, result in zip(deliveries, self._handle(deliveries), strict=True):
             if isinstance(result, MessageOutcome):
@@ -141,10 +163,16 @@ class DeadLetterReplay:
             failed.append((delivery, *reason_of(result)))
         if self._dead_letters is not None:
             self._dead_letters.keep_again(failed)
-        for delivery in deliveries:
+            self._dead_letters.move(kept)
+        for delivery in polled:
             self._next[delivery.partition] = delivery.offset + 1
         self.counts["failed"] += len(failed)
         self.counts["applied"] += len(deliveries) - len(failed)
+        if kept:
+            self.counts["kept"] += len(kept)
+
+    def _is_chosen(self, delivery: Delivery) -> bool:
+        return self._chosen is None or (delivery.partition, delivery.offset) in self._chosen
 
     def _commit(self, subscription: Subscription) -> None:
         if self._dead_letters is None:

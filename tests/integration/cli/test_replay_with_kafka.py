@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from attrs import evolve
 
 from booking_core.application import reserve, show_booking
 from booking_core.domain.booking import Booking
@@ -117,3 +118,26 @@ def test_dead_letters_are_counted_fed_back_and_kept(
     assert {record.value for record in kept} >= {stranger.value for stranger in strangers}
     reasons = [dict(record.headers)["reason"] for record in kept]
     assert sum(reason.startswith(b"BOOKING_NOT_FOUND") for reason in reasons) == 14
+
+
+def test_single_letters_are_discarded_and_replayed(
+    database_url: str, bus: EventBus, settings: dict[str, str], booked: list[Booking]
+) -> None:
+    letters = [payment(UUID(int=1)), payment(booked[0].booking_id), payment(UUID(int=2)), payment(booked[1].booking_id)]
+    bus.publish(settings["BOOKING_DEAD_LETTER_TOPIC"], [evolve(letter, key=b"k") for letter in letters])
+
+    def run(*arguments: str) -> Any:
+        return json.loads(booking(database_url, "dead-letters", *arguments, "--json", code=0, **settings).stdout)
+
+    def waiting() -> dict[str, str]:
+        return {letter["bookingId"]: letter["id"] for letter in run("list")["deadLetters"]}
+
+    ids = waiting()
+    assert len(ids) == 4
+    assert run("discard", ids[str(UUID(int=2))]) == {"discarded": 1}
+    # What was published by another program has its own place as its id, and keeps no other.
+    first = waiting()[str(booked[0].booking_id)]
+    assert run("replay", first) == {"applied": 1, "failed": 0}
+    assert set(waiting()) == {str(UUID(int=1)), str(booked[1].booking_id)}
+    assert run("replay") == {"applied": 1, "failed": 1}
+    assert set(waiting()) == {str(UUID(int=1))}

@@ -48,7 +48,9 @@ def test_the_library_example_prints_what_it_says() -> None:
 
 def test_the_table_of_commands_is_complete() -> None:
     commands = README.partition("## Commands")[2]
-    named = set(re.findall(r"`booking ([a-z-]+(?: (?:load|sync|events|dead-letters))?)", commands))
+    named = set(
+        re.findall(r"`booking ([a-z-]+(?: (?:load|sync|events|dead-letters|list|show|replay|discard))?)", commands)
+    )
     known = set()
     for name, command in cli.load_all().items():
         subcommands = command.commands if isinstance(command, click.Group) else {"": command}
