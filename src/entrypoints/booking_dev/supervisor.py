@@ -52,12 +52,16 @@ class CannotStart(Exception):
 
 @frozen(kw_only=True)
 class DevOptions:
-    """Address to listen on, directory for all data, and Kafka brokers; None: the memory bus."""
+    """Address to listen on, directory for all data, and Kafka brokers; None: the memory bus.
+
+    `payment_window_seconds`: how long a hold lasts; None: as the environment says.
+    """
 
     host: str
     port: int
     data_dir: Path
     kafka: str | None = None
+    payment_window_seconds: int | None = None
 
 
 def run_dev(
@@ -181,6 +185,8 @@ def _settings(options: DevOptions, environ: Mapping[str, str], database_url: str
         "BOOKING_JWT_ISSUER": ISSUER,
         "BOOKING_JWT_AUDIENCE": AUDIENCE,
     }
+    if options.payment_window_seconds is not None:
+        fixed["BOOKING_PAYMENT_WINDOW_SECONDS"] = str(options.payment_window_seconds)
     settings = Settings.from_environ({**defaults, **given, **fixed}, needs=_NEEDS, command="dev")
     logs.configure(settings.log_level, settings.log_format, settings.secrets)
     return settings

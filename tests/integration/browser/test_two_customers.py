@@ -52,6 +52,24 @@ def test_each_tab_has_a_name_and_keeps_it(open_map: OpenMap, dev: Dev) -> None:
     expect(name).to_have_value("nora")
 
 
+def test_tabs_without_a_name_are_different_customers(open_map: OpenMap, dev: Dev) -> None:
+    context = open_map("olga").page.context
+    names = set()
+    for _ in range(8):
+        page = context.new_page()
+        page.goto(dev.url)
+        names.add(page.get_by_label("You are").input_value())
+        page.close()
+    assert len(names) == 8
+
+
+def test_after_the_first_look_a_letter_for_each_seat_is_read(open_map: OpenMap) -> None:
+    page = open_map("pia").page
+    with page.expect_response("**/seats?format=compact") as response:
+        pass
+    assert len(response.value.body()) < 600
+
+
 def test_somebody_else_sits_down(open_map: OpenMap, dev: Dev) -> None:
     hold_elsewhere(dev, "vera", "Row L, seat 9")
     page = open_map("ulla")

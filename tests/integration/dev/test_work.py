@@ -23,6 +23,14 @@ def test_settings_are_honoured_and_the_sweep_ends_what_is_overdue(start_dev: Sta
     assert "seats_released=1" in written
 
 
+def test_a_payment_window_of_the_command_line_goes_before_the_setting(start_dev: StartDev, directory: Path) -> None:
+    dev = start_dev(directory / "data", "--payment-window", "2", BOOKING_PAYMENT_WINDOW_SECONDS="600")
+    ann = dev.token("ann")
+    held = dev.hold(ann)
+    ended = dev.booking_when(ann, held["bookingId"], lambda booking: booking["status"] == "CANCELLED")
+    assert ended["cancellationReason"] == "EXPIRED"
+
+
 def wait_for_line(dev: Dev, words: str) -> str:
     """The first line of the log that has these words; the process ends the wait if it dies."""
     with subprocess.Popen(

@@ -28,8 +28,16 @@ def _data_dir(help_text: str) -> Callable[[F], F]:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @_data_dir("Where everything is kept.")
 @click.option("--kafka", metavar="HOST:PORT", help="Use this broker, whose topics exist, not the in-process bus.")
+@click.option(
+    "--payment-window",
+    metavar="SECONDS",
+    type=click.IntRange(1, 30 * 86_400),
+    help="How long a hold lasts: 30 lets you watch one expire. Default: BOOKING_PAYMENT_WINDOW_SECONDS, or 600.",
+)
 @pass_invocation
-def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str | None) -> None:
+def dev(
+    invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str | None, payment_window: int | None
+) -> None:
     """Everything on this machine, with nothing else installed, until ^C or SIGTERM.
 
     An embedded PostgreSQL, sample events, the API and the workers, and a simulated Payment Service. When it is ready it
@@ -46,7 +54,9 @@ def dev(invocation: Invocation, host: str, port: int, data_dir: Path, kafka: str
             click.echo(text, nl=False)
 
         try:
-            options = DevOptions(host=host, port=port, data_dir=data_dir, kafka=kafka)
+            options = DevOptions(
+                host=host, port=port, data_dir=data_dir, kafka=kafka, payment_window_seconds=payment_window
+            )
             run_dev(options, invocation.environ, announce, invocation.compose)
         except CannotStart as error:
             raise CommandFailed(str(error)) from error

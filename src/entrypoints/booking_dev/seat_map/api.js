@@ -23,9 +23,13 @@ export class Refused extends Error {
 
 const NO_ANSWER = { code: "NO_ANSWER", message: "No answer" };
 const PATIENCE_MS = 20_000;
+/** The statuses of the compact form. @type {Record<string, string>} */
+const LETTERS = { A: "AVAILABLE", H: "HELD", S: "SOLD" };
 
 export class Api {
   #token = "";
+  /** The seats that were read last in the full form. @type {{eventId: string, layout: string | null, seats: Seat[]} | null} */
+  #full = null;
   /** The server's clock less ours, in ms: the largest that was seen is the one whose answer took the shortest way. */
   #offset = -Infinity;
 
@@ -40,8 +44,26 @@ export class Api {
 
   /** @returns {Promise<Event[]>} */
   events = async () => (await this.#json("GET", "/api/v1/events?limit=100")).data;
-  /** All seats, as text: it is compared before it is read. @returns {Promise<string>} */
-  seats = async (/** @type {string} */ eventId) => (await this.#call("GET", `/api/v1/events/${eventId}/seats`)).text();
+  /**
+   * All seats of an event. The text is compared before they are read. After the first look a letter for each seat is
+   * enough, as long as rows, numbers and prices are the same; the browser sends the ETag.
+   * @returns {Promise<{text: string, seats: () => Seat[]}>}
+   */
+  async seats(/** @type {string} */ eventId) {
+    const path = `/api/v1/events/${eventId}/seats`;
+    const known = this.#full;
+    if (known?.eventId === eventId) {
+      const text = await (await this.#call("GET", `${path}?format=compact`)).text();
+      const { layout, statuses } = JSON.parse(text).data;
+      const seats = () => known.seats.map((seat, place) => ({ ...seat, status: LETTERS[statuses[place]] }));
+      if (layout === known.layout) return { text, seats };
+    }
+    const answer = await this.#call("GET", path);
+    const text = await answer.text();
+    const seats = JSON.parse(text).data.seats;
+    this.#full = { eventId, layout: answer.headers.get("Seat-Layout"), seats };
+    return { text, seats: () => seats };
+  }
   /** The newest first. @returns {Promise<Booking[]>} */
   mine = async () => (await this.#json("GET", "/api/v1/bookings/my?limit=100")).data;
 

@@ -4,8 +4,6 @@ const MOST = 2.4;
 const STEP = 1.4;
 /** Below so many pixels to a seat a finger covers several. */
 const FINGER = 22;
-/** A hall that is only so much higher than its room is fitted into it: nobody likes to scroll for half a row. */
-const NEARLY = 0.8;
 /** What is to be seen is not put at the very edge. */
 const MARGIN = 48;
 
@@ -24,13 +22,13 @@ export class HallZoom {
     new ResizeObserver(() => this.#root && this.#set(this.#scale)).observe(scroll);
   }
 
-  /** Show this hall, as wide as there is room. */
+  /** Show the whole of this hall. */
   show(/** @type {SVGElement} */ root, /** @type {{width: number, height: number}} */ size) {
     this.#root = root;
     this.#size = size;
     const wide = Math.min(this.scroll.clientWidth / size.width, 1.35);
     const whole = this.scroll.clientHeight / size.height;
-    this.#set(whole >= NEARLY * wide ? Math.min(wide, whole) : wide);
+    this.#set(Math.min(wide, whole));
     this.scroll.scrollTo((this.scroll.scrollWidth - this.scroll.clientWidth) / 2, 0);
   }
 

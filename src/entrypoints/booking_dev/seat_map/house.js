@@ -72,10 +72,10 @@ export class House {
     const { event, sale } = this;
     const before = this.#changes;
     if (!event) return;
-    const text = await api.seats(event.eventId);
+    const { text, seats } = await api.seats(event.eventId);
     if (this.still || before !== this.#changes || text === this.#read) return;
     this.#read = text;
-    const { changed, lost } = sale.load(JSON.parse(text).data.seats);
+    const { changed, lost } = sale.load(seats());
     const known = this.view !== null && changed.every((id) => this.view?.cell(id));
     if (known) this.view?.refresh(changed, true);
     else this.#draw(event);

@@ -9,9 +9,7 @@ const TAKEN = { picked: "picked", mine: "yours", held: "held", sold: "sold" };
 export function showLegend(/** @type {number[]} */ prices, /** @type {string} */ currency) {
   const free = prices.map((price, tier) => entry("free", money(price, currency), tier % 6));
   const others = Object.entries(TAKEN).map(([state, text]) => entry(/** @type {keyof typeof TAKEN} */ (state), text));
-  const legend = byId("legend");
-  legend.replaceChildren(...free, ...others);
-  legend.tabIndex = legend.scrollWidth > legend.clientWidth ? 0 : -1; // keys can scroll it where it is cut off
+  byId("legend").replaceChildren(...free, ...others);
 }
 
 function entry(/** @type {keyof typeof SHAPES} */ state, /** @type {string} */ text, tier = 0) {

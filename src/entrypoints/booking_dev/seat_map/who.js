@@ -15,10 +15,11 @@ export function remember(/** @type {string} */ name) {
   return name;
 }
 
-/** Somebody else than `name`. */
+/** Somebody else than `name`: the digits make sure that two tabs are two customers. */
 export function anybody(name = "") {
-  const others = NAMES.filter((each) => each !== name);
-  return others[Math.floor(Math.random() * others.length)];
+  const others = NAMES.filter((each) => !name.startsWith(each));
+  const digits = crypto.getRandomValues(new Uint32Array(1))[0].toString(36).slice(-4);
+  return `${others[Math.floor(Math.random() * others.length)]}-${digits}`;
 }
 
 /** The booking that was open in this tab, if it was this customer's. @returns {string | null} */
