@@ -48,5 +48,6 @@ def _table(of: str) -> str:
 
 def _row(spec: MetricSpec) -> str:
     labels = "<br>".join(f"`{name}`: {meaning}" for name, meaning in spec.labels.items())
-    limits = f". Limits: {', '.join(f'{each:g}' for each in spec.buckets)} s" if spec.buckets else ""
+    unit = " s" if spec.name.endswith("_seconds") else ""
+    limits = f". Limits: {', '.join(f'{each:g}' for each in spec.buckets)}{unit}" if spec.buckets else ""
     return f"| `{spec.name}` | {spec.kind.value} | {spec.help}{limits} | {labels} |"
