@@ -58,6 +58,7 @@ def site_map() -> Places:
         },
         {
             "Reference": [
+                "reference/glossary.md",
                 "reference/http.md",
                 "reference/errors.md",
                 "reference/commands.md",
