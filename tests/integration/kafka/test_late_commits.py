@@ -26,9 +26,9 @@ _STEPS: Final = 4
 _EVENTS: Final = 5
 # What is held waits within its COMMIT, when everything is written and nobody else sees it.
 _HOLD: Final = """
-    CREATE TABLE held (correlation_id text);
+    CREATE TABLE public.held (correlation_id text);
     CREATE FUNCTION wait_while_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        WHILE EXISTS (SELECT FROM held WHERE correlation_id = NEW.correlation_id) LOOP PERFORM pg_sleep(0.01); END LOOP;
+        WHILE EXISTS (SELECT FROM public.held WHERE correlation_id = NEW.correlation_id) LOOP PERFORM pg_sleep(0.01); END LOOP;
         RETURN NULL;
     END $$;
     CREATE CONSTRAINT TRIGGER wait_while_held AFTER INSERT ON booking.outbox DEFERRABLE INITIALLY DEFERRED
@@ -136,7 +136,9 @@ def test_an_api_that_is_frozen_while_it_commits_loses_nothing(service: Service, 
                     X_Correlation_Id=f"held-{place}",
                 )
             )
-        until(lambda: stage.ask(_COMMITTING) == 2, "both are about to commit")
+            # One after the other: requests that arrive together may share a transaction.
+            committing = place + 1
+            until(lambda number=committing: stage.ask(_COMMITTING) == number, f"{committing} are about to commit")  # type: ignore[misc]
         os.killpg(api.process.pid, signal.SIGSTOP)
         for place in range(2, 5):
             live_on(stage, place)
