@@ -18,7 +18,7 @@ from benchmarks.environment.services import Service, Used
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.load import wrk
 
-MOST_PER_SECOND: Final = 5000
+MOST_PER_SECOND: Final = 8000
 """So many requests a second are prepared; a service that is faster runs out of them, which is said."""
 
 _SEATS_PER_EVENT: Final = 1000

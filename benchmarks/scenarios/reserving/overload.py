@@ -31,7 +31,7 @@ _NAME: Final = "overload"
 _TIMES: Final = (2, 5)
 _CONNECTIONS: Final = 2000
 _OF_EACH_CUSTOMER: Final = 3
-_MOST_BEST: Final = 4000
+_MOST_BEST: Final = 8000
 _BEST_CONNECTIONS: Final = (64, 256)
 
 

@@ -28,7 +28,8 @@ _EVENTS: Final = 5
 _HOLD: Final = """
     CREATE TABLE public.held (correlation_id text);
     CREATE FUNCTION wait_while_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        WHILE EXISTS (SELECT FROM public.held WHERE correlation_id = NEW.correlation_id) LOOP PERFORM pg_sleep(0.01); END LOOP;
+        WHILE EXISTS (SELECT FROM public.held h WHERE h.correlation_id = NEW.correlation_id)
+        LOOP PERFORM pg_sleep(0.01); END LOOP;
         RETURN NULL;
     END $$;
     CREATE CONSTRAINT TRIGGER wait_while_held AFTER INSERT ON booking.outbox DEFERRABLE INITIALLY DEFERRED
