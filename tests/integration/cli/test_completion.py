@@ -99,7 +99,7 @@ def bash(tmp_path: Path) -> Iterator[Bash]:
 
 
 def test_the_tab_key_completes_commands_options_and_values(bash: Bash) -> None:
-    bash.type("booking exp\t")
+    bash.type("booking expi\t")
     bash.until(r"booking expire $")
     bash.type("--ev\t")
     bash.until(r"--every $")
@@ -111,7 +111,7 @@ def test_the_tab_key_completes_commands_options_and_values(bash: Bash) -> None:
 
 def test_two_tabs_list_what_there_is(bash: Bash) -> None:
     bash.type("booking re\t\t")
-    bash.until(r"relay\s+replay")
+    bash.until(r"relay\s+release\s+replay")
 
 
 def test_files_are_completed_where_a_file_is_wanted(bash: Bash, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,13 +13,13 @@ from booking_cli.printing import counted, json_option, print_json, print_line, p
 from booking_core.ports import Delivery
 from booking_service.composition import Composition
 from booking_service.setting_fields import Need
-from booking_telemetry.logs import get_logger
-from booking_workers.consumer import Handle, MessageHandler, MessageOutcome
-from booking_workers.dead_letters import DeadLetters, letter_id
-from booking_workers.replay_dead_letters import DeadLetterReplay, replay_group, waiting_letters
 from booking_workers.stop_signals import StopSignals
 
-_log = get_logger(__name__)
+# Completion imports this module for its options; the workers behind it are imported by the commands.
+if TYPE_CHECKING:
+    from booking_workers.consumer import Handle, MessageOutcome
+    from booking_workers.replay_dead_letters import DeadLetterReplay
+
 _NEEDS = (Need.DATABASE, Need.EVENT_BUS, Need.TERMS)
 
 
@@ -50,6 +50,8 @@ def list_letters(invocation: Invocation, as_json: bool) -> None:
 @pass_invocation
 def show(invocation: Invocation, letter: str, as_json: bool) -> None:
     """Show a dead letter whole: its headers, its key and its body."""
+    from booking_workers.dead_letters import letter_id
+
     with invocation.composition("dead-letters", *_NEEDS) as composition:
         [found, *_] = _chosen(_waiting(composition), [letter])
     written = {"id": letter_id(found), "headers": _headers(found), "key": _text(found.key), "value": _text(found.value)}
@@ -93,6 +95,8 @@ def replay(invocation: Invocation, letters: tuple[str, ...], as_json: bool) -> N
 
     What was applied before has no second effect. Those that fail again are kept with their new reason.
     """
+    from booking_workers.consumer import MessageHandler
+
     with invocation.composition("dead-letters", *_NEEDS) as composition, StopSignals() as signals:
         found = _chosen(_waiting(composition), letters) if letters else None
         again = _replay(composition, MessageHandler(composition.store, composition.terms).handle, found)
@@ -107,6 +111,9 @@ def replay(invocation: Invocation, letters: tuple[str, ...], as_json: bool) -> N
 
 
 def _waiting(composition: Composition) -> list[Delivery]:
+    from booking_workers.dead_letters import letter_id
+    from booking_workers.replay_dead_letters import replay_group, waiting_letters
+
     settings = composition.settings
     group = replay_group(settings.consumer_group)
     found = waiting_letters(composition.event_bus, topic=settings.dead_letter_topic, group=group)
@@ -115,13 +122,18 @@ def _waiting(composition: Composition) -> list[Delivery]:
 
 def _chosen(waiting: Sequence[Delivery], ids: Sequence[str]) -> list[Delivery]:
     """The letters with these ids; a letter that was stored twice is there twice. Raises CommandFailed."""
+    from booking_workers.dead_letters import letter_id
+
     found = [letter for letter in waiting if letter_id(letter) in ids]
     if missing := sorted(set(ids) - {letter_id(letter) for letter in found}):
         raise CommandFailed(f"no such dead letter waits: {', '.join(missing)}; nothing was changed")
     return found
 
 
-def _replay(composition: Composition, handle: Handle, chosen: Sequence[Delivery] | None) -> DeadLetterReplay:
+def _replay(composition: Composition, handle: "Handle", chosen: Sequence[Delivery] | None) -> "DeadLetterReplay":
+    from booking_workers.dead_letters import DeadLetters
+    from booking_workers.replay_dead_letters import DeadLetterReplay, replay_group
+
     bus, settings = composition.event_bus, composition.settings
     return DeadLetterReplay(
         bus,
@@ -133,14 +145,20 @@ def _replay(composition: Composition, handle: Handle, chosen: Sequence[Delivery]
     )
 
 
-def _discarding(deliveries: Sequence[Delivery]) -> Sequence[MessageOutcome]:
+def _discarding(deliveries: Sequence[Delivery]) -> "Sequence[MessageOutcome]":
+    from booking_telemetry.logs import get_logger
+    from booking_workers.consumer import MessageOutcome
+
+    log = get_logger(__name__)
     for letter in deliveries:
-        _log.warning("dead_letters.discarded", **_summary(letter))
+        log.warning("dead_letters.discarded", **_summary(letter))
     return [MessageOutcome.SKIPPED for _ in deliveries]
 
 
 def _summary(letter: Delivery) -> dict[str, Any]:
     """What a list shows of a letter; fields that its body does not have are left out."""
+    from booking_workers.dead_letters import letter_id
+
     headers, body = _headers(letter), _body(letter)
     payload = body.get("payload")
     fields = payload if isinstance(payload, dict) else {}
