@@ -145,7 +145,7 @@ def launch(
         options = server_settings(home.data, chosen, settings, durable=durable)
         process = _spawn(home, binaries, account, options)
         if _became_ready(process, home.data, deadline):
-            home.port_file.write_text(str(chosen), encoding="ascii")
+            home.port_file.write_text(str(chosen), encoding="utf-8")
             return Server(process=process, port=chosen)
         printed = home.log.read_text(errors="replace")
         tries += 1
@@ -191,7 +191,7 @@ def _became_ready(process: subprocess.Popen[bytes], data: Path, deadline: float)
 def _port_of_before(home: Home) -> int:
     """The port of the last start, so that settings which name it stay right; a free one if that is taken or unknown."""
     try:
-        number = int(home.port_file.read_text(encoding="ascii"))
+        number = int(home.port_file.read_text(encoding="utf-8"))
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, number))
