@@ -14,7 +14,7 @@ from booking_core.ports import Delivery, EventBus, Subscription
 # A machine under load may be so late; a poll that keeps its time is seldom late three times in a row.
 _LATE_SECONDS: Final = 0.5
 _ATTEMPTS: Final = 3
-_LONG_POLL_SECONDS: Final = 2.5
+_LONG_POLL_SECONDS: Final = 12.0
 
 
 def _seconds_of(call: Callable[[], object]) -> float:
