@@ -8,6 +8,7 @@ from booking_core.ports import Store
 from booking_dev.tokens import DevTokens
 from booking_memory.adapter import create_store
 from tests.support.api import AUDIENCE, ISSUER, Api, Hall
+from tests.support.jwks import Clock, Jwks
 from tests.support.postgres.stage import open_store
 
 _CONNECTIONS = 8
@@ -16,6 +17,20 @@ _CONNECTIONS = 8
 @pytest.fixture(scope="session")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> DevTokens:
     return DevTokens(tmp_path_factory.mktemp("issuer"), ISSUER, AUDIENCE)
+
+
+@pytest.fixture
+def jwks() -> Iterator[Jwks]:
+    """An issuer's keys over HTTP."""
+    server = Jwks()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the keys' cache, which the test moves."""
+    return Clock()
 
 
 @pytest.fixture(params=["memory", "postgres"])

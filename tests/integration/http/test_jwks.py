@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,18 +14,6 @@ from tests.support.jwks import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
 OLD, COOLDOWN = 600, 5
-
-
-@pytest.fixture
-def jwks() -> Iterator[Jwks]:
-    server = Jwks()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,18 +15,6 @@ from tests.support.jwks import Clock, Jwks, kid, settle
 
 ISSUER, AUDIENCE = "https://issuer.test/", "booking"
 OLD, COOLDOWN = 600, 5
-
-
-@pytest.fixture
-def jwks() -> Iterator[Jwks]:
-    server = Jwks()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A process that has never had keys of the issuer is not ready; it becomes ready by itself, and stays so."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,6 @@ from tests.support.api import AUDIENCE, ISSUER, Api, data_of, error_of
 from tests.support.jwks import Clock, Jwks, settle
 
 COOLDOWN = 5
-
-
-@pytest.fixture
-def jwks() -> Iterator[Jwks]:
-    server = Jwks()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

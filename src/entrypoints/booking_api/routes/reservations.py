@@ -185,8 +185,7 @@ class ReservationRoute:
                 outcome = reserve(command, store=store, catalog_cache=catalog_cache, terms=terms)
             else:
                 outcome = reserve_once(command, once=once, store=store, catalog_cache=catalog_cache, terms=terms)
-        if isinstance(outcome, Booking):
-            request.environ[FOUND_TAKEN] = frozenset(outcome.seat_ids)
+        request.environ[FOUND_TAKEN] = seats_found_taken(outcome)
         return outcome
 
 
@@ -195,9 +194,18 @@ def _followers_notified(request: ApiRequest) -> Iterator[None]:
     """Record why a reservation was refused, for the gateway's followers: requests that wait for the same seats."""
     try:
         yield
-    except SeatAlreadyReserved as refusal:
-        request.environ[FOUND_TAKEN] = frozenset(map(UUID, refusal.details["unavailableSeatIds"]))
-        raise
     except ServiceBusy:
         request.environ[SEATS_BUSY] = True
         raise
+    except SeatAlreadyReserved as refusal:
+        request.environ[FOUND_TAKEN] = seats_found_taken(refusal)
+        raise
+
+
+def seats_found_taken(outcome: object) -> frozenset[UUID]:
+    """The wanted seats with a live, committed claim, as the outcome of a reservation shows; those just reserved too."""
+    if isinstance(outcome, Booking):
+        return frozenset(outcome.seat_ids)
+    if isinstance(outcome, SeatAlreadyReserved):
+        return frozenset(map(UUID, outcome.details.get("unavailableSeatIds", ())))
+    return frozenset()

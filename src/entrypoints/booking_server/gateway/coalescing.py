@@ -18,7 +18,8 @@ from booking_api.gateway_reservations import GatewayReservation
 from booking_api.gateway_responses import GatewayRequest, GatewayResponse
 from booking_api.http.bodies import Body, CreateBooking, decode_create_booking
 from booking_api.routes.bookings import BOOKINGS
-from booking_core import Booking, SeatAlreadyReserved, ServiceBusy
+from booking_api.routes.reservations import seats_found_taken
+from booking_core import ServiceBusy
 from booking_core.application.reserve_group import Outcome
 from booking_core.domain.policies import MAX_SEATS
 
@@ -94,11 +95,7 @@ class LeaderResult:
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
         """What the outcome of a reservation says to its followers."""
-        if isinstance(outcome, Booking):
-            return cls(frozenset(outcome.seat_ids))
-        if isinstance(outcome, SeatAlreadyReserved):
-            return cls(frozenset(map(UUID, outcome.details.get("unavailableSeatIds", ()))))
-        return cls(is_busy=isinstance(outcome, ServiceBusy))
+        return cls(seats_found_taken(outcome), is_busy=isinstance(outcome, ServiceBusy))
 
     def decide(self, leader: ReservationIntent, follower: ReservationIntent) -> FollowerDecision | None:
         """Decide for a follower; None if the result says nothing about its seats."""
